@@ -1,0 +1,31 @@
+// Calls that Swift cannot import: variadic ones, GNU extensions, and spawn attributes in one piece.
+// Plain C types only and no system header: with _GNU_SOURCE their types would differ from those Swift's Glibc has.
+#pragma once
+
+/// A pipe with close-on-exec ends. Returns 0 or -1 and errno.
+int clinux_pipe(int ends[2]);
+
+/// The same descriptor under the lowest free number that is not below `lowest`. Returns it or -1 and errno.
+int clinux_move_descriptor(int fd, int lowest);
+
+/// Takes an exclusive open file description lock on the whole file without waiting. Returns 0 or -1 and errno.
+int clinux_ofd_lock(int fd);
+/// Drops it for every copy of the descriptor. Returns 0 or -1 and errno.
+int clinux_ofd_unlock(int fd);
+/// Asks, without locking, whether somebody else holds such a lock. Returns 1, 0, or -1 and errno.
+int clinux_ofd_is_locked(int fd);
+
+/// prctl(2), each 0 or -1 and errno.
+int clinux_become_subreaper(void);
+int clinux_no_new_privileges(void);
+
+/// A descriptor from which the given signals, blocked for this thread, are read. Returns it or -1 and errno.
+int clinux_signal_descriptor(const int *signals, int count);
+/// The next signal's number, 0 when none waits, or -1 and errno.
+int clinux_next_signal(int fd);
+
+/// Starts `path` in a session of its own with an empty signal mask and default dispositions. descriptors[i] becomes i
+/// in the child and all others are closed; every descriptors[i] must be >= count, or one dup2 would overwrite the
+/// source of the next. Returns 0 or an errno value; an exec that fails is reported here, not by a child that exits.
+int clinux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const char *directory,
+                 const int *descriptors, int count);

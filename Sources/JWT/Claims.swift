@@ -1,0 +1,26 @@
+/// What a verified token says. Only `Verifier` makes one.
+public struct Claims: Sendable, Equatable {
+    /// Not empty, at most 256 bytes, without control characters. An integer in the token is here in decimal.
+    public let user: String
+    /// The user's readable name, under the same limits but that it may be empty.
+    public let name: String?
+    /// Every role, as the token has it. Ask with `hasRole`.
+    public let roles: [String]
+    /// Seconds since 1970.
+    public let expiresAt: Int64
+    /// Seconds since 1970.
+    public let issuedAt: Int64?
+    /// The first 16 hexadecimal digits of the token's SHA-256.
+    public let fingerprint: String
+
+    /// Whether one of the roles is this one, byte by byte. Comparing strings by `==` is not exact enough for
+    /// access: it follows canonical equivalence and takes the Kelvin sign for "K".
+    public func hasRole(_ role: String) -> Bool {
+        roles.contains { $0.utf8.elementsEqual(role.utf8) }
+    }
+
+    /// Whether the user is one of these, byte by byte, for the same reason.
+    public func isUser(in users: [String]) -> Bool {
+        users.contains { $0.utf8.elementsEqual(user.utf8) }
+    }
+}

@@ -1,0 +1,58 @@
+import JSON
+
+/// A token taken apart (RFC 7515, section 7.1), before anything in it is believed.
+struct CompactToken {
+    /// Longer tokens are refused unread.
+    static let maxBytes = 8192
+    /// Nesting allowed in header and claims.
+    static let maxDepth = 8
+
+    let header: JSON
+    /// The bytes the signature is about: the first two segments and the dot between them, as received.
+    let signedBytes: [UInt8]
+    let signature: [UInt8]
+    private let payloadSegment: ArraySlice<UInt8>
+
+    init(_ token: String) throws(TokenError) {
+        guard token.utf8.count <= Self.maxBytes else { throw .tooLong }
+        let dot = UInt8(ascii: ".")
+        let segments = Array(token.utf8).split(separator: dot, maxSplits: 3, omittingEmptySubsequences: false)
+        guard segments.count == 3 else { throw .segmentCount }
+        guard let headerBytes = Base64URL.decode(segments[0]) else { throw .encoding(.header) }
+        guard let signature = Base64URL.decode(segments[2]) else { throw .encoding(.signature) }
+        do {
+            header = try JSON(parsing: headerBytes, maxBytes: Self.maxBytes, maxDepth: Self.maxDepth)
+        } catch {
+            throw .header(error)
+        }
+        self.signature = signature
+        payloadSegment = segments[1]
+        signedBytes = segments[0] + [dot] + segments[1]
+    }
+
+    /// Refuses whatever in the header could change how the token is checked (RFC 8725, sections 3.1 and 3.10).
+    func checkHeader(algorithm: Algorithm) throws(TokenError) {
+        guard case .object(let parameters) = header else { throw .headerNotObject }
+        guard header["alg"] == .string(algorithm.rawValue) else { throw .algorithm }
+        if let type = header["typ"] {
+            // A media type, so its case does not matter (RFC 7519, section 5.1).
+            guard case .string(let name) = type, name.lowercased() == "jwt" else { throw .type }
+        }
+        for parameter in parameters where Self.refusedParameters.contains(parameter.name) {
+            throw .headerParameter(parameter.name)
+        }
+    }
+
+    /// The claims. Only after the signature was found to be ours.
+    func parseClaims() throws(TokenError) -> JSON {
+        guard let bytes = Base64URL.decode(payloadSegment) else { throw .encoding(.payload) }
+        do {
+            return try JSON(parsing: bytes, maxBytes: Self.maxBytes, maxDepth: Self.maxDepth)
+        } catch {
+            throw .claims(error)
+        }
+    }
+
+    /// They demand processing (`crit`), change what is signed (`b64`, `zip`), or bring or fetch a key.
+    private static let refusedParameters: Set = ["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"]
+}

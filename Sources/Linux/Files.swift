@@ -1,0 +1,115 @@
+import Glibc
+
+/// What `stat` says of a file, as plain values.
+public struct FileFacts: Sendable, Equatable {
+    public enum Kind: Sendable { case regular, directory, symbolicLink, other }
+    public let kind: Kind
+    /// Permission bits with setuid, setgid and sticky (07777).
+    public let mode: UInt32
+    public let owner: UInt32
+    public let group: UInt32
+    public let size: Int64
+    public let device: UInt64
+    public let inode: UInt64
+    public let links: UInt64
+    /// Last change of the content, in milliseconds since 1970 UTC.
+    public let modified: Int64
+
+    init(_ status: stat) {
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: kind = .regular
+        case S_IFDIR: kind = .directory
+        case S_IFLNK: kind = .symbolicLink
+        default: kind = .other
+        }
+        mode = UInt32(status.st_mode & 0o7777)
+        owner = status.st_uid
+        group = status.st_gid
+        size = Int64(status.st_size)
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        links = UInt64(status.st_nlink)
+        modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+    }
+
+    /// Whether both describe one file, under whatever names.
+    public func isSameFile(as other: FileFacts) -> Bool { device == other.device && inode == other.inode }
+
+    /// Whether someone besides the owner may write: group or everyone.
+    public var writableByOthers: Bool { mode & 0o022 != 0 }
+}
+
+/// Files and folders by path. All calls block; none may be made on an event loop.
+public enum Files {
+    /// - Parameter followLink: whether a symbolic link in the last place is followed (stat) or described (lstat).
+    public static func facts(_ path: String, followLink: Bool) throws(SystemError) -> FileFacts {
+        var status = stat()
+        guard fstatat(AT_FDCWD, path, &status, followLink ? 0 : AT_SYMLINK_NOFOLLOW) == 0 else { throw SystemError("stat", path) }
+        return FileFacts(status)
+    }
+
+    /// The path with every symbolic link resolved.
+    public static func realPath(_ path: String) throws(SystemError) -> String {
+        guard let resolved = Glibc.realpath(path, nil) else { throw SystemError("realpath", path) }
+        defer { free(resolved) }
+        return String(cString: resolved)
+    }
+
+    /// Reads a small file whole, refusing to follow a link in the last place and to wait for a FIFO.
+    /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
+    public static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
+        let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        guard try file.facts().kind == .regular else { throw SystemError("read", path, code: EINVAL) }
+        let bytes = try file.read(at: 0, count: limit + 1)
+        guard bytes.count <= limit else { throw SystemError("read", path, code: EFBIG) }
+        return bytes
+    }
+
+    /// Replaces a file so that after a crash it holds either the old or the new content, and returns once the new
+    /// one is on the disk: temporary file, fsync, rename, fsync of the folder.
+    public static func replaceDurably(_ path: String, with bytes: [UInt8], mode: mode_t = 0o640) throws(SystemError) {
+        let temporary = path + ".new"
+        try removeIfPresent(temporary)
+        let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
+        try file.write(bytes)
+        try file.sync()
+        guard rename(temporary, path) == 0 else { throw SystemError("rename", path) }
+        try syncFolder(of: path)
+    }
+
+    /// Returns once the names in the folder of `path` are on the disk.
+    public static func syncFolder(of path: String) throws(SystemError) {
+        try Descriptor.open(folder(of: path), O_RDONLY | O_DIRECTORY).sync()
+    }
+
+    public static func removeIfPresent(_ path: String) throws(SystemError) {
+        guard unlink(path) == 0 || errno == ENOENT else { throw SystemError("unlink", path) }
+    }
+
+    /// The folder part of a path: `/a/b` gives `/a`, `/a` gives `/`, `a` gives `.`.
+    public static func folder(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The path followed by every folder above it, nearest first: `/a/b` gives `/a/b`, `/a`, `/`.
+    public static func ancestors(of path: String) -> [String] {
+        var found = [path]
+        while let last = found.last, last != "/" && last != "." { found.append(folder(of: last)) }
+        return found
+    }
+
+    /// The names in a folder, without `.` and `..`.
+    public static func names(in path: String) throws(SystemError) -> [String] {
+        guard let folder = opendir(path) else { throw SystemError("opendir", path) }
+        defer { closedir(folder) }
+        var names: [String] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != "." && name != ".." { names.append(name) }
+        }
+        return names
+    }
+}

@@ -1,0 +1,96 @@
+import CLinux
+import Glibc
+
+/// What the kernel lets a process do to itself and to its children.
+public enum Process {
+    /// Starts a program in a session of its own, with an empty signal mask, default signal dispositions and no
+    /// descriptors but those given.
+    /// - Parameters:
+    ///   - environment: `NAME=value` entries, the whole environment of the child.
+    ///   - directory: its working directory; nil keeps ours.
+    ///   - descriptors: become 0, 1, 2 … in the child.
+    /// - Returns: the child's process number.
+    /// - Throws: the reason exec failed as well: a missing interpreter is told here, not by a child that exits.
+    public static func spawn(
+        _ path: String, arguments: [String], environment: [String], directory: String?, descriptors: [Descriptor]
+    ) throws(SystemError) -> Int32 {
+        // Above all target numbers, or one dup2 in the child would overwrite the source of a later one.
+        var moved: [Descriptor] = []
+        for descriptor in descriptors { moved.append(try descriptor.movedUp()) }
+        var child: pid_t = 0
+        let numbers = moved.map(\.number)
+        let failure = withCStrings(arguments) { argv in
+            withCStrings(environment) { envp in
+                clinux_spawn(&child, path, argv, envp, directory, numbers, Int32(numbers.count))
+            }
+        }
+        withExtendedLifetime(moved) {}
+        guard failure == 0 else { throw SystemError("exec", path, code: failure) }
+        return child
+    }
+
+    /// How a child ended.
+    public enum End: Sendable, Equatable { case exited(Int32), killed(signal: Int32) }
+
+    /// Collects one ended child, any of ours and of those adopted, without waiting.
+    /// - Returns: its number and how it ended; nil when none has ended or there is none.
+    public static func reap() -> (pid: Int32, end: End)? {
+        var status: Int32 = 0
+        let pid = retrying { waitpid(-1, &status, WNOHANG) }
+        guard pid > 0 else { return nil }
+        let signal = status & 0x7f
+        return (pid, signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal))
+    }
+
+    /// Orphans among our descendants become our children instead of init's, so that none can hide from us in a session of its own.
+    public static func becomeSubreaper() throws(SystemError) {
+        guard clinux_become_subreaper() == 0 else { throw SystemError("prctl", "PR_SET_CHILD_SUBREAPER") }
+    }
+
+    /// From here on neither we nor a child gains rights by executing a setuid program.
+    public static func giveUpNewPrivileges() throws(SystemError) {
+        guard clinux_no_new_privileges() == 0 else { throw SystemError("prctl", "PR_SET_NO_NEW_PRIVS") }
+    }
+
+    /// No core files: they would hold secrets and data.
+    public static func forbidCoreFiles() throws(SystemError) {
+        var none = rlimit(rlim_cur: 0, rlim_max: 0)
+        guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) == 0 else { throw SystemError("setrlimit", "RLIMIT_CORE") }
+    }
+
+    /// The processes whose chain of parents leads to us. A process that forks while we look may be missed: ask again.
+    public static func descendants() -> [Int32] {
+        var children: [Int32: [Int32]] = [:]
+        for name in (try? Files.names(in: "/proc")) ?? [] {
+            guard let pid = Int32(name), let parent = parent(of: pid) else { continue }
+            children[parent, default: []].append(pid)
+        }
+        var found: [Int32] = []
+        var frontier = [getpid()]
+        while let next = frontier.popLast() {
+            let own = children.removeValue(forKey: next) ?? []
+            found += own
+            frontier += own
+        }
+        return found
+    }
+
+    /// The parent of a process that still runs; nil where it is gone or has ended and only waits to be collected.
+    private static func parent(of pid: Int32) -> Int32? {
+        guard let file = try? Descriptor.open("/proc/\(pid)/stat", O_RDONLY),
+            let bytes = try? file.read(at: 0, count: 1024),
+            // The command's name stands in brackets and may itself hold brackets and blanks.
+            let bracket = bytes.lastIndex(of: UInt8(ascii: ")"))
+        else { return nil }
+        let fields = bytes[(bracket + 1)...].split(separator: UInt8(ascii: " "))
+        guard fields.count >= 2, fields[0].first != UInt8(ascii: "Z") else { return nil }
+        return Int32(String(decoding: fields[1], as: UTF8.self))
+    }
+}
+
+/// Calls `body` with a NULL-terminated array of C strings.
+private func withCStrings<Result>(_ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result) -> Result {
+    let copies = strings.map { strdup($0) }
+    defer { copies.forEach { free($0) } }
+    return body(copies + [nil])
+}

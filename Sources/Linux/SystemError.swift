@@ -1,0 +1,36 @@
+import Glibc
+
+/// A system call that failed: what was attempted, on what, and the kernel's reason.
+public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The call's name, such as `open`.
+    public let operation: String
+    /// The path or object it was about, where there is one.
+    public let subject: String
+    /// The `errno` value.
+    public let code: Int32
+
+    /// - Parameter code: an `errno` value; by default that of the call just made on this thread.
+    public init(_ operation: String, _ subject: String = "", code: Int32 = errno) {
+        self.operation = operation
+        self.subject = subject
+        self.code = code
+    }
+
+    /// The kernel's words for the code, such as "Permission denied".
+    public var reason: String {
+        guard let text = strerror(code) else { return "error \(code)" }
+        return String(cString: text)
+    }
+
+    public var description: String {
+        subject.isEmpty ? "\(operation): \(reason)" : "\(operation) \(subject): \(reason)"
+    }
+}
+
+extension SystemError {
+    /// The other end of a pipe or socket is gone.
+    public var isBrokenPipe: Bool { code == EPIPE || code == ECONNRESET }
+    public var isNoSuchFile: Bool { code == ENOENT || code == ENOTDIR }
+    public var isPermissionDenied: Bool { code == EACCES || code == EPERM }
+    public var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
+}

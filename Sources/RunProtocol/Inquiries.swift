@@ -1,0 +1,143 @@
+// What the service asks of the script's side of the machine. A connection answers any number of these.
+
+/// Service to runner: is the lease held, is the script's lock file there?
+public struct LockInfoRequest: Sendable, Equatable {
+    public let runDirectory: String
+    public let lockPath: String
+
+    public init(runDirectory: String, lockPath: String) {
+        self.runDirectory = runDirectory
+        self.lockPath = lockPath
+    }
+
+    public static let kind = "lock-info"
+
+    public var message: Message {
+        var message = Message(Self.kind)
+        message.add("run_directory", runDirectory)
+        message.add("lock_path", lockPath)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        runDirectory = try message.requiredText("run_directory")
+        lockPath = try message.requiredText("lock_path")
+    }
+}
+
+/// Runner to service: the answer to a ``LockInfoRequest``.
+public struct LockInfo: Sendable, Equatable {
+    public let leaseHeld: Bool
+    /// Who holds it, where the holder could be read.
+    public let holder: LeaseHolder?
+    public let lockFilePresent: Bool
+
+    public init(leaseHeld: Bool, holder: LeaseHolder?, lockFilePresent: Bool) {
+        self.leaseHeld = leaseHeld
+        self.holder = holder
+        self.lockFilePresent = lockFilePresent
+    }
+
+    public var message: Message {
+        var message = Message("lock-info")
+        message.add("lease_held", leaseHeld)
+        holder?.add(to: &message)
+        message.add("lock_file_present", lockFilePresent)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard message.kind == "lock-info" else { throw .unexpected(kind: message.kind) }
+        leaseHeld = try message.requiredFlag("lease_held")
+        holder = LeaseHolder(message)
+        lockFilePresent = try message.requiredFlag("lock_file_present")
+    }
+}
+
+/// Service to runner: the last lines of the script's log.
+public struct LogTailRequest: Sendable, Equatable {
+    public let logPath: String
+    /// A second folder in which the log, if it is a link, may lie.
+    public let logDirectory: String?
+    /// Nothing in this folder is ever shown.
+    public let stateDirectory: String
+    /// Device and inode of files that are never shown, under whatever name: settings, secrets, keys.
+    public let forbidden: [FileIdentity]
+
+    public init(logPath: String, logDirectory: String?, stateDirectory: String, forbidden: [FileIdentity]) {
+        self.logPath = logPath
+        self.logDirectory = logDirectory
+        self.stateDirectory = stateDirectory
+        self.forbidden = forbidden
+    }
+
+    public static let kind = "log-tail"
+
+    public var message: Message {
+        var message = Message(Self.kind)
+        message.add("log_path", logPath)
+        if let logDirectory { message.add("log_directory", logDirectory) }
+        message.add("state_directory", stateDirectory)
+        for file in forbidden { message.add("forbidden", file.text) }
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        logPath = try message.requiredText("log_path")
+        logDirectory = message.text("log_directory")
+        stateDirectory = try message.requiredText("state_directory")
+        let texts = message.texts("forbidden")
+        forbidden = texts.compactMap(FileIdentity.init)
+        guard forbidden.count == texts.count else { throw .malformed("forbidden") }
+    }
+}
+
+/// A file's identity whatever its name.
+public struct FileIdentity: Sendable, Equatable {
+    public let device: UInt64
+    public let inode: UInt64
+
+    public init(device: UInt64, inode: UInt64) {
+        self.device = device
+        self.inode = inode
+    }
+
+    var text: String { "\(device):\(inode)" }
+
+    init?(_ text: String) {
+        let parts = text.split(separator: ":").compactMap { UInt64($0) }
+        guard parts.count == 2 else { return nil }
+        self.init(device: parts[0], inode: parts[1])
+    }
+}
+
+/// Runner to service: the answer to a ``LogTailRequest``.
+public enum LogTail: Sendable, Equatable {
+    /// The last lines as they stand in the file, joined by LF, without a final LF.
+    case lines([UInt8])
+    /// Why not, for the operator's log; a client never sees it.
+    case unreadable(String)
+
+    public var message: Message {
+        switch self {
+        case .lines(let bytes):
+            var message = Message("log-lines")
+            message.add("lines", bytes)
+            return message
+        case .unreadable(let reason):
+            var message = Message("log-unreadable")
+            message.add("reason", reason)
+            return message
+        }
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        switch message.kind {
+        case "log-lines":
+            guard let bytes = message.bytes("lines") else { throw .malformed("no lines") }
+            self = .lines(bytes)
+        case "log-unreadable": self = .unreadable(try message.requiredText("reason"))
+        default: throw .unexpected(kind: message.kind)
+        }
+    }
+}

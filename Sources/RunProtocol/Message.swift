@@ -1,0 +1,127 @@
+/// The version of everything in this module: messages, result files and spool files. Both sides refuse any other.
+public let protocolVersion = "1"
+
+/// Something that is not a message of this protocol.
+public enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The other side speaks another version.
+    case version(String)
+    /// Not a message at all, or a field is missing or not what it should be.
+    case malformed(String)
+    /// A known form with a kind nobody expects here.
+    case unexpected(kind: String)
+
+    public var description: String {
+        switch self {
+        case .version(let other):
+            "speaks run protocol \(other), this program speaks \(protocolVersion); install sync-service and sync-runner from one release"
+        case .malformed(let what): "not a message of the run protocol: \(what)"
+        case .unexpected(let kind): "unexpected message \"\(kind)\""
+        }
+    }
+}
+
+/// A kind and named byte strings, the one form in which service and runner speak and in which results are stored.
+///
+/// The encoding is a sequence of fields, each a name's length (1 byte), the name, the value's length (4 bytes, big
+/// endian) and the value. The first field is `version`, the second `kind`; this much stays for ever, so that programs
+/// of different versions can tell each other so.
+public struct Message: Sendable, Equatable {
+    public struct Field: Sendable, Equatable {
+        public let name: String
+        public let value: [UInt8]
+    }
+
+    /// The longest encoding that is accepted: a log's last mebibyte with room to spare.
+    public static let maximumBytes = 2 << 20
+    static let maximumFields = 1024
+
+    public let kind: String
+    public private(set) var fields: [Field] = []
+
+    public init(_ kind: String) { self.kind = kind }
+
+    /// Adds a field; names may repeat.
+    public mutating func add(_ name: String, _ value: [UInt8]) { fields.append(Field(name: name, value: value)) }
+    public mutating func add(_ name: String, _ value: String) { add(name, Array(value.utf8)) }
+    public mutating func add(_ name: String, _ value: Int64) { add(name, String(value)) }
+    public mutating func add(_ name: String, _ value: Bool) { add(name, value ? "true" : "false") }
+
+    /// The first value under a name.
+    public func bytes(_ name: String) -> [UInt8]? { fields.first { $0.name == name }?.value }
+    public func text(_ name: String) -> String? { bytes(name).flatMap { String(validating: $0, as: UTF8.self) } }
+    public func integer(_ name: String) -> Int64? { text(name).flatMap(Int64.init) }
+    /// All texts under a name, in their order.
+    public func texts(_ name: String) -> [String] {
+        fields.filter { $0.name == name }.compactMap { String(validating: $0.value, as: UTF8.self) }
+    }
+
+    /// - Throws: ``MessageError/malformed(_:)`` where the field is missing or not of that type.
+    public func requiredText(_ name: String) throws(MessageError) -> String {
+        guard let text = text(name) else { throw .malformed("no \(name)") }
+        return text
+    }
+    public func requiredInteger(_ name: String) throws(MessageError) -> Int64 {
+        guard let integer = integer(name) else { throw .malformed("no \(name)") }
+        return integer
+    }
+    public func requiredFlag(_ name: String) throws(MessageError) -> Bool {
+        switch text(name) {
+        case "true": return true
+        case "false": return false
+        default: throw .malformed("no \(name)")
+        }
+    }
+
+    /// The stored or sent form. See ``Message``.
+    public func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        let head = [
+            Field(name: "version", value: Array(protocolVersion.utf8)), Field(name: "kind", value: Array(kind.utf8)),
+        ]
+        for field in head + fields {
+            bytes.append(UInt8(truncatingIfNeeded: field.name.utf8.count))
+            bytes += field.name.utf8
+            bytes += bigEndian(UInt32(truncatingIfNeeded: field.value.count))
+            bytes += field.value
+        }
+        return bytes
+    }
+
+    /// Reads the stored or sent form; nothing in it is trusted.
+    public init(decoding bytes: [UInt8]) throws(MessageError) {
+        var rest = bytes[...]
+        var all: [Field] = []
+        while !rest.isEmpty {
+            guard all.count < Self.maximumFields else { throw .malformed("too many fields") }
+            all.append(try Self.takeField(&rest))
+        }
+        guard let version = all.first, version.name == "version" else { throw .malformed("no version") }
+        guard version.value.elementsEqual(protocolVersion.utf8) else {
+            throw .version(Self.printable(version.value))
+        }
+        guard all.count >= 2, all[1].name == "kind" else { throw .malformed("no kind") }
+        kind = Self.printable(all[1].value)
+        fields = Array(all[2...])
+    }
+
+    private static func takeField(_ rest: inout ArraySlice<UInt8>) throws(MessageError) -> Field {
+        guard let nameLength = rest.popFirst(), rest.count >= Int(nameLength) + 4 else { throw .malformed("cut short") }
+        let name = String(decoding: rest.prefix(Int(nameLength)), as: UTF8.self)
+        rest = rest.dropFirst(Int(nameLength))
+        let length = rest.prefix(4).reduce(0) { $0 << 8 | Int($1) }
+        rest = rest.dropFirst(4)
+        guard length <= rest.count else { throw .malformed("cut short") }
+        let value = Array(rest.prefix(length))
+        rest = rest.dropFirst(length)
+        return Field(name: name, value: value)
+    }
+
+    /// At most 32 plain characters, fit for a log line whoever sent them.
+    private static func printable(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes.prefix(32).map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
+    }
+}
+
+func bigEndian(_ number: UInt32) -> [UInt8] {
+    [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: number >> $0) }
+}

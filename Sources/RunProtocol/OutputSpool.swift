@@ -1,0 +1,97 @@
+import Glibc
+import Linux
+
+/// The kept part of an output: the first half of the limit, and of the rest the last half in a ring.
+///
+/// The file starts with two numbers of 8 bytes, big endian: the limit, and how many bytes the script wrote. It is brought up to
+/// date with every piece, so that after a crash the bytes that reached the disk can be read in their order.
+public struct OutputSpool: Sendable {
+    private static let headBytes = 16
+
+    private let file: Descriptor
+    private let limit: Int64
+    private var total: Int64 = 0
+
+    /// Creates the file, which must not exist.
+    /// - Parameter limit: how many bytes are kept.
+    public init(creating path: String, limit: Int64) throws(SystemError) {
+        file = try Descriptor.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+        self.limit = limit
+        try writeHead()
+    }
+
+    private var firstHalf: Int64 { limit - limit / 2 }
+    private var ring: Int64 { limit / 2 }
+
+    private func writeHead() throws(SystemError) {
+        try file.write((Self.bytes(limit) + Self.bytes(total))[...], at: 0)
+    }
+
+    /// Keeps what of `piece` belongs to the kept part.
+    public mutating func append(_ piece: ArraySlice<UInt8>) throws(SystemError) {
+        var rest = piece
+        if total < firstHalf {
+            let part = rest.prefix(Int(firstHalf - total))
+            try file.write(part, at: Int64(Self.headBytes) + total)
+            total += Int64(part.count)
+            rest = rest.dropFirst(part.count)
+        }
+        // Of a piece longer than the ring only the end would stay.
+        if Int64(rest.count) > ring {
+            total += Int64(rest.count) - ring
+            rest = rest.suffix(Int(ring))
+        }
+        while !rest.isEmpty {
+            let place = (total - firstHalf) % ring
+            let part = rest.prefix(Int(ring - place))
+            try file.write(part, at: Int64(Self.headBytes) + firstHalf + place)
+            total += Int64(part.count)
+            rest = rest.dropFirst(part.count)
+        }
+        try writeHead()
+    }
+
+    /// Returns once what was kept is on the disk.
+    public func sync() throws(SystemError) { try file.sync() }
+
+    /// What a spool file holds.
+    public struct Content: Sendable, Equatable {
+        /// The kept bytes; between the halves, where something is left out, a line that says how much.
+        public let bytes: [UInt8]
+        /// How many bytes the script had written.
+        public let total: Int64
+        public let truncated: Bool
+    }
+
+    /// Reads a spool file back, trusting nothing in it.
+    /// - Parameter maximum: the largest limit that is believed; a file that claims more is refused with `EFBIG`.
+    /// - Throws: `ENOENT` where there is none.
+    public static func read(_ path: String, maximum: Int64) throws(SystemError) -> Content {
+        let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        guard try file.facts().kind == .regular else { throw SystemError("read", path, code: EINVAL) }
+        let head = try file.read(at: 0, count: headBytes)
+        guard head.count == headBytes else { throw SystemError("read", path, code: EBADMSG) }
+        let limit = number(head[0..<8])
+        let total = number(head[8..<16])
+        guard (2...maximum).contains(limit), total >= 0 else { throw SystemError("read", path, code: EFBIG) }
+        let firstHalf = limit - limit / 2
+        let ring = limit / 2
+        if total <= limit {
+            return Content(bytes: try file.read(at: Int64(headBytes), count: Int(total)), total: total, truncated: false)
+        }
+        let kept = try file.read(at: Int64(headBytes), count: Int(limit))
+        guard kept.count == Int(limit) else { throw SystemError("read", path, code: EBADMSG) }
+        let oldest = Int(firstHalf + (total - firstHalf) % ring)
+        let line = "\n[... \(total - limit) bytes left out ...]\n"
+        let bytes = kept[..<Int(firstHalf)] + Array(line.utf8) + kept[oldest...] + kept[Int(firstHalf)..<oldest]
+        return Content(bytes: Array(bytes), total: total, truncated: true)
+    }
+
+    private static func bytes(_ number: Int64) -> [UInt8] {
+        stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: number >> Int64($0)) }
+    }
+
+    private static func number(_ bytes: ArraySlice<UInt8>) -> Int64 {
+        bytes.reduce(0) { $0 << 8 | Int64($1) }
+    }
+}

@@ -1,0 +1,34 @@
+import Linux
+
+/// The names in the run directory: what supervisors leave there and the service reads as hostile input.
+public struct RunDirectory: Sendable {
+    public let path: String
+
+    public init(_ path: String) { self.path = path }
+
+    /// The lease file. It is never removed: a lock on a file that has lost its name guards nothing.
+    public var lease: String { path + "/run.lock" }
+    /// The kept part of a run's output while it runs and until it is recorded.
+    public func output(of run: Int64) -> String { "\(path)/run-\(run).output" }
+    /// A run's ``RunResult``, there from its end until it is recorded.
+    public func result(of run: Int64) -> String { "\(path)/run-\(run).result" }
+
+    /// Reads a stored result.
+    /// - Returns: nil where there is none.
+    /// - Throws: `SystemError` where it cannot be read, ``MessageError`` where it is not a result.
+    public func readResult(of run: Int64) throws -> RunResult? {
+        let bytes: [UInt8]
+        do {
+            bytes = try Files.read(result(of: run), limit: 65536)
+        } catch where error.isNoSuchFile {
+            return nil
+        }
+        return try RunResult(Message(decoding: bytes))
+    }
+
+    /// Removes what a recorded run left. The result goes last: while it is there, the run can still be recorded.
+    public func removeSpool(of run: Int64) throws(SystemError) {
+        try Files.removeIfPresent(output(of: run))
+        try Files.removeIfPresent(result(of: run))
+    }
+}

@@ -1,0 +1,69 @@
+import CSQLite
+import Glibc
+
+/// What must be right with a database's file before SQLite opens it.
+enum DatabaseFile {
+    /// The path to hand to SQLite: its folder resolved, its last component as it is.
+    ///
+    /// SQLITE_OPEN_NOFOLLOW refuses a symbolic link anywhere in the path. Only the last component is ours to judge:
+    /// systemd's StateDirectory= is reached through a link under DynamicUser=.
+    static func resolve(_ path: String, context: String) throws(SQLiteError) -> String {
+        let bytes = path.utf8
+        let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
+        let name = slash.map { String(path[bytes.index(after: $0)...]) } ?? path
+        let folder = slash.map { $0 == bytes.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        guard !["", ".", ".."].contains(name), !bytes.contains(0) else {
+            throw refusal("this path does not name a file", context)
+        }
+        guard let resolved = realpath(folder, nil) else {
+            throw refusal("the folder cannot be used: \(SystemError.reason(errno))", context)
+        }
+        defer { free(resolved) }
+        let parent = String(cString: resolved)
+        return parent == "/" ? "/\(name)" : "\(parent)/\(name)"
+    }
+
+    /// Creates an empty file, which is an empty database, with mode 0600 whatever the umask, unless there is one.
+    ///
+    /// mknod(2), not open(2): closing a descriptor of the file would drop every lock this process holds on it, also
+    /// those of another connection that opened it in the meantime (fcntl(2), advisory record locking).
+    static func createIfMissing(_ path: String, context: String) throws(SQLiteError) {
+        guard mknod(path, S_IFREG | ownerOnly, 0) == 0 else {
+            if errno == EEXIST { return }
+            throw refusal("the file cannot be created: \(SystemError.reason(errno))", context)
+        }
+        guard fchmodat(AT_FDCWD, path, ownerOnly, AT_SYMLINK_NOFOLLOW) == 0 else {
+            throw refusal("the mode cannot be set to 0600: \(SystemError.reason(errno))", context)
+        }
+    }
+
+    /// Refuses everything but a regular file: opening a FIFO for reading would wait for ever.
+    static func requireRegularFile(_ path: String, context: String) throws(SQLiteError) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else {
+            throw refusal(SystemError.reason(errno), context)
+        }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG:
+            return
+        case S_IFLNK:
+            throw SQLiteError(
+                extendedCode: ExtendedCode.cantOpenSymlink, message: "the file is a symbolic link", context: context)
+        default:
+            throw refusal("not a regular file", context)
+        }
+    }
+
+    private static let ownerOnly: mode_t = 0o600
+
+    private static func refusal(_ message: String, _ context: String) -> SQLiteError {
+        SQLiteError(extendedCode: SQLITE_CANTOPEN, message: message, context: context)
+    }
+}
+
+enum SystemError {
+    /// The words for an errno.
+    static func reason(_ number: Int32) -> String {
+        String(cString: strerror(number))
+    }
+}

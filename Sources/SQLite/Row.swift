@@ -1,0 +1,60 @@
+import CSQLite
+
+/// One row of a result, while the closure it was handed to runs; later it answers nil to everything.
+///
+/// A column that is NULL, of another type than asked for, or not there answers nil.
+public struct Row {
+    private let statement: Statement
+    private let position: UInt64
+
+    init(_ statement: Statement) {
+        self.statement = statement
+        self.position = statement.position
+    }
+
+    /// True for NULL, and for a column that does not exist.
+    public func isNull(_ column: Int) -> Bool {
+        kind(of: column) == nil
+    }
+
+    public func integer(_ column: Int) -> Int64? {
+        value(column, of: SQLITE_INTEGER) { sqlite3_column_int64($0, $1) }
+    }
+
+    public func real(_ column: Int) -> Double? {
+        value(column, of: SQLITE_FLOAT) { sqlite3_column_double($0, $1) }
+    }
+
+    /// The text, with U+FFFD for bytes that are not UTF-8.
+    public func text(_ column: Int) -> String? {
+        value(column, of: SQLITE_TEXT) { statement, index in
+            // The pointer first: sqlite3_column_bytes counts what the latest conversion made.
+            let start = sqlite3_column_text(statement, index)
+            let count = Int(sqlite3_column_bytes(statement, index))
+            return String(decoding: UnsafeBufferPointer(start: start, count: start == nil ? 0 : count), as: UTF8.self)
+        }
+    }
+
+    public func blob(_ column: Int) -> [UInt8]? {
+        value(column, of: SQLITE_BLOB) { statement, index in
+            // A blob without bytes has no pointer.
+            let start = sqlite3_column_blob(statement, index)
+            let count = Int(sqlite3_column_bytes(statement, index))
+            return [UInt8](UnsafeRawBufferPointer(start: start, count: start == nil ? 0 : count))
+        }
+    }
+
+    private func value<T>(_ column: Int, of wanted: Int32, _ read: (OpaquePointer, Int32) -> T) -> T? {
+        guard kind(of: column) == wanted else { return nil }
+        return read(statement.pointer, Int32(column))
+    }
+
+    /// nil for NULL, outside the columns, and once the statement has moved on.
+    private func kind(of column: Int) -> Int32? {
+        guard statement.position == position,
+            (0..<Int(sqlite3_column_count(statement.pointer))).contains(column)
+        else { return nil }
+        let kind = sqlite3_column_type(statement.pointer, Int32(column))
+        return kind == SQLITE_NULL ? nil : kind
+    }
+}

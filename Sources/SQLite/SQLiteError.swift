@@ -1,0 +1,86 @@
+import CSQLite
+
+/// Why SQLite refused something: its codes, its words, and what was being done.
+///
+/// Never contains bound values. `context` and `message` may name paths, tables and columns, so they are for logs and
+/// the command line, not for HTTP clients.
+///
+/// **After an error of COMMIT, or of a writing statement outside a transaction, read back before trying again.** An I/O
+/// error on the last sync (of the folder) is reported for rows that were kept.
+public struct SQLiteError: Error, Sendable, CustomStringConvertible {
+    /// The primary result code, for example 5 (SQLITE_BUSY). https://www.sqlite.org/rescode.html
+    public let code: Int32
+    /// The extended result code, for example 1555 (SQLITE_CONSTRAINT_PRIMARYKEY).
+    public let extendedCode: Int32
+    /// SQLite's own words, with the system's reason where there is one.
+    public let message: String
+    /// What was being done: the first line of the SQL, or "open /path".
+    public let context: String
+
+    /// - Parameter extendedCode: an extended or primary result code; `code` follows from it.
+    public init(extendedCode: Int32, message: String, context: String) {
+        self.code = extendedCode & 0xFF
+        self.extendedCode = extendedCode
+        self.message = message
+        self.context = context
+    }
+
+    /// Another connection held a lock longer than the busy timeout.
+    public var isBusy: Bool { code == SQLITE_BUSY }
+    /// The file is damaged, or is something else than a database.
+    public var isCorruptOrNotADatabase: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
+    /// A constraint, or a trigger's RAISE, refused the change.
+    public var isConstraint: Bool { code == SQLITE_CONSTRAINT }
+    /// The disk, or the database's allowed size, is full.
+    public var isFull: Bool { code == SQLITE_FULL }
+    /// The operating system failed to read, write, sync or lock.
+    public var isIOError: Bool { code == SQLITE_IOERR }
+    /// The file or the file system may not be written.
+    public var isReadOnly: Bool { code == SQLITE_READONLY }
+
+    public var description: String {
+        "\(context): \(message) (SQLite code \(extendedCode))\(advice.map { ". \($0)" } ?? "")"
+    }
+
+    private var advice: String? {
+        switch code {
+        case SQLITE_BUSY: "Another process is using the database; try again, or end that process"
+        case SQLITE_CORRUPT: "The database is damaged; restore it from a backup"
+        case SQLITE_NOTADB: "Check the path, or restore the database from a backup"
+        case SQLITE_FULL: "Free some disk space"
+        case SQLITE_IOERR: "Check the disk and the system's log"
+        case SQLITE_READONLY: "Check owner and mode of the file and its folder, and how its file system is mounted"
+        case SQLITE_CANTOPEN: "Check the path, and owner and mode of the file and its folder"
+        default: nil
+        }
+    }
+}
+
+/// Extended codes whose macros Swift cannot import.
+enum ExtendedCode {
+    static let abortRollback = SQLITE_ABORT | 2 << 8
+    static let cantOpenSymlink = SQLITE_CANTOPEN | 6 << 8
+}
+
+extension SQLiteError {
+    /// The error of the call that just failed on `database`; nil where SQLite could not even allocate a handle.
+    init(_ code: Int32, of database: OpaquePointer?, context: String) {
+        var message = String(cString: database.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(code))
+        let primary = code & 0xFF
+        if let database, primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR {
+            let number = sqlite3_system_errno(database)
+            if number != 0 { message += ": \(SystemError.reason(number))" }
+        }
+        self.init(extendedCode: code, message: message, context: context)
+    }
+
+    /// Our own refusal to pass something on that SQLite would misunderstand.
+    static func misuse(_ message: String, context: String) -> SQLiteError {
+        SQLiteError(extendedCode: SQLITE_MISUSE, message: message, context: context)
+    }
+
+    /// The same error, told as a part of something larger.
+    func during(_ context: String) -> SQLiteError {
+        SQLiteError(extendedCode: extendedCode, message: message, context: context)
+    }
+}

@@ -1,0 +1,35 @@
+extension Connection {
+    /// Runs `body` in a transaction that holds the write lock from its start (BEGIN IMMEDIATE), so what it reads stays
+    /// true until it commits.
+    ///
+    /// - Throws: the first error, of BEGIN, of `body` or of COMMIT; nothing of `body` is then kept, with the exception
+    ///   that `SQLiteError` describes: read back after an I/O error of COMMIT. A COMMIT that fails because readers
+    ///   outstayed the busy timeout is rolled back too.
+    public func transaction<T>(_ body: () throws -> T) throws -> T {
+        try run("BEGIN IMMEDIATE", body)
+    }
+
+    /// Runs `body` so that all it reads belongs to one state of the database. It must not write.
+    ///
+    /// Keep it short: with a rollback journal a reader holds up every writer's commit.
+    public func read<T>(_ body: () throws -> T) throws -> T {
+        try run("BEGIN DEFERRED", body)
+    }
+
+    private func run<T>(_ begin: String, _ body: () throws -> T) throws -> T {
+        try execute(begin)
+        isInTransaction = true
+        defer { isInTransaction = false }
+        do {
+            let result = try body()
+            // From here on the end of the transaction is what is wanted; where SQLite ended it earlier, COMMIT fails.
+            isInTransaction = false
+            try execute("COMMIT")
+            return result
+        } catch {
+            // Where SQLite has rolled back by itself, a second ROLLBACK would be an error of its own.
+            if hasOpenTransaction { try? execute("ROLLBACK") }
+            throw error
+        }
+    }
+}

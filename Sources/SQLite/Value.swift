@@ -1,0 +1,30 @@
+/// What SQLite can store, and what is bound to a statement's `?`. https://www.sqlite.org/datatype3.html
+public enum Value: Sendable, Equatable {
+    case null
+    case integer(Int64)
+    /// SQLite has no NaN: it becomes NULL.
+    case real(Double)
+    /// UTF-8; NUL characters are kept.
+    case text(String)
+    /// An empty blob stays an empty blob.
+    case blob([UInt8])
+
+    /// NULL for nil.
+    public static func optional(_ text: String?) -> Value {
+        text.map(Value.text) ?? .null
+    }
+
+    /// NULL for nil.
+    public static func optional(_ number: Int64?) -> Value {
+        number.map(Value.integer) ?? .null
+    }
+}
+
+extension Value: ExpressibleByNilLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+    ExpressibleByStringLiteral
+{
+    public init(nilLiteral: ()) { self = .null }
+    public init(integerLiteral value: Int64) { self = .integer(value) }
+    public init(floatLiteral value: Double) { self = .real(value) }
+    public init(stringLiteral value: String) { self = .text(value) }
+}

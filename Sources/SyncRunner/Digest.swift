@@ -1,0 +1,34 @@
+import CSHA256
+import Glibc
+import Linux
+
+/// SHA-256 of a stream, by libcrypto's low-level functions (see COpenSSL/sha256.h for why those).
+struct Digest {
+    private var context = SHA256_CTX()
+
+    init() { SHA256_Init(&context) }
+
+    mutating func update(_ bytes: ArraySlice<UInt8>) {
+        bytes.withUnsafeBytes { _ = SHA256_Update(&context, $0.baseAddress, $0.count) }
+    }
+
+    /// The digest in hex. Nothing may be added afterwards.
+    mutating func finish() -> String {
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        SHA256_Final(&digest, &context)
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// The digest of all that can be read from a file, in hex.
+    static func of(_ file: Descriptor) throws(SystemError) -> String {
+        var digest = Digest()
+        var offset: Int64 = 0
+        while true {
+            let piece = try file.read(at: offset, count: 65536)
+            if piece.isEmpty { return digest.finish() }
+            digest.update(piece[...])
+            offset += Int64(piece.count)
+        }
+    }
+}

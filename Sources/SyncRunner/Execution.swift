@@ -1,0 +1,138 @@
+import Glibc
+import Linux
+import RunProtocol
+
+/// The script's process and all that comes of it, from exec to the last byte of output.
+struct Execution {
+    /// How the script ended.
+    struct End {
+        var startError: String?
+        var stop: StopReason?
+        var exitCode: Int64?
+        var signal: Int64?
+    }
+
+    /// How long output is still read from processes that outlive the script.
+    private static let drainMilliseconds: Int64 = 3000
+    /// How long killed processes may take to vanish; one in an uninterruptible wait may never.
+    private static let killMilliseconds: Int64 = 5000
+
+    private let pid: Int32
+    private let pipe: Descriptor
+    private let grace: Int64
+    private let timeLimitAt: Int64
+    private var end = End()
+    private var exited = false
+    private var outputOpen = true
+    private var serviceOpen = true
+    private var drainUntil: Int64?
+    private var killAt: Int64?
+    private var giveUpAt: Int64?
+
+    /// Starts the script.
+    /// - Parameters:
+    ///   - timeLimit: in milliseconds.
+    ///   - grace: between TERM and KILL, in milliseconds.
+    /// - Throws: where the kernel does not execute it.
+    init(script: String, directory: String, environment: [String], lease: Descriptor, timeLimit: Int64, grace: Int64) throws(SystemError) {
+        guard try Files.facts(directory, followLink: true).kind == .directory else { throw SystemError("chdir", directory, code: ENOTDIR) }
+        let null = try Descriptor.open("/dev/null", O_RDONLY)
+        let (read, write) = try Descriptor.pipe()
+        try read.makeNonBlocking()
+        pipe = read
+        self.grace = grace
+        pid = try Process.spawn(
+            script, arguments: [script], environment: environment, directory: directory,
+            // One pipe for both streams keeps the order in which they were written; 3 is the lease.
+            descriptors: [null, write, write, lease])
+        timeLimitAt = Clock.monotonicMilliseconds() + timeLimit
+    }
+
+    /// Pumps output and keeps time until it is over.
+    mutating func follow(signals: Signals, service: MessageChannel, output: inout Output) -> End {
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        while !isOver() {
+            var watched = [signals.descriptor]
+            if outputOpen { watched.append(pipe) }
+            if serviceOpen { watched.append(service.descriptor) }
+            let ready = (try? Poll.readable(watched, milliseconds: millisecondsToNextDeadline())) ?? []
+            if ready.contains(pipe.number) { pump(&buffer, into: &output) }
+            if ready.contains(signals.descriptor.number) { takeSignals(signals) }
+            if ready.contains(service.descriptor.number) { listen(to: service) }
+            keepTime()
+        }
+        return end
+    }
+
+    private func isOver() -> Bool {
+        guard exited else { return false }
+        let now = Clock.monotonicMilliseconds()
+        if end.stop != nil && !Process.descendants().isEmpty { return giveUpAt.map { now >= $0 } ?? false }
+        return !outputOpen || drainUntil.map { now >= $0 } ?? false
+    }
+
+    private func millisecondsToNextDeadline() -> Int64? {
+        let now = Clock.monotonicMilliseconds()
+        var deadlines = [drainUntil, killAt, giveUpAt].compactMap { $0 }
+        if end.stop == nil { deadlines.append(timeLimitAt) }
+        // While stopping, descendants that are not our children vanish without a signal to us.
+        if end.stop != nil { deadlines.append(now + 50) }
+        return deadlines.min().map { max(0, $0 - now) }
+    }
+
+    private mutating func pump(_ buffer: inout [UInt8], into output: inout Output) {
+        do {
+            guard let count = try pipe.read(into: &buffer) else { return }
+            if count == 0 { outputOpen = false } else { output.append(buffer[..<count]) }
+        } catch {
+            outputOpen = false
+        }
+    }
+
+    private mutating func takeSignals(_ signals: Signals) {
+        while let signal = try? signals.next() {
+            if signal == SIGCHLD { reap() } else { stop(.shutdown) }
+        }
+    }
+
+    /// Collects every ended child; as subreaper we get orphans of the script as well.
+    private mutating func reap() {
+        while let (ended, how) = Process.reap() {
+            guard ended == pid else { continue }
+            exited = true
+            drainUntil = Clock.monotonicMilliseconds() + Self.drainMilliseconds
+            switch how {
+            case .exited(let code): end.exitCode = Int64(code)
+            case .killed(let signal): end.signal = Int64(signal)
+            }
+        }
+    }
+
+    /// The service says nothing more during a run but its goodbye; the run goes on without it.
+    private mutating func listen(to service: MessageChannel) {
+        do { _ = try service.receive(milliseconds: 1000) } catch { serviceOpen = false }
+    }
+
+    private mutating func keepTime() {
+        let now = Clock.monotonicMilliseconds()
+        if end.stop == nil && !exited && now >= timeLimitAt { stop(.timeout) }
+        if let killAt, now >= killAt {
+            // Again and again until the end: a process may have forked while we looked.
+            signalAll(SIGKILL)
+            if giveUpAt == nil { giveUpAt = now + Self.killMilliseconds }
+        }
+    }
+
+    private mutating func stop(_ reason: StopReason) {
+        guard end.stop == nil, !exited else { return }
+        end.stop = reason
+        signalAll(SIGTERM)
+        // A stopped process does not see its TERM.
+        signalAll(SIGCONT)
+        killAt = Clock.monotonicMilliseconds() + grace
+    }
+
+    private func signalAll(_ signal: Int32) {
+        for process in Process.descendants() { kill(process, signal) }
+    }
+}

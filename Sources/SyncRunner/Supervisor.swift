@@ -1,0 +1,112 @@
+import Glibc
+import Linux
+import RunProtocol
+
+/// One run from the lease to the stored result. Everything here outlives the service: once the script is started, a
+/// lost connection changes nothing.
+struct Supervisor {
+    let request: RunRequest
+    let service: MessageChannel
+    let signals: Signals
+    private let directory: RunDirectory
+
+    init(request: RunRequest, service: MessageChannel, signals: Signals) {
+        self.request = request
+        self.service = service
+        self.signals = signals
+        directory = RunDirectory(request.runDirectory)
+    }
+
+    /// Returns when the run is over, or nothing was started.
+    func run() {
+        do {
+            switch try Lease.take(in: directory) {
+            case .held(let holder): try service.send(RunReply.busy(holder).message)
+            case .taken(let lease): try hold(lease)
+            }
+        } catch let error as ChannelError {
+            // Nobody to tell: the service is gone, and it settles what it recorded by itself.
+            complain("\(error)")
+        } catch {
+            try? service.send(RunReply.failed("\(error)").message)
+        }
+    }
+
+    /// With the lease: check, wait for the word, start. The lease ends with this process unless `release` comes first.
+    private func hold(_ lease: Lease) throws {
+        lease.describe(run: nil, since: Clock.wallMilliseconds())
+        let script: Script
+        do {
+            script = try Script.check(request.script)
+        } catch {
+            try service.send(RunReply.unfit(error.why, detail: error.detail, scriptUID: Int64(geteuid())).message)
+            // The service records the failed start while the lease is held, then hangs up.
+            _ = try? service.receive()
+            return
+        }
+        try service.send(RunReply.ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid())).message)
+        // No word, no execution: the end of the connection here means that nothing was recorded.
+        let go = try waitForGo()
+        lease.describe(run: go.run, since: Clock.wallMilliseconds())
+
+        var result = execute(script, lease: lease, run: go.run)
+        result.scriptChanged = script.hasChanged()
+        result.lockFileSeen = result.lockFileSeen || lockFileIsThere()
+        // Result before unlock: whoever finds the lease free finds the result as well.
+        store(result, run: go.run)
+        lease.release()
+        try service.send(result.message)
+    }
+
+    private func waitForGo() throws -> Go {
+        while true {
+            let ready = try Poll.readable([service.descriptor, signals.descriptor], milliseconds: nil)
+            if ready.contains(signals.descriptor.number), let signal = try signals.next(), signal != SIGCHLD {
+                throw ChannelError.closed
+            }
+            if ready.contains(service.descriptor.number) {
+                do { return try Go(try service.receive()) } catch let error as MessageError { throw ChannelError.message(error) }
+            }
+        }
+    }
+
+    private func execute(_ script: Script, lease: Lease, run: Int64) -> RunResult {
+        let started = Clock.monotonicMilliseconds()
+        let lockFileSeen = lockFileIsThere()
+        var output = Output(path: directory.output(of: run), limit: request.outputLimit)
+        var end = Execution.End()
+        do {
+            var execution = try Execution(
+                script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
+                environment: ScriptEnvironment.entries(run: run, added: request.environment), lease: lease.descriptor,
+                timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000)
+            end = execution.follow(signals: signals, service: service, output: &output)
+        } catch {
+            end.startError = "\(error)"
+        }
+        let (total, digest, spoolError) = output.finish()
+        return RunResult(
+            startError: end.startError, stop: end.stop, exitCode: end.exitCode, signal: end.signal,
+            lockFileSeen: lockFileSeen, scriptChanged: false, outputBytes: total, outputSHA256: digest,
+            spoolError: spoolError, finishedAt: Clock.wallMilliseconds(),
+            durationMilliseconds: Clock.monotonicMilliseconds() - started)
+    }
+
+    private func lockFileIsThere() -> Bool {
+        (try? Files.facts(request.lockPath, followLink: false)) != nil
+    }
+
+    /// A result that cannot be stored is still told to the service, if it is there to hear it.
+    private func store(_ result: RunResult, run: Int64) {
+        do {
+            try Files.replaceDurably(directory.result(of: run), with: result.message.encoded())
+        } catch {
+            complain("the result of run \(run) could not be stored: \(error)")
+        }
+    }
+}
+
+/// To the service's log, or the journal of the runner's unit.
+func complain(_ text: String) {
+    try? Descriptor.standardError.write(Array("sync-runner: \(text)\n".utf8))
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import Glibc
+import Linux
+import RunProtocol
+
+struct CheckCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Look for everything that would keep a sync from working, and say how to mend it.",
+        discussion: "Changes nothing. Exits with 1 if anything was found.")
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        let settings = try common.settings()
+        var findings: [String] = []
+        func found(_ problem: String, fix: String) { findings.append("\(problem)\n    fix: \(fix)") }
+
+        do { _ = try settings.requireTokens() } catch { found(error.problem, fix: error.fix) }
+        checkState(settings, found)
+        if let script = settings.script.path {
+            checkScript(script, settings, found)
+        } else {
+            found("SYNC_SCRIPT_PATH environment variable is not set", fix: "set it to the absolute path of the script in .env")
+        }
+        checkLock(settings, found)
+        checkLog(settings, found)
+
+        if findings.isEmpty { return print("All is well: \(settings.script.path ?? "") can be run.") }
+        for finding in findings { print("✗ \(finding)") }
+        print("\(findings.count) found.")
+        throw Exit(.wrong)
+    }
+
+    private typealias Found = (_ problem: String, _ fix: String) -> Void
+
+    private func checkState(_ settings: Settings, _ found: Found) {
+        guard (try? Files.facts(settings.stateDirectory, followLink: false)) != nil else {
+            return found(
+                "SYNC_STATE_DIR: \(settings.stateDirectory) does not exist yet",
+                "start the service once, or install -d -m 700 \(settings.stateDirectory)")
+        }
+        do { _ = try StateDirectory(settings) } catch { found(error.problem, error.fix) }
+    }
+
+    /// The runner's own checks, by the runner: it takes the lease, looks, and leaves without executing anything.
+    private func checkScript(_ script: String, _ settings: Settings, _ found: Found) {
+        guard (try? Files.facts(settings.runDirectory, followLink: false)) != nil else { return }
+        do {
+            let runner = try RunnerLauncher.beside().connect()
+            try runner.send(RunPerformer.request(script, settings).message)
+            switch try RunReply(try runner.receive(milliseconds: 10_000)) {
+            case .unfit(let why, let detail, _): found("Failed to execute sync script: \(why.rawValue)", detail)
+            case .failed(let reason): found("the runner cannot start a script: \(reason)", "check SYNC_RUN_DIR and the installation")
+            case .busy, .ready: break
+            }
+        } catch {
+            found("sync-runner does not answer: \(error)", "install sync-service and sync-runner from one release, side by side")
+        }
+        guard let text = (try? Files.read(script, limit: 1 << 20)).map({ String(decoding: $0, as: UTF8.self) }) else { return }
+        for (setting, path) in [("SYNC_LOCK_PATH", settings.script.lockPath), ("SYNC_LOG_PATH", settings.script.logPath)]
+        where !text.contains(path) {
+            found(
+                "the script does not mention \(path), which \(setting) names",
+                "set \(setting) to the path the script uses; if it reads the path from elsewhere, this is no problem")
+        }
+    }
+
+    private func checkLock(_ settings: Settings, _ found: Found) {
+        guard let facts = try? Files.facts(settings.script.lockPath, followLink: false) else { return }
+        let minutes = max(0, Clock.wallMilliseconds() - facts.modified) / 60_000
+        found(
+            "the script's lock file \(settings.script.lockPath) is there, \(minutes) minutes old, so that the status is \"running\"",
+            "if no sync runs (ps aux | grep \(settings.script.path.map { $0.split(separator: "/").last.map(String.init) ?? $0 } ?? "sync")), rm \(settings.script.lockPath)")
+    }
+
+    private func checkLog(_ settings: Settings, _ found: Found) {
+        let path = settings.script.logPath
+        do {
+            let launcher = try RunnerLauncher.beside()
+            if case .unreadable(let reason) = try Inquirer(settings, launcher: launcher).logTail() {
+                found("Error reading log file \(path): \(reason)", "let the script write it there once, readable for user \(geteuid())")
+            }
+        } catch {
+            // The runner that does not answer has been told already.
+        }
+        if let facts = try? Files.facts(path, followLink: true), facts.mode & 0o004 != 0 {
+            found("the log \(path) can be read by everyone on this machine", "chmod 640 \(path)")
+        }
+    }
+}

@@ -1,0 +1,28 @@
+import ArgumentParser
+import Glibc
+
+/// sync-service: starts a database sync on request and proves afterwards who started which run and how it ended.
+@main
+enum Program {
+    static func main() async {
+        // Nobody waits for the runners this program starts; ignored, the kernel collects them.
+        signal(SIGCHLD, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try SyncService.parseAsRoot()
+            if let serve = command as? ServeCommand {
+                try await serve.run()
+            } else {
+                try command.run()
+            }
+        } catch let error as Exit {
+            exit(error.code)
+        } catch where SyncService.exitCode(for: error) != .failure {
+            // Help, version and what the argument parser has to say about the command line.
+            SyncService.exit(withError: error)
+        } catch {
+            tell("sync-service: \(error)")
+            exit(ExitStatus.of(error).rawValue)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import HTTPTypes
+import HummingbirdCore
+import JSON
+import NIOCore
+
+/// Answers and their headers, the one place where an error becomes a status.
+enum Answer {
+    /// - Parameter body: its members are written in their order.
+    static func json(_ status: HTTPResponse.Status, _ body: JSON, _ more: HTTPFields = [:]) -> Response {
+        bytes(status, "application/json", body.encoded(), more)
+    }
+
+    static func bytes(_ status: HTTPResponse.Status, _ type: String, _ body: [UInt8], _ more: HTTPFields = [:]) -> Response {
+        Response(status: status, headers: headers(type, more), body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+
+    /// The headers of every answer: nothing here is to be kept by a cache or guessed at by a browser.
+    static func headers(_ type: String, _ more: HTTPFields = [:]) -> HTTPFields {
+        var headers: HTTPFields = [
+            .contentType: type, .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+        ]
+        for field in more { headers[field.name] = field.value }
+        return headers
+    }
+
+    static func error(_ error: RequestError) -> Response {
+        json(error.status, .status("error", error.message), error.headers)
+    }
+
+    /// A refusal by the guard, written before there is a decoded request: the whole answer as text.
+    static func refusal(_ refusal: RequestFraming.Refusal) -> String {
+        let (status, message): (HTTPResponse.Status, String) =
+            switch refusal {
+            case .malformed(let what): (.badRequest, "Bad request: \(what)")
+            case .notOffered(let what): (.badRequest, "Bad request: \(what) is not offered")
+            case .targetTooLong: (.uriTooLong, "The address is longer than \(RequestFraming.maximumTarget) bytes")
+            case .fieldsTooLarge: (.requestHeaderFieldsTooLarge, "The headers are larger than \(RequestFraming.maximumFields) bytes")
+            case .bodyTooLarge: (.contentTooLarge, "The body is larger than \(RequestFraming.maximumBody) bytes")
+            }
+        let body = String(decoding: JSON.status("error", message).encoded(), as: UTF8.self)
+        var lines = ["HTTP/1.1 \(status.code) \(status.reasonPhrase)"]
+        for field in headers("application/json") { lines.append("\(field.name): \(field.value)") }
+        lines += ["content-length: \(body.utf8.count)", "connection: close", "", body]
+        return lines.joined(separator: "\r\n")
+    }
+}
+
+extension JSON {
+    /// The documented pair; more members follow behind it.
+    static func status(_ status: String, _ message: String, _ more: [Member] = []) -> JSON {
+        .object([Member("status", .string(status)), Member("message", .string(message))] + more)
+    }
+}
+
+/// A request that is answered with an error.
+enum RequestError: Error {
+    case badRequest(String)
+    /// - Parameter tokenSent: whether there was a token at all; the body is the same.
+    case unauthorized(tokenSent: Bool)
+    case forbidden
+    case notFound
+    case methodNotAllowed(allowed: [HTTPRequest.Method])
+    case rangeNotSatisfiable(size: Int64)
+    case internalError
+    case unavailable(String)
+
+    var status: HTTPResponse.Status {
+        switch self {
+        case .badRequest: .badRequest
+        case .unauthorized: .unauthorized
+        case .forbidden: .forbidden
+        case .notFound: .notFound
+        case .methodNotAllowed: .methodNotAllowed
+        case .rangeNotSatisfiable: .rangeNotSatisfiable
+        case .internalError: .internalServerError
+        case .unavailable: .serviceUnavailable
+        }
+    }
+
+    var message: String {
+        switch self {
+        case .badRequest(let what): what
+        case .unauthorized: "A valid bearer token is required"
+        case .forbidden: "This token does not allow that"
+        case .notFound: "There is nothing here"
+        case .methodNotAllowed: "This method is not offered here"
+        case .rangeNotSatisfiable: "The range lies outside the output"
+        case .internalError: "Something failed; the operator's log says what"
+        case .unavailable(let what): what
+        }
+    }
+
+    /// RFC 6750 section 3 for the challenges, RFC 9110 for the others.
+    var headers: HTTPFields {
+        switch self {
+        case .unauthorized(let tokenSent): [.wwwAuthenticate: #"Bearer realm="sync""# + (tokenSent ? #", error="invalid_token""# : "")]
+        case .forbidden: [.wwwAuthenticate: #"Bearer realm="sync", error="insufficient_scope""#]
+        case .methodNotAllowed(let allowed): [.allow: allowed.map(\.rawValue).joined(separator: ", ")]
+        case .rangeNotSatisfiable(let size): [.contentRange: "bytes */\(size)"]
+        case .unavailable: [.retryAfter: "10"]
+        default: [:]
+        }
+    }
+}
+
+extension HTTPField.Name {
+    /// The number of the run that an answer is about.
+    static let syncRunID = HTTPField.Name("Sync-Run-Id") ?? .eTag
+}

@@ -1,0 +1,55 @@
+import HTTPTypes
+import JWT
+import Linux
+import Logging
+
+/// Who a request comes from, by its bearer token (RFC 6750 section 2.1, the header only: a token in a query or a body
+/// would end up in logs).
+struct Authenticator: Sendable {
+    private let verifier: Verifier
+    private let access: AccessRules
+
+    init(rules: Rules, access: AccessRules) {
+        verifier = Verifier(rules: rules)
+        self.access = access
+    }
+
+    /// - Throws: ``RequestError/unauthorized(tokenSent:)``; why a token was refused goes to the log only.
+    func claims(_ headers: HTTPFields, _ logger: Logger) throws(RequestError) -> Claims {
+        guard let header = headers[.authorization] else { throw .unauthorized(tokenSent: false) }
+        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized(tokenSent: false) }
+        let claims: Claims
+        do {
+            claims = try verifier.verify(String(parts[1]), now: Clock.wallMilliseconds() / 1000)
+        } catch {
+            logger.notice("token refused: \(error)")
+            throw .unauthorized(tokenSent: true)
+        }
+        guard !access.isDenied(claims) else {
+            logger.notice("token refused: its user is in DENY_USERS")
+            throw .unauthorized(tokenSent: true)
+        }
+        return claims
+    }
+
+    /// - Throws: ``RequestError/forbidden`` where the claims do not reach so far.
+    func authorize(_ claims: Claims, for role: Role) throws(RequestError) {
+        let allowed =
+            switch role {
+            case .user: true
+            case .runner: access.mayRun(claims)
+            case .admin: access.isAdmin(claims)
+            }
+        guard allowed else { throw .forbidden }
+    }
+}
+
+/// What a route asks of a token.
+enum Role: String, Sendable, CaseIterable {
+    /// Any valid token.
+    case user
+    /// Any valid token, unless RUN_USERS or JWT_RUN_ROLE says who.
+    case runner
+    case admin
+}

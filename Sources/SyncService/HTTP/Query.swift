@@ -1,0 +1,66 @@
+import RunProtocol
+
+/// The parameters of a request, taken strictly: an unknown, repeated or wrong one is an error, because a filter that is
+/// silently ignored shows an auditor the wrong runs.
+struct Query {
+    private var values: [String: String] = [:]
+
+    /// - Parameter text: what stands behind `?`.
+    init(_ text: String) throws(RequestError) {
+        for pair in text.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard let name = Self.decode(parts[0]), let value = Self.decode(parts.count > 1 ? parts[1] : ""), values[name] == nil
+            else { throw .badRequest("The query is not well formed") }
+            values[name] = value
+        }
+    }
+
+    /// - Throws: where a parameter is none of these.
+    func allow(only names: Set<String>) throws(RequestError) {
+        guard values.keys.allSatisfy(names.contains) else {
+            throw .badRequest("Unknown parameter; known are \(names.sorted().joined(separator: ", "))")
+        }
+    }
+
+    /// - Returns: nil where the parameter is not there.
+    /// - Throws: where `read` does not understand it.
+    func value<Result>(_ name: String, _ form: String, _ read: (String) -> Result?) throws(RequestError) -> Result? {
+        guard let text = values[name] else { return nil }
+        guard let value = read(text) else { throw .badRequest("\(name) must be \(form)") }
+        return value
+    }
+
+    private static func decode(_ text: Substring) -> String? {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            switch byte {
+            case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+            case UInt8(ascii: "%"):
+                guard rest.count >= 2, let decoded = UInt8(String(Substring(rest.prefix(2))), radix: 16), rest.first != UInt8(ascii: "+")
+                else { return nil }
+                bytes.append(decoded)
+                rest = rest.dropFirst(2)
+            default: bytes.append(byte)
+            }
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+}
+
+extension RunFilter {
+    init(_ query: Query) throws(RequestError) {
+        self.init()
+        try query.allow(only: ["limit", "cursor", "user", "outcome", "trigger", "since", "until"])
+        let limits = Self.limits
+        limit = try query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
+            Int($0).flatMap { limits.contains($0) ? $0 : nil }
+        } ?? limit
+        before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } }
+        user = try query.value("user", "a user") { $0.isEmpty ? nil : $0 }
+        outcome = try query.value("outcome", "one of \(Outcome.allCases.map(\.rawValue).joined(separator: ", "))") { Outcome(rawValue: $0) }
+        trigger = try query.value("trigger", "api or cli") { Requester.Trigger(rawValue: $0) }
+        since = try query.value("since", "a time such as 2026-01-31T12:00:00Z") { Timestamp.milliseconds(parsing: $0) }
+        until = try query.value("until", "a time such as 2026-01-31T12:00:00Z") { Timestamp.milliseconds(parsing: $0) }
+    }
+}

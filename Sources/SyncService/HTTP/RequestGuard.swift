@@ -1,0 +1,123 @@
+import NIOCore
+import NIOHTTP1
+
+/// First on the connection: gathers one request at a time, lets it through whole, and refuses what may not pass.
+///
+/// Without it the decoder behind would buffer without limit after an Upgrade, answer oversized heads with nothing, and
+/// hand a request on before its body has come. While a request is being answered the next one waits here, so that
+/// answers keep their order and a client cannot pile up work.
+final class RequestGuard: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// What a client may send ahead while its request is answered; beyond that it is not read.
+    private static let maximumAhead = 65536
+    /// After a refusal so much is still read and so long is waited, because closing at once with unread bytes would
+    /// reset the connection before the client has seen why.
+    private static let maximumDiscarded = 262_144
+    private static let lingering = TimeAmount.seconds(1)
+
+    private enum State {
+        case gathering
+        case answering(closeAfterwards: Bool)
+        case refused
+    }
+
+    private var state = State.gathering
+    private var framing = RequestFraming()
+    private var received: [UInt8] = []
+    private var discarded = 0
+    private var context: ChannelHandlerContext?
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        if case .refused = state {
+            discarded += bytes.readableBytes
+            if discarded > Self.maximumDiscarded { context.close(promise: nil) }
+            return
+        }
+        received += bytes.readableBytesView
+        if case .gathering = state { gather(context) }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if case .answering = state, received.count > Self.maximumAhead { return }
+        context.read()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            switch state {
+            // A request that was cut short is never executed.
+            case .gathering, .refused: return context.close(promise: nil)
+            case .answering: state = .answering(closeAfterwards: true)
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    /// To be called when the answer to the request that was let through has been written.
+    func answerWritten() {
+        guard let context, case .answering(let closeAfterwards) = state else { return }
+        if closeAfterwards { return closeGently(context) }
+        state = .gathering
+        gather(context)
+        context.read()
+    }
+
+    private func gather(_ context: ChannelHandlerContext) {
+        guard !received.isEmpty else { return }
+        do {
+            switch try framing.inspect(received) {
+            case .incomplete(let continueExpected):
+                if continueExpected { write("HTTP/1.1 100 Continue\r\n\r\n", context) }
+            case .complete(let length, let closeAfterwards):
+                let request = context.channel.allocator.buffer(bytes: received[..<length])
+                received.removeFirst(length)
+                framing = RequestFraming()
+                state = .answering(closeAfterwards: closeAfterwards)
+                context.fireChannelRead(wrapInboundOut(request))
+                context.fireChannelReadComplete()
+            }
+        } catch {
+            write(Answer.refusal(error), context)
+            closeGently(context)
+        }
+    }
+
+    private func write(_ text: String, _ context: ChannelHandlerContext) {
+        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(string: text)), promise: nil)
+    }
+
+    private func closeGently(_ context: ChannelHandlerContext) {
+        state = .refused
+        received = []
+        context.close(mode: .output, promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.lingering) { bound.value.close(promise: nil) }
+        context.read()
+    }
+}
+
+/// Behind the encoder: tells the guard when an answer is complete.
+final class AnswerWatch: ChannelOutboundHandler {
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let requestGuard: RequestGuard
+
+    init(_ requestGuard: RequestGuard) { self.requestGuard = requestGuard }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        let written = promise ?? context.eventLoop.makePromise()
+        let bound = NIOLoopBound(requestGuard, eventLoop: context.eventLoop)
+        written.futureResult.whenComplete { _ in bound.value.answerWritten() }
+        context.write(data, promise: written)
+    }
+}

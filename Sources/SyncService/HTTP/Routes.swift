@@ -1,0 +1,87 @@
+import HTTPTypes
+import HummingbirdCore
+import JWT
+import Logging
+
+/// One request that passed the door.
+struct Call: Sendable {
+    let request: Request
+    /// nil on routes that ask for no token.
+    let claims: Claims?
+    /// The numbers that stand in the path where the route has `{id}`.
+    let id: Int64
+    let sourceIP: String?
+    let requestID: String
+    let logger: Logger
+}
+
+/// One row of the table that says what is offered, and to whom.
+struct Route: Sendable {
+    let method: HTTPRequest.Method
+    /// `{id}` stands for a number from 1 on.
+    let path: String
+    /// nil: no token is asked for.
+    let role: Role?
+    let handler: @Sendable (Call) async throws -> Response
+
+    /// - Returns: nil where the path is another; otherwise the number that stands for `{id}`, 0 without one.
+    func match(_ segments: [Substring]) -> Int64? {
+        let pattern = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard pattern.count == segments.count else { return nil }
+        var id: Int64 = 0
+        for (expected, given) in zip(pattern, segments) {
+            if expected == "{id}" {
+                // One spelling for each number: no sign, no leading zeros.
+                guard let number = Int64(given), number > 0, String(number) == given else { return nil }
+                id = number
+            } else if !expected.utf8.elementsEqual(given.utf8) {
+                return nil
+            }
+        }
+        return id
+    }
+}
+
+/// The door: finds the route, checks the token against its role, and turns every error into an answer.
+struct Responder: Sendable {
+    let routes: [Route]
+    let authenticator: Authenticator
+    let logger: Logger
+
+    func respond(to request: Request, sourceIP: String?) async -> Response {
+        let requestID = Machine.newRequestID()
+        var logger = logger
+        logger[metadataKey: "request"] = "\(requestID)"
+        logger[metadataKey: "from"] = "\(sourceIP ?? "?")"
+        var response: Response
+        do {
+            response = try await answer(request, sourceIP, requestID, logger)
+        } catch let error as RequestError {
+            response = Answer.error(error)
+        } catch {
+            logger.error("\(request.method) failed: \(error)")
+            response = Answer.error(.internalError)
+        }
+        if request.method == .head { response = response.createHeadResponse() }
+        return response
+    }
+
+    private func answer(_ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger) async throws -> Response {
+        let segments = request.uri.path.split(separator: "/", omittingEmptySubsequences: false)
+        let matches = routes.compactMap { route in route.match(segments).map { (route: route, id: $0) } }
+        guard !matches.isEmpty else { throw RequestError.notFound }
+        guard let (route, id) = matches.first(where: { $0.route.method == request.method || $0.route.method == .get && request.method == .head })
+        else {
+            let methods = matches.flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] }
+            throw RequestError.methodNotAllowed(allowed: methods)
+        }
+        var claims: Claims?
+        if let role = route.role {
+            let checked = try authenticator.claims(request.headers, logger)
+            try authenticator.authorize(checked, for: role)
+            claims = checked
+        }
+        return try await route.handler(
+            Call(request: request, claims: claims, id: id, sourceIP: sourceIP, requestID: requestID, logger: logger))
+    }
+}

@@ -1,0 +1,111 @@
+import HTTPTypes
+import HummingbirdCore
+import JSON
+import JWT
+import Logging
+import RunProtocol
+
+/// The three documented endpoints. Names, texts and the order of keys are the contract.
+struct SyncEndpoints: Sendable {
+    let script: ScriptSettings
+    let coordinator: RunCoordinator
+    let inquirer: Inquirer
+    /// One thread: questions to the runner's side are asked one after another.
+    let inquiries = Worker(threads: 1)
+
+    var routes: [Route] {
+        [
+            Route(method: .post, path: "/sync/run", role: .runner, handler: run),
+            Route(method: .get, path: "/sync/status", role: .user, handler: status),
+            Route(method: .get, path: "/sync/log", role: .user, handler: log),
+        ]
+    }
+
+    /// A body, which front ends post out of habit, has been read whole by the guard and is ignored: no byte of a
+    /// request reaches the script.
+    @Sendable func run(_ call: Call) async throws -> Response {
+        guard let claims = call.claims else { throw RequestError.internalError }
+        guard let path = script.path else {
+            call.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script")
+            return Self.failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set", output: [])
+        }
+        let requester = Requester(
+            user: claims.user, userName: claims.name, tokenFingerprint: claims.fingerprint, trigger: .api,
+            sourceIP: call.sourceIP, requestID: call.requestID)
+        switch await coordinator.run(path, for: requester) {
+        case .leaving: return Self.unavailable("The service is shutting down; nothing was started", run: nil)
+        case .answered(.busy):
+            call.logger.notice("refused: a sync is running already")
+            return Self.alreadyRunning(run: nil)
+        case .answered(.notStarted(let reason)): return Self.unavailable("Nothing was started: \(reason)", run: nil)
+        case .answered(.notRecorded(let run, let reason)): return Self.unavailable("The end is not recorded yet: \(reason)", run: run)
+        case .answered(.left(let run)): return Self.unavailable("The service is shutting down; the run continues", run: run)
+        case .answered(.finished(let run, let finish)): return Self.finished(run, finish)
+        }
+    }
+
+    @Sendable func status(_ call: Call) async throws -> Response {
+        let inquirer = inquirer
+        var running = await coordinator.hasRun
+        if !running {
+            let lock = try await inquiries.run { try inquirer.lockInfo() }
+            running = lock.leaseHeld || lock.lockFilePresent
+        }
+        return Answer.json(
+            .ok,
+            running
+                ? .status("running", "Sync is currently running") : .status("idle", "No sync is currently running"))
+    }
+
+    @Sendable func log(_ call: Call) async throws -> Response {
+        let inquirer = inquirer
+        let failure = Answer.json(.internalServerError, .status("error", "Error reading log file"))
+        do {
+            switch try await inquiries.run({ try inquirer.logTail() }) {
+            case .lines(let bytes):
+                let text = String(decoding: bytes, as: UTF8.self)
+                return Answer.json(.ok, .object([.init("status", .string("success")), .init("log", .string(text))]))
+            case .unreadable(let reason):
+                call.logger.warning("the script's log cannot be shown: \(reason)")
+                return failure
+            }
+        } catch {
+            call.logger.error("the runner does not answer: \(error)")
+            return failure
+        }
+    }
+
+    private static func finished(_ run: Int64, _ finish: RunFinish) -> Response {
+        // Exit code 2 is always answered as documented, whatever the record makes of it.
+        if finish.exitCode == 2 && (finish.outcome == .failed || finish.outcome == .alreadyRunning) { return alreadyRunning(run: run) }
+        guard finish.outcome != .succeeded else {
+            return Answer.json(
+                .ok, .status("success", "Sync script executed successfully", [output(finish.output)]), header(run))
+        }
+        return failure(
+            .internalServerError, "Failed to execute sync script: \(finish.why ?? finish.outcome.rawValue)",
+            output: finish.output, header(run))
+    }
+
+    private static func alreadyRunning(run: Int64?) -> Response {
+        Answer.json(.conflict, .status("running", "Sync is already running. Please wait for it to complete."), header(run))
+    }
+
+    private static func unavailable(_ message: String, run: Int64?) -> Response {
+        var headers = header(run)
+        headers[.retryAfter] = "10"
+        return failure(.serviceUnavailable, message, output: [], headers)
+    }
+
+    private static func failure(
+        _ status: HTTPResponse.Status, _ message: String, output bytes: [UInt8], _ headers: HTTPFields = [:]
+    ) -> Response {
+        Answer.json(status, .status("error", message, [output(bytes)]), headers)
+    }
+
+    private static func output(_ bytes: [UInt8]) -> JSON.Member {
+        .init("output", .string(String(decoding: bytes, as: UTF8.self)))
+    }
+
+    private static func header(_ run: Int64?) -> HTTPFields { run.map { [.syncRunID: String($0)] } ?? [:] }
+}

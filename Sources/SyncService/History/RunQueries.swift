@@ -1,0 +1,81 @@
+import RunProtocol
+import SQLite
+
+/// Which runs to list, newest first.
+struct RunFilter: Sendable {
+    var limit = 50
+    /// Only runs with a smaller number: the place where the last page ended.
+    var before: Int64?
+    var user: String?
+    var outcome: Outcome?
+    var trigger: Requester.Trigger?
+    /// Start times, milliseconds since 1970 UTC: from, and before.
+    var since: Int64?
+    var until: Int64?
+
+    static let limits = 1...200
+}
+
+extension History {
+    /// One page of runs.
+    /// - Returns: the runs, and where the next page begins, nil at the end.
+    func runs(_ filter: RunFilter) throws(HistoryError) -> (runs: [RunRecord], next: Int64?) {
+        var conditions: [String] = []
+        var values: [Value] = []
+        func add(_ condition: String, _ value: Value?) {
+            guard let value else { return }
+            conditions.append(condition)
+            values.append(value)
+        }
+        add("id < ?", filter.before.map(Value.integer))
+        add("user = ?", filter.user.map(Value.text))
+        add("outcome = ?", filter.outcome.map { .text($0.rawValue) })
+        add("\"trigger\" = ?", filter.trigger.map { .text($0.rawValue) })
+        // All times are written in one form, so that the order of the texts is the order of the times.
+        add("started_at >= ?", filter.since.map { .text(Timestamp.text($0)) })
+        add("started_at < ?", filter.until.map { .text(Timestamp.text($0)) })
+        let filtering = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let sql = "SELECT \(RunRecord.columns) FROM runs \(filtering) ORDER BY id DESC LIMIT ?"
+        // One more than asked for tells whether there is a next page.
+        let found = try read { connection in
+            try connection.query(sql, values + [.integer(Int64(filter.limit) + 1)]) { RunRecord($0) }
+        }
+        let page = Array(found.prefix(filter.limit))
+        return (page, found.count > filter.limit ? page.last?.id : nil)
+    }
+
+    /// - Returns: nil where there is no such run.
+    func run(_ id: Int64) throws(HistoryError) -> RunRecord? {
+        try read { connection in
+            try connection.first("SELECT \(RunRecord.columns) FROM runs WHERE id = ?", [.integer(id)]) { RunRecord($0) }
+        }
+    }
+
+    /// Why a run did not succeed, in the words of the documented answer.
+    func why(_ id: Int64) throws(HistoryError) -> String? {
+        try read { connection in
+            try connection.first("SELECT why FROM run_finished WHERE id = ?", [.integer(id)]) { $0.text(0) } ?? nil
+        }
+    }
+
+    /// How many bytes of a run's output are stored; nil where none are.
+    func storedOutputBytes(of id: Int64) throws(HistoryError) -> Int64? {
+        try read { connection in
+            try connection.first("SELECT length(bytes) FROM run_output WHERE id = ?", [.integer(id)]) { $0.integer(0) } ?? nil
+        }
+    }
+
+    /// A piece of a run's stored output, fewer bytes only at its end.
+    /// - Parameter offset: from 0.
+    func output(of id: Int64, offset: Int64, count: Int64) throws(HistoryError) -> [UInt8] {
+        try read { connection in
+            let size = try connection.first("SELECT length(bytes) FROM run_output WHERE id = ?", [.integer(id)]) { $0.integer(0) ?? 0 }
+            guard let size, offset < size else { return [] }
+            var bytes: [UInt8] = []
+            try connection.forEachBlobPiece(
+                table: "run_output", column: "bytes", rowid: id, offset: Int(offset), count: Int(min(count, size - offset))
+            ) { bytes += $0 }
+            return bytes
+        }
+    }
+}

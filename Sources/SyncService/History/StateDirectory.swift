@@ -1,0 +1,69 @@
+import Glibc
+import Linux
+
+/// The service's own folder: history, keys, locks. Whoever can enter it can rewrite the history, so it is closed to
+/// everyone else, and a wrong one is refused rather than repaired.
+struct StateDirectory: Sendable {
+    let path: String
+
+    /// Creates the folder and the run folder where they are missing, and checks them.
+    /// - Throws: ``SettingsError`` with the fix.
+    init(_ settings: Settings) throws(SettingsError) {
+        path = settings.stateDirectory
+        try Self.prepare(settings.stateDirectory, setting: "SYNC_STATE_DIR", openTo: 0)
+        // The runner's folder may be another user's, shared with our group; who owns it is the runner's business.
+        try Self.prepare(settings.runDirectory, setting: "SYNC_RUN_DIR", openTo: 0o770)
+    }
+
+    private static func prepare(_ path: String, setting: String, openTo allowed: UInt32) throws(SettingsError) {
+        if mkdir(path, 0o700) != 0 && errno != EEXIST {
+            let error = SystemError("mkdir", path)
+            throw SettingsError(
+                "\(setting): \(error)", fix: "create the folder for user \(geteuid()): install -d -m 700 -o \(geteuid()) \(path)")
+        }
+        let facts: FileFacts
+        do { facts = try Files.facts(path, followLink: false) } catch {
+            throw SettingsError("\(setting): \(error)", fix: "create the folder \(path)")
+        }
+        guard facts.kind == .directory else {
+            throw SettingsError("\(setting): \(path) is not a folder of its own (a link or a file)", fix: "set \(setting) to the folder itself")
+        }
+        guard facts.owner == geteuid() || allowed != 0 else {
+            throw SettingsError(
+                "\(setting): \(path) belongs to user \(facts.owner)", fix: "run as that user, or chown \(geteuid()) \(path)")
+        }
+        guard facts.mode & 0o077 & ~allowed == 0 else {
+            throw SettingsError(
+                "\(setting): others can enter \(path) (mode \(String(facts.mode, radix: 8)))", fix: "chmod 700 \(path)")
+        }
+        guard access(path, W_OK | X_OK) == 0 else {
+            throw SettingsError("\(setting): \(path) is not writable", fix: "chown \(geteuid()) \(path), and check that the disk is not mounted read-only")
+        }
+    }
+
+    /// Makes this process the only service on the folder, until the returned lock goes.
+    /// - Throws: ``SettingsError`` naming the holder.
+    func lockForService() throws(SettingsError) -> Descriptor {
+        let lockPath = path + "/service.lock"
+        do {
+            let file = try Descriptor.open(lockPath, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            guard try file.takeRecordLock() else {
+                let holder = String(decoding: (try? file.read(at: 0, count: 32)) ?? [], as: UTF8.self).trimmingNewline()
+                throw SettingsError(
+                    "another sync-service (process \(holder)) already serves \(path)",
+                    fix: "stop that one, or give this one a SYNC_STATE_DIR of its own")
+            }
+            _ = ftruncate(file.number, 0)
+            try file.write(Array("\(getpid())\n".utf8)[...], at: 0)
+            return file
+        } catch let error as SettingsError {
+            throw error
+        } catch {
+            throw SettingsError("SYNC_STATE_DIR: \(error)", fix: "check the folder \(path)")
+        }
+    }
+}
+
+extension String {
+    fileprivate func trimmingNewline() -> String { hasSuffix("\n") ? String(dropLast()) : self }
+}

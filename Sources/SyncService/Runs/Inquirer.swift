@@ -1,0 +1,59 @@
+import Linux
+import RunProtocol
+import Synchronization
+
+/// Asks the script's side of the machine, over one runner that is kept for it. Calls block, one at a time.
+final class Inquirer: Sendable {
+    /// Far more than an answer takes; a log on a dead network disk must not hold the status up for ever.
+    private static let patienceMilliseconds: Int64 = 5000
+
+    private let launcher: RunnerLauncher
+    private let script: ScriptSettings
+    private let stateDirectory: String
+    private let runDirectory: String
+    private let hidden: [String]
+    private let connection = Mutex<MessageChannel?>(nil)
+
+    init(_ settings: Settings, launcher: RunnerLauncher) {
+        self.launcher = launcher
+        script = settings.script
+        stateDirectory = settings.stateDirectory
+        runDirectory = settings.runDirectory
+        hidden = settings.secretFiles
+    }
+
+    /// Whether the lease is held and the script's lock file there.
+    func lockInfo() throws -> LockInfo {
+        try LockInfo(ask(LockInfoRequest(runDirectory: runDirectory, lockPath: script.lockPath).message))
+    }
+
+    /// The last lines of the script's log.
+    func logTail() throws -> LogTail {
+        // Looked up anew each time: a secret that was rotated is another file now.
+        let forbidden = hidden.compactMap { try? Files.facts($0, followLink: true) }
+            + ((try? Files.names(in: stateDirectory)) ?? []).compactMap { try? Files.facts("\(stateDirectory)/\($0)", followLink: true) }
+        let request = LogTailRequest(
+            logPath: script.logPath, logDirectory: script.logDirectory, stateDirectory: stateDirectory,
+            forbidden: forbidden.map { FileIdentity(device: $0.device, inode: $0.inode) })
+        return try LogTail(ask(request.message))
+    }
+
+    private func ask(_ question: Message) throws -> Message {
+        try connection.withLock { connection in
+            if let kept = connection {
+                // The kept runner may have been killed since; that shows only now, and one new runner settles it.
+                if let answer = try? Self.exchange(question, kept) { return answer }
+                connection = nil
+            }
+            let fresh = MessageChannel(try launcher.connect().descriptor)
+            let answer = try Self.exchange(question, fresh)
+            connection = fresh
+            return answer
+        }
+    }
+
+    private static func exchange(_ question: Message, _ channel: MessageChannel) throws(ChannelError) -> Message {
+        try channel.send(question)
+        return try channel.receive(milliseconds: patienceMilliseconds)
+    }
+}

@@ -1,0 +1,19 @@
+import Linux
+import OpenSSL
+
+/// Facts about the machine, and numbers made on it.
+enum Machine {
+    /// The kernel's name for the time since the last boot; nil where it does not tell.
+    static func bootID() -> String? {
+        guard let bytes = try? Files.read("/proc/sys/kernel/random/boot_id", limit: 64) else { return nil }
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+
+    /// 16 hex digits that name one request.
+    static func newRequestID() -> String {
+        // Not a secret: where OpenSSL has no random bytes, Swift's serve.
+        let bytes = (try? Random.bytes(8)) ?? (0..<8).map { _ in UInt8.random(in: 0...255) }
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}

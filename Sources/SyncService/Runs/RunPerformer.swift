@@ -1,0 +1,211 @@
+import Glibc
+import Linux
+import Logging
+import RunProtocol
+
+/// How a request to run ended.
+enum RunAnswer: Sendable {
+    /// Somebody else holds the lease; nothing is recorded.
+    case busy
+    /// The script ran, or its start failed, and that is recorded.
+    case finished(run: Int64, RunFinish)
+    /// Nothing was executed.
+    case notStarted(reason: String)
+    /// The script ran, but its end is not recorded yet.
+    case notRecorded(run: Int64, reason: String)
+    /// The service leaves; the run goes on and is recorded at the next start.
+    case left(run: Int64)
+}
+
+/// One run from the service's side, in the order that keeps the record ahead of the script: lease, durable start, go,
+/// result, durable end. Calls block for as long as the script takes.
+struct RunPerformer: Sendable {
+    let settings: Settings
+    let launcher: RunnerLauncher
+    let inquirer: Inquirer
+    let history: History
+    let logger: Logger
+
+    private var directory: RunDirectory { RunDirectory(settings.runDirectory) }
+
+    /// - Parameters:
+    ///   - script: the path to execute.
+    ///   - leave: readable once the caller wants to go without waiting for the end.
+    ///   - onStart: called when the start is recorded, with the run's number.
+    func perform(
+        _ script: String, for requester: Requester, leave: Descriptor, onStart: (Int64) -> Void
+    ) -> RunAnswer {
+        let runner: MessageChannel
+        let reply: RunReply
+        do {
+            runner = try launcher.connect()
+            try runner.send(Self.request(script, settings).message)
+            reply = try RunReply(try runner.receive(milliseconds: 30_000))
+        } catch {
+            logger.error("sync-runner does not answer: \(error)")
+            return .notStarted(reason: "the runner does not answer")
+        }
+        switch reply {
+        case .busy: return .busy
+        case .failed(let reason):
+            logger.error("\(reason)")
+            return .notStarted(reason: "the runner cannot start a script")
+        case .unfit(let why, let detail, let uid):
+            return recordFailedStart(start(script, requester, digest: nil, uid: uid), why: why, detail: detail)
+        case .ready(let digest, let uid):
+            return go(runner, start(script, requester, digest: digest, uid: uid), leave: leave, onStart: onStart)
+        }
+    }
+
+    /// Records the end of a run that nobody waits for any more: from its result, or as interrupted where there is none.
+    /// To be called when the lease is free; what is recorded already stays as it is.
+    @discardableResult
+    func settle(_ run: Int64) throws -> RunFinish {
+        let stored: RunResult?
+        do { stored = try directory.readResult(of: run) } catch {
+            logger.warning("the result of run \(run) is unreadable, so it counts as interrupted: \(error)")
+            stored = nil
+        }
+        let finish = finish(of: run, stored)
+        try history.recordFinish(finish, of: run)
+        logger.info("run \(run) settled: \(finish.outcome.rawValue)")
+        cleanUp(run)
+        return finish
+    }
+
+    /// Waits until the lease is free, then settles.
+    /// - Returns: nil where the caller left first.
+    func follow(_ run: Int64, leave: Descriptor) throws -> RunFinish? {
+        while true {
+            do {
+                if try !inquirer.lockInfo().leaseHeld { break }
+            } catch {
+                logger.warning("cannot ask for the lease, trying again: \(error)")
+            }
+            if try !Poll.readable([leave], milliseconds: 500).isEmpty { return nil }
+        }
+        return try settle(run)
+    }
+
+    static func request(_ script: String, _ settings: Settings) -> RunRequest {
+        RunRequest(
+            script: script, workingDirectory: settings.script.workingDirectory, lockPath: settings.script.lockPath,
+            runDirectory: settings.runDirectory, timeoutSeconds: settings.script.timeoutSeconds,
+            graceSeconds: settings.script.graceSeconds, outputLimit: settings.script.outputLimit,
+            environment: settings.script.environment)
+    }
+
+    private func start(_ script: String, _ requester: Requester, digest: String?, uid: Int64) -> RunStart {
+        RunStart(
+            requester: requester, startedAt: Clock.wallMilliseconds(), scriptPath: script, scriptSHA256: digest,
+            scriptUID: uid, isolated: uid != Int64(geteuid()), bootID: Machine.bootID())
+    }
+
+    private func recordFailedStart(_ start: RunStart, why: Unfitness, detail: String) -> RunAnswer {
+        let finish = RunFinish(
+            finishedAt: start.startedAt, finishedAtExact: true, durationMilliseconds: 0, outcome: .startFailed,
+            why: why.rawValue, outputBytes: 0, outputTruncated: false, output: [])
+        do {
+            let run = try history.recordFailedStart(start, finish)
+            logger.error("run \(run) was not started: \(why.rawValue): \(detail)")
+            return .finished(run: run, finish)
+        } catch {
+            logger.error("a failed start could not be recorded: \(error)")
+            return .notStarted(reason: "the history cannot be written")
+        }
+    }
+
+    private func go(_ runner: MessageChannel, _ start: RunStart, leave: Descriptor, onStart: (Int64) -> Void) -> RunAnswer {
+        let run: Int64
+        do { run = try history.recordStart(start) } catch {
+            // The connection closes behind us, and without the word the runner leaves.
+            logger.error("not started, because it could not be recorded: \(error)")
+            return .notStarted(reason: "the history cannot be written")
+        }
+        logger.info("run \(run) started", metadata: ["user": "\(start.requester.user.debugDescription)", "trigger": "\(start.requester.trigger)"])
+        onStart(run)
+        do {
+            let result = try result(runner, run, leave)
+            guard let result else { return .left(run: run) }
+            let finish = finish(of: run, result)
+            try history.recordFinish(finish, of: run)
+            report(run, finish)
+            cleanUp(run)
+            return .finished(run: run, finish)
+        } catch let error as HistoryError {
+            logger.critical("run \(run) is over and could not be recorded; the next start tries again: \(error)")
+            return .notRecorded(run: run, reason: "the history cannot be written")
+        } catch {
+            // The supervisor is gone. The script may live on and keeps the lease as long as it does.
+            logger.error("lost the runner of run \(run): \(error)")
+            return afterLoss(of: run, leave: leave)
+        }
+    }
+
+    /// - Returns: nil where the caller left first.
+    private func result(_ runner: MessageChannel, _ run: Int64, _ leave: Descriptor) throws -> RunResult? {
+        try runner.send(Go(run: run).message)
+        while true {
+            let ready = try Poll.readable([runner.descriptor, leave], milliseconds: nil)
+            if ready.contains(runner.descriptor.number) { return try RunResult(try runner.receive()) }
+            if ready.contains(leave.number) { return nil }
+        }
+    }
+
+    private func afterLoss(of run: Int64, leave: Descriptor) -> RunAnswer {
+        do {
+            guard let finish = try follow(run, leave: leave) else { return .left(run: run) }
+            return .finished(run: run, finish)
+        } catch {
+            logger.critical("run \(run) is over and could not be recorded; the next start tries again: \(error)")
+            return .notRecorded(run: run, reason: "the history cannot be written")
+        }
+    }
+
+    /// - Parameter result: nil where no result was left: interrupted, at this time or before.
+    private func finish(of run: Int64, _ result: RunResult?) -> RunFinish {
+        let kept: OutputSpool.Content?
+        do { kept = try OutputSpool.read(directory.output(of: run), maximum: RunRequest.maximumOutput) } catch {
+            if !error.isNoSuchFile { logger.warning("the output of run \(run) is unreadable: \(error)") }
+            kept = nil
+        }
+        guard let result else {
+            return RunFinish(
+                finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: .interrupted, why: "interrupted",
+                outputBytes: kept?.total, outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
+        }
+        if let spoolError = result.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError)") }
+        return RunFinish(
+            finishedAt: result.finishedAt, finishedAtExact: true, durationMilliseconds: result.durationMilliseconds,
+            outcome: result.outcome, why: why(result), exitCode: result.exitCode, signal: result.signal,
+            outputBytes: result.outputBytes,
+            outputTruncated: (kept?.total ?? 0) != result.outputBytes || kept?.truncated ?? false,
+            outputSHA256: result.outputSHA256, scriptChanged: result.scriptChanged, lockFileSeen: result.lockFileSeen,
+            output: kept?.bytes ?? [])
+    }
+
+    /// The *why* of the documented answer.
+    private func why(_ result: RunResult) -> String? {
+        switch result.outcome {
+        case .succeeded, .running: nil
+        case .startFailed: Unfitness.cannotBeExecuted.rawValue
+        case .timedOut: "timed out after \(settings.script.timeoutSeconds) seconds"
+        case .cancelled: "cancelled by an administrator"
+        case .interrupted: "interrupted"
+        case .failed, .alreadyRunning:
+            if let code = result.exitCode { "exited with code \(code)" } else { "killed by signal \(result.signal ?? 0)" }
+        }
+    }
+
+    private func report(_ run: Int64, _ finish: RunFinish) {
+        logger.info("run \(run) ended: \(finish.outcome.rawValue)\(finish.why.map { " (\($0))" } ?? "")")
+        if finish.outcome == .failed && finish.exitCode == 2 {
+            logger.warning(
+                "run \(run) exited with 2, \"already running\", but no lock file was there: probably a tool of the script failed; let the script end with 1 then")
+        }
+    }
+
+    private func cleanUp(_ run: Int64) {
+        do { try directory.removeSpool(of: run) } catch { logger.warning("the spool of run \(run) stays: \(error)") }
+    }
+}

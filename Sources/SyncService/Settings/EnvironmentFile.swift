@@ -1,0 +1,126 @@
+import Glibc
+import Linux
+
+/// A `.env` file: `NAME=value` lines, comments, quotes, `export`. Anything else is an error with its line's number,
+/// never a guess.
+struct EnvironmentFile {
+    struct Entry {
+        let name: String
+        let value: String
+        let line: Int
+    }
+
+    let path: String
+    let entries: [Entry]
+
+    /// Reads and checks a file: whoever can write it decides what the service executes and whom it believes.
+    /// - Throws: ``SettingsError``.
+    init(reading path: String) throws(SettingsError) {
+        self.path = path
+        let bytes: [UInt8]
+        do {
+            try Self.checkOwnership(path)
+            bytes = try Files.read(path, limit: 1 << 20)
+        } catch let error as SystemError {
+            throw SettingsError(
+                "\(error)", fix: error.code == ELOOP ? "name the file itself, not a link to it" : "create it or name another with --env-file")
+        } catch let error as SettingsError {
+            throw error
+        } catch {
+            throw SettingsError("\(path): \(error)", fix: "check the file")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SettingsError("\(path) is not UTF-8", fix: "save it as UTF-8")
+        }
+        entries = try Self.parse(text, path: path)
+    }
+
+    private static func checkOwnership(_ path: String) throws {
+        let facts = try Files.facts(path, followLink: false)
+        guard facts.kind == .regular else { throw SettingsError("\(path) is not a regular file", fix: "name the settings file itself") }
+        guard facts.owner == 0 || facts.owner == geteuid() else {
+            throw SettingsError("\(path) belongs to user \(facts.owner)", fix: "chown it to root or to user \(geteuid())")
+        }
+        guard !facts.writableByOthers else {
+            throw SettingsError("\(path) can be written by others", fix: "chmod go-w \(path)")
+        }
+        let folder = Files.folder(of: path)
+        let folderFacts = try Files.facts(folder, followLink: true)
+        guard folderFacts.owner == 0 || folderFacts.owner == geteuid(), !folderFacts.writableByOthers else {
+            throw SettingsError(
+                "others can replace \(path): its folder is writable by them or not ours", fix: "chmod go-w \(folder), or move the file")
+        }
+    }
+
+    static func parse(_ text: String, path: String) throws(SettingsError) -> [Entry] {
+        var entries: [Entry] = []
+        // By scalars: Swift counts CR LF as one character, and a value must not change by normalisation.
+        for (index, rawLine) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = index + 1
+            var rest = String(String.UnicodeScalarView(rawLine)).trimmed()
+            if rest.isEmpty || rest.hasPrefix("#") { continue }
+            if rest.hasPrefix("export ") { rest = String(rest.dropFirst(7)).trimmed() }
+            guard let equals = rest.firstIndex(of: "="), isName(rest[..<equals]) else {
+                throw SettingsError("\(path) line \(line) is not NAME=value", fix: "write NAME=value, or # before a comment")
+            }
+            let name = String(rest[..<equals])
+            if let earlier = entries.first(where: { $0.name == name }) {
+                throw SettingsError("\(path) line \(line): \(name) is set a second time (first in line \(earlier.line))", fix: "remove one of them")
+            }
+            guard let value = value(String(rest[rest.index(after: equals)...])) else {
+                throw SettingsError("\(path) line \(line): the value of \(name) is not well quoted", fix: "write \(name)=value, '…' or \"…\"")
+            }
+            entries.append(Entry(name: name, value: value, line: line))
+        }
+        return entries
+    }
+
+    private static func isName(_ text: Substring) -> Bool {
+        guard let first = text.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else { return false }
+        return text.utf8.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+                true
+            default: false
+            }
+        }
+    }
+
+    /// The text behind `=`: nil where quotes do not match or something stands behind them.
+    private static func value(_ text: String) -> String? {
+        var scalars = text.trimmed().unicodeScalars[...]
+        guard let quote = scalars.first, quote == "'" || quote == "\"" else {
+            let text = String(scalars)
+            guard !text.contains("\0") else { return nil }
+            // As in a shell, # begins a comment only behind a blank.
+            guard let comment = text.firstRange(of: " #") else { return text }
+            return String(text[..<comment.lowerBound]).trimmed()
+        }
+        scalars.removeFirst()
+        var value = String.UnicodeScalarView()
+        while let next = scalars.popFirst() {
+            if next == quote {
+                let behind = String(scalars).trimmed()
+                return behind.isEmpty || behind.hasPrefix("#") ? String(value) : nil
+            }
+            if next == "\\", quote == "\"", let escaped = scalars.first, "\\\"$`".unicodeScalars.contains(escaped) {
+                value.append(escaped)
+                scalars.removeFirst()
+            } else {
+                value.append(next)
+            }
+        }
+        return nil
+    }
+}
+
+extension String {
+    /// Without blanks, tabs and carriage returns at either end.
+    func trimmed() -> String {
+        let blank: (Unicode.Scalar) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
+        let scalars = unicodeScalars.drop(while: blank)
+        guard let last = scalars.lastIndex(where: { !blank($0) }) else { return "" }
+        return String(scalars[...last])
+    }
+}

@@ -1,0 +1,124 @@
+import Glibc
+import JWT
+import Linux
+import Logging
+import RunProtocol
+
+/// All settings, checked and typed; see config/env.example for what each means.
+struct Settings: Sendable {
+    let host: String
+    let port: Int
+    /// nil where no secret is set: commands that need none still work.
+    let tokens: Rules?
+    let access: AccessRules
+    let script: ScriptSettings
+    /// The service's own folder, closed to all others.
+    let stateDirectory: String
+    /// The runner's folder: lease, spool, results.
+    let runDirectory: String
+    let logLevel: Logger.Level
+    /// Settings and secret files, which the log endpoint never shows.
+    let secretFiles: [String]
+    /// What is worth telling although it stops nothing.
+    let warnings: [String]
+
+    var historyPath: String { stateDirectory + "/history.sqlite" }
+
+    /// The rules for tokens.
+    /// - Throws: ``SettingsError`` where no secret is set.
+    func requireTokens() throws(SettingsError) -> Rules {
+        guard let tokens else {
+            throw SettingsError(
+                "JWT_SECRET_FILE is not set",
+                fix: "write the issuer's secret, at least 32 random bytes, to a file of mode 0600 and name it in JWT_SECRET_FILE")
+        }
+        return tokens
+    }
+
+    /// Reads the environment and the settings file.
+    /// - Parameter environmentFile: the file to read; nil reads `.env` in the working directory where there is one.
+    /// - Throws: ``SettingsError``, naming the setting, where it comes from and how to mend it.
+    init(environment: [String: String] = Settings.processEnvironment(), environmentFile: String?) throws(SettingsError) {
+        var file: EnvironmentFile?
+        if let environmentFile {
+            file = try EnvironmentFile(reading: environmentFile)
+        } else if (try? Files.facts("./.env", followLink: false)) != nil {
+            file = try EnvironmentFile(reading: "./.env")
+        }
+        let source = try SettingsSource(environment: environment, file: file)
+
+        host = source.text("HOST") ?? "127.0.0.1"
+        guard ["127.0.0.1", "::1", "localhost"].contains(host) else {
+            throw source.error(
+                "HOST", "is \"\(host)\": without TLS only this machine may connect",
+                fix: "set HOST=127.0.0.1 and put a proxy that speaks HTTPS in front")
+        }
+        port = Int(try source.integer("PORT", default: 8000, in: 1...65535))
+        let secrets = try SecretSettings(source)
+        tokens = try secrets.map { secrets throws(SettingsError) in try Rules(source, secrets) }
+        access = AccessRules(source)
+        script = try ScriptSettings(source)
+        stateDirectory =
+            try source.absolutePath("SYNC_STATE_DIR") ?? environment["STATE_DIRECTORY"] ?? "/var/lib/sync-service"
+        runDirectory = try source.absolutePath("SYNC_RUN_DIR") ?? stateDirectory + "/run"
+        guard let level = Logger.Level(rawValue: source.text("LOG_LEVEL") ?? "info") else {
+            throw source.error(
+                "LOG_LEVEL", "is \"\(source.text("LOG_LEVEL") ?? "")\"",
+                fix: "set one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        logLevel = level
+        secretFiles = [file?.path, source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE")].compactMap { $0 }
+        var warnings = source.unknownInEnvironment.map { "\($0) in the environment is no setting of this program; check its spelling" }
+        if source.text("JWT_SECRET") != nil {
+            warnings.append("JWT_SECRET is set by value; JWT_SECRET_FILE keeps it out of the environment")
+        }
+        self.warnings = warnings
+    }
+
+    static func processEnvironment() -> [String: String] {
+        var values: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let pair = String(cString: text)
+            if let equals = pair.firstIndex(of: "=") {
+                values[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
+            }
+            entry += 1
+        }
+        return values
+    }
+}
+
+/// The script and everything of its own.
+struct ScriptSettings: Sendable {
+    /// nil where SYNC_SCRIPT_PATH is not set, which the documented answer of its own tells.
+    let path: String?
+    let workingDirectory: String?
+    let lockPath: String
+    let logPath: String
+    let logDirectory: String?
+    let timeoutSeconds: Int64
+    let graceSeconds: Int64
+    let outputLimit: Int64
+    /// `NAME=value` entries that SYNC_ENV_PASS hands to the script.
+    let environment: [String]
+
+    init(_ source: SettingsSource) throws(SettingsError) {
+        path = try source.absolutePath("SYNC_SCRIPT_PATH")
+        workingDirectory = try source.absolutePath("SYNC_WORKING_DIR")
+        lockPath = try source.absolutePath("SYNC_LOCK_PATH") ?? "/tmp/sync_fkk_db.lock"
+        logPath = try source.absolutePath("SYNC_LOG_PATH") ?? "/var/log/sync_fkk_db.log"
+        logDirectory = try source.absolutePath("SYNC_LOG_DIR")
+        timeoutSeconds = try source.integer("SYNC_TIMEOUT_SECONDS", default: 21600, in: 1...RunRequest.maximumSeconds)
+        graceSeconds = try source.integer("SYNC_STOP_GRACE_SECONDS", default: 10, in: 0...3600)
+        outputLimit = try source.integer("SYNC_OUTPUT_LIMIT_BYTES", default: 1 << 20, in: 2...RunRequest.maximumOutput)
+        var entries: [String] = []
+        for name in source.list("SYNC_ENV_PASS") {
+            guard !name.hasPrefix("JWT_"), !name.contains("=") else {
+                throw source.error("SYNC_ENV_PASS", "lists \(name), which the script must never see", fix: "remove that name")
+            }
+            if let value = source.text(name) { entries.append("\(name)=\(value)") }
+        }
+        environment = entries
+    }
+}

@@ -1,0 +1,106 @@
+import Glibc
+
+/// Where settings come from: the environment, over a file. Values leave here typed or not at all.
+struct SettingsSource {
+    /// Every setting there is. A name in the file that looks like one of ours and is none is a mistake worth a stop.
+    static let known: Set<String> = [
+        "HOST", "PORT", "JWT_SECRET_FILE", "JWT_SECRET", "JWT_PREVIOUS_SECRET_FILE", "JWT_ALGORITHM", "JWT_ISSUER",
+        "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS", "JWT_MAX_LIFETIME_SECONDS", "JWT_NOT_BEFORE", "JWT_USER_CLAIM",
+        "JWT_NAME_CLAIM", "JWT_ROLE_CLAIM", "JWT_ADMIN_ROLE", "ADMIN_USERS", "RUN_USERS", "JWT_RUN_ROLE", "DENY_USERS",
+        "SYNC_SCRIPT_PATH", "SYNC_LOCK_PATH", "SYNC_LOG_PATH", "SYNC_LOG_DIR", "SYNC_STATE_DIR", "SYNC_RUN_DIR",
+        "SYNC_TIMEOUT_SECONDS", "SYNC_STOP_GRACE_SECONDS", "SYNC_OUTPUT_LIMIT_BYTES", "SYNC_ENV_PASS",
+        "SYNC_WORKING_DIR", "LOG_LEVEL",
+    ]
+    private static let ourPrefixes = ["SYNC_", "JWT_", "TLS_", "AUDIT_", "CORS_"]
+
+    private let environment: [String: String]
+    private let file: EnvironmentFile?
+
+    /// - Throws: where the file has an unknown name of ours.
+    init(environment: [String: String], file: EnvironmentFile?) throws(SettingsError) {
+        self.environment = environment
+        self.file = file
+        let passed = list("SYNC_ENV_PASS")
+        for entry in file?.entries ?? [] where isUnknown(entry.name, passed: passed) {
+            throw SettingsError(
+                "\(file?.path ?? "") line \(entry.line): unknown setting \(entry.name)\(Self.suggestion(entry.name))",
+                fix: "correct or remove the line; a name meant for the script belongs in SYNC_ENV_PASS")
+        }
+    }
+
+    /// Names in the environment that look like settings and are none: worth a warning, because somebody else may have
+    /// put them there.
+    var unknownInEnvironment: [String] {
+        let passed = list("SYNC_ENV_PASS")
+        return environment.keys.filter { isUnknown($0, passed: passed) }.sorted()
+    }
+
+    private func isUnknown(_ name: String, passed: [String]) -> Bool {
+        // SYNC_RUN_ID is what a script started by us has in its environment.
+        !Self.known.contains(name) && !passed.contains(name) && name != "SYNC_RUN_ID"
+            && Self.ourPrefixes.contains { name.hasPrefix($0) }
+    }
+
+    private static func suggestion(_ name: String) -> String {
+        let near = known.filter { $0.commonPrefixCount(with: name) >= 8 }.max { $0.commonPrefixCount(with: name) < $1.commonPrefixCount(with: name) }
+        return near.map { " (did you mean \($0)?)" } ?? ""
+    }
+
+    /// The text of a setting; nil where it is not set or empty.
+    func text(_ name: String) -> String? {
+        let value = environment[name] ?? file?.entries.first { $0.name == name }?.value
+        return value?.isEmpty == true ? nil : value
+    }
+
+    /// Where a setting's value comes from, for messages.
+    func origin(_ name: String) -> String {
+        if environment[name] != nil { return "in the environment" }
+        guard let file, let entry = file.entries.first(where: { $0.name == name }) else { return "not set" }
+        return "\(file.path) line \(entry.line)"
+    }
+
+    func error(_ name: String, _ problem: String, fix: String) -> SettingsError {
+        SettingsError("\(name) (\(origin(name))) \(problem)", fix: fix)
+    }
+
+    func list(_ name: String) -> [String] {
+        text(name)?.split(separator: ",").map { String($0).trimmed() }.filter { !$0.isEmpty } ?? []
+    }
+
+    func integer(_ name: String, default fallback: Int64, in range: ClosedRange<Int64>) throws(SettingsError) -> Int64 {
+        guard let text = text(name) else { return fallback }
+        guard let number = Int64(text), range.contains(number) else {
+            throw error(
+                name, "is \"\(text)\", not a whole number from \(range.lowerBound) to \(range.upperBound)",
+                fix: "set a number in that range, or remove the line for the default of \(fallback)")
+        }
+        return number
+    }
+
+    func absolutePath(_ name: String) throws(SettingsError) -> String? {
+        guard let path = text(name) else { return nil }
+        guard path.hasPrefix("/"), path.utf8.count < 4096, !path.unicodeScalars.contains(where: { $0.value < 0x20 }) else {
+            throw error(name, "is \"\(path)\", not an absolute path", fix: "write the path from / on")
+        }
+        // One spelling for each path, so that comparisons of folders hold.
+        let parts = path.split(separator: "/").filter { $0 != "." }
+        guard !parts.contains("..") else { throw error(name, "is \"\(path)\", with .. in it", fix: "write the path without ..") }
+        return "/" + parts.joined(separator: "/")
+    }
+
+    func choice<Value: RawRepresentable & CaseIterable>(_ name: String, default fallback: Value) throws(SettingsError) -> Value
+    where Value.RawValue == String {
+        guard let text = text(name) else { return fallback }
+        guard let value = Value(rawValue: text) else {
+            let all = Value.allCases.map(\.rawValue).joined(separator: ", ")
+            throw error(name, "is \"\(text)\"", fix: "set one of \(all)")
+        }
+        return value
+    }
+}
+
+extension String {
+    fileprivate func commonPrefixCount(with other: String) -> Int {
+        zip(utf8, other.utf8).prefix { $0 == $1 }.count
+    }
+}
