@@ -70,5 +70,10 @@ let package = Package(
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
         .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "SQLite"], swiftSettings: strict),
         .testTarget(name: "RunProtocolTests", dependencies: ["RunProtocol", "Linux"], swiftSettings: strict),
+        .testTarget(
+            name: "SyncServiceTests",
+            dependencies: ["SyncService", "RunProtocol", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: strict
+        ),
     ]
 )

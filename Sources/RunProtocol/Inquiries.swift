@@ -54,6 +54,24 @@ public struct LockInfo: Sendable, Equatable {
     }
 }
 
+/// Service to runner: may this script be started? Answered with `ready` or `unfit`, without touching the lease: a lease
+/// taken only to look would make somebody's start fail.
+public struct ScriptCheckRequest: Sendable, Equatable {
+    public let script: String
+
+    public init(script: String) { self.script = script }
+
+    public static let kind = "check-script"
+
+    public var message: Message {
+        var message = Message(Self.kind)
+        message.add("script", script)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) { script = try message.requiredText("script") }
+}
+
 /// Service to runner: the last lines of the script's log.
 public struct LogTailRequest: Sendable, Equatable {
     public let logPath: String

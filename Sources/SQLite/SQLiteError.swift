@@ -43,7 +43,10 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
     }
 
     private var advice: String? {
-        switch code {
+        if extendedCode == ExtendedCode.readOnlyRollback {
+            return "A writer was interrupted; open the database once for writing to undo what it left half done"
+        }
+        return switch code {
         case SQLITE_BUSY: "Another process is using the database; try again, or end that process"
         case SQLITE_CORRUPT: "The database is damaged; restore it from a backup"
         case SQLITE_NOTADB: "Check the path, or restore the database from a backup"
@@ -60,6 +63,7 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
 enum ExtendedCode {
     static let abortRollback = SQLITE_ABORT | 2 << 8
     static let cantOpenSymlink = SQLITE_CANTOPEN | 6 << 8
+    static let readOnlyRollback = SQLITE_READONLY | 3 << 8
 }
 
 extension SQLiteError {

@@ -22,8 +22,6 @@ extension Connection {
         defer { isInTransaction = false }
         do {
             let result = try body()
-            // From here on the end of the transaction is what is wanted; where SQLite ended it earlier, COMMIT fails.
-            isInTransaction = false
             try execute("COMMIT")
             return result
         } catch {

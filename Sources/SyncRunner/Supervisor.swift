@@ -24,9 +24,8 @@ struct Supervisor {
             case .held(let holder): try service.send(RunReply.busy(holder).message)
             case .taken(let lease): try hold(lease)
             }
-        } catch let error as ChannelError {
+        } catch ChannelError.closed {
             // Nobody to tell: the service is gone, and it settles what it recorded by itself.
-            complain("\(error)")
         } catch {
             try? service.send(RunReply.failed("\(error)").message)
         }

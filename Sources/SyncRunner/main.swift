@@ -38,6 +38,7 @@ func serve(_ service: MessageChannel, _ signals: Signals) throws {
             switch message.kind {
             case LockInfoRequest.kind: try service.send(lockInfo(LockInfoRequest(message)))
             case LogTailRequest.kind: try service.send(LogTail(answering: LogTailRequest(message)).message)
+            case ScriptCheckRequest.kind: try service.send(checkScript(ScriptCheckRequest(message)).message)
             case RunRequest.kind:
                 return Supervisor(request: try RunRequest(message), service: service, signals: signals).run()
             default: throw MessageError.unexpected(kind: message.kind)
@@ -54,6 +55,15 @@ func serve(_ service: MessageChannel, _ signals: Signals) throws {
 func refuse(_ error: MessageError, _ service: MessageChannel) throws {
     complain("the service \(error)")
     try service.send(RunReply.failed("sync-runner refused: the service \(error)").message)
+}
+
+func checkScript(_ request: ScriptCheckRequest) -> RunReply {
+    do {
+        let script = try Script.check(request.script)
+        return .ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid()))
+    } catch {
+        return .unfit(error.why, detail: error.detail, scriptUID: Int64(geteuid()))
+    }
 }
 
 func lockInfo(_ request: LockInfoRequest) -> Message {

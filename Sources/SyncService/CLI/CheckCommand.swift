@@ -42,15 +42,14 @@ struct CheckCommand: ParsableCommand {
         do { _ = try StateDirectory(settings) } catch { found(error.problem, error.fix) }
     }
 
-    /// The runner's own checks, by the runner: it takes the lease, looks, and leaves without executing anything.
+    /// The runner's own checks, by the runner and as its user.
     private func checkScript(_ script: String, _ settings: Settings, _ found: Found) {
-        guard (try? Files.facts(settings.runDirectory, followLink: false)) != nil else { return }
         do {
             let runner = try RunnerLauncher.beside().connect()
-            try runner.send(RunPerformer.request(script, settings).message)
+            try runner.send(ScriptCheckRequest(script: script).message)
             switch try RunReply(try runner.receive(milliseconds: 10_000)) {
             case .unfit(let why, let detail, _): found("Failed to execute sync script: \(why.rawValue)", detail)
-            case .failed(let reason): found("the runner cannot start a script: \(reason)", "check SYNC_RUN_DIR and the installation")
+            case .failed(let reason): found("sync-runner refused: \(reason)", "check the installation")
             case .busy, .ready: break
             }
         } catch {
@@ -58,7 +57,7 @@ struct CheckCommand: ParsableCommand {
         }
         guard let text = (try? Files.read(script, limit: 1 << 20)).map({ String(decoding: $0, as: UTF8.self) }) else { return }
         for (setting, path) in [("SYNC_LOCK_PATH", settings.script.lockPath), ("SYNC_LOG_PATH", settings.script.logPath)]
-        where !text.contains(path) {
+        where !text.contains(path) && !text.contains(setting) {
             found(
                 "the script does not mention \(path), which \(setting) names",
                 "set \(setting) to the path the script uses; if it reads the path from elsewhere, this is no problem")

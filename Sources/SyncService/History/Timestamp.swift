@@ -6,7 +6,11 @@ enum Timestamp {
 
     /// - Parameter milliseconds: since 1970 UTC.
     static func text(_ milliseconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(milliseconds) / 1000).formatted(style)
+        // Whole seconds by the library, which cuts fractions off where a Double falls just short of them.
+        let (seconds, rest) = milliseconds.quotientAndRemainder(dividingBy: 1000)
+        let whole = Date(timeIntervalSince1970: Double(rest < 0 ? seconds - 1 : seconds)).formatted(Date.ISO8601FormatStyle())
+        let fraction = String(1000 + (rest < 0 ? rest + 1000 : rest)).dropFirst()
+        return "\(whole.dropLast()).\(fraction)Z"
     }
 
     /// Milliseconds since 1970 of an RFC 3339 time, with or without fractions and with any offset.

@@ -82,14 +82,14 @@ actor RunCoordinator: Service {
     func run() async throws {
         let leaveSignal = leaveSignal
         let newJob = newJob
-        await withGracefulShutdownHandler {
+        await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
                 if let followed { group.addTask { await self.follow(followed) } }
                 for await job in jobs {
                     group.addTask { await self.perform(job) }
                 }
             }
-        } onGracefulShutdown: {
+        } onCancelOrGracefulShutdown: {
             Task { await self.beginToLeave() }
             newJob.finish()
             try? leaveSignal.write([1])

@@ -39,7 +39,7 @@ struct RunPerformer: Sendable {
         let reply: RunReply
         do {
             runner = try launcher.connect()
-            try runner.send(Self.request(script, settings).message)
+            try runner.send(request(script).message)
             reply = try RunReply(try runner.receive(milliseconds: 30_000))
         } catch {
             logger.error("sync-runner does not answer: \(error)")
@@ -87,7 +87,7 @@ struct RunPerformer: Sendable {
         return try settle(run)
     }
 
-    static func request(_ script: String, _ settings: Settings) -> RunRequest {
+    private func request(_ script: String) -> RunRequest {
         RunRequest(
             script: script, workingDirectory: settings.script.workingDirectory, lockPath: settings.script.lockPath,
             runDirectory: settings.runDirectory, timeoutSeconds: settings.script.timeoutSeconds,

@@ -1,0 +1,33 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo build test clean
+
+BUILD_PACKAGES := libsqlite3-dev libssl-dev
+DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
+TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck python3 python3-pytest python3-jwt
+
+help:
+	@echo 'make demo    build, sync a real database through the API, compare it row by row'
+	@echo 'make test    build and run every test (unit, scripts, end to end)'
+	@echo 'make build   build only, into .build/debug'
+	@echo 'make clean   remove what the others made'
+
+demo:
+	@scripts/install-packages.sh $(DEMO_PACKAGES)
+	@scripts/build.sh
+	@scripts/demo.sh
+
+build:
+	@scripts/install-packages.sh $(BUILD_PACKAGES)
+	@scripts/build.sh
+
+# Debian's python3 by its full name: python3-pytest and python3-jwt belong to it, not to the first python3 in the PATH.
+test:
+	@scripts/install-packages.sh $(TEST_PACKAGES)
+	@scripts/build.sh --build-tests
+	shellcheck config/*.sh scripts/*.sh .ci/run
+	swift test --skip-build
+	/usr/bin/python3 -m pytest Tests/EndToEnd
+
+clean:
+	rm -rf .build .demo

@@ -1,0 +1,177 @@
+"""One run at a time, whoever starts it and whoever dies (design, section 1)."""
+
+import json
+import os
+import signal
+import threading
+
+from harness import ALREADY_RUNNING, alive, eventually
+
+
+def test_fifty_requests_while_a_script_waits(service):
+    gate = service.waiting_script(before=f'echo run >> "{service.folder}/ran"', after="echo let go")
+    requests = [service.begin_run() for _ in range(50)]
+    eventually(lambda: sum(request.is_answered for request in requests) == 49, "49 requests are answered")
+    waiting = [request for request in requests if not request.is_answered]
+    refusals = [request.result() for request in requests if request not in waiting]
+    assert {answer.code for answer in refusals} == {409}
+    gate.open()
+    answer = waiting[0].result()
+    assert (answer.code, answer.json["output"]) == (200, "let go\n")
+    assert service.times_run() == 1
+    assert service.sql("SELECT count(*) FROM run_started") == [(1,)], "a refused request must not be a run"
+
+
+def test_the_command_line_beside_a_running_service(service):
+    gate = service.waiting_script()
+    run = service.begin_run()
+    gate.reached()
+    beside = service.command("run")
+    assert beside.returncode == ALREADY_RUNNING, beside
+    assert "already running" in (beside.stdout + beside.stderr).lower()
+    gate.open()
+    assert run.result().code == 200
+    assert service.command("run", "--help").returncode == 0
+    service.script("exit 0")
+    assert service.command("run").returncode == 0
+    assert service.run().header("Sync-Run-Id") == "3", "refused starts take no number, the command line's run does"
+
+
+def test_the_service_beside_a_run_of_the_command_line(service):
+    gate = service.waiting_script()
+    beside = threading.Thread(target=lambda: codes.append(service.command("run").returncode))
+    codes = []
+    beside.start()
+    gate.reached()
+    assert service.status() == "running"
+    assert service.run().code == 409
+    gate.open()
+    beside.join()
+    assert codes == [0]
+    assert service.status() == "idle"
+    service.script("exit 0")
+    assert service.run().code == 200
+
+
+def test_probing_never_disturbs_a_start(service):
+    """Status is asked without pause from three sides; every one of forty starts must get the lease."""
+    service.script("exit 0")
+    enough = threading.Event()
+    asked = []
+
+    def hammer():
+        while not enough.is_set():
+            asked.append(service.request("GET", "/sync/status").code)
+
+    pollers = [threading.Thread(target=hammer) for _ in range(3)]
+    for poller in pollers:
+        poller.start()
+    try:
+        codes = [service.run().code for _ in range(30)]
+        codes += [service.command("run").returncode for _ in range(10)]
+    finally:
+        enough.set()
+        for poller in pollers:
+            poller.join()
+    assert codes == [200] * 30 + [0] * 10
+    assert set(asked) == {200}
+
+
+def test_a_script_that_unlocks_its_descriptors_still_holds_the_lease(service):
+    unlock = 'for d in /proc/$$/fd/*; do n=${d##*/}; flock -u "$n" 2>/dev/null; done'
+    gate = service.waiting_script(before=f'{unlock}\necho run >> "{service.folder}/ran"')
+    run = service.begin_run()
+    gate.reached()
+    assert service.command("run").returncode == ALREADY_RUNNING
+    assert service.run().code == 409
+    assert service.status() == "running"
+    gate.open()
+    assert run.result().code == 200
+    assert service.times_run() == 1
+
+
+def test_a_script_whose_supervisor_is_killed_still_holds_the_lease(service):
+    gate = service.waiting_script(before=f'echo $$ $PPID > "{service.folder}/pids"')
+    run = service.begin_run()
+    gate.reached()
+    script, supervisor = map(int, (service.folder / "pids").read_text().split())
+    os.kill(supervisor, signal.SIGKILL)
+    eventually(lambda: not alive(supervisor), "the supervisor is gone")
+    assert alive(script)
+    assert service.command("run").returncode == ALREADY_RUNNING
+    assert service.run().code == 409
+    assert service.status() == "running"
+    gate.open()
+    run.result()
+    eventually(lambda: service.status() == "idle", "the lease is free")
+    assert service.record(1)["outcome"] == "interrupted"
+    service.script("exit 0")
+    assert service.run().code == 200
+
+
+def test_a_daemon_left_behind_does_not_hold_the_lease(service):
+    service.script(f'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! > "{service.folder}/daemon"')
+    assert service.run().code == 200
+    daemon = int((service.folder / "daemon").read_text())
+    assert service.status() == "idle"
+    service.script(f'test -d /proc/{daemon} && echo still there || echo gone')
+    answer = service.run()
+    assert answer.code == 200
+    assert answer.json["output"] in ("still there\n", "gone\n")
+    assert service.command("run").returncode == 0
+
+
+def test_the_lease_is_no_symbolic_link(service):
+    """Somebody who may write in the run directory cannot make the runner lock or open another file."""
+    victim = service.folder / "victim"
+    victim.write_text("untouched")
+    lease = service.state / "run" / "run.lock"
+    service.counting_script()
+    assert service.run().code == 200
+    lease.unlink()
+    lease.symlink_to(victim)
+    assert service.run().code in (500, 503)
+    assert service.times_run() == 1
+    assert victim.read_text() == "untouched"
+
+
+def test_the_service_refuses_to_start_twice_on_one_state_directory(service):
+    second = service.command("serve", environment={"PORT": "1"})
+    assert second.returncode in (1, 78)
+    message = second.stdout + second.stderr
+    assert str(service.process.pid) in message and str(service.state) in message
+    assert service.status() == "idle"
+
+
+def test_the_service_leaves_on_term_and_the_run_goes_on(service):
+    gate = service.waiting_script(after=f'echo to the end > "{service.folder}/end"')
+    run = service.begin_run()
+    gate.reached()
+    service.stop()
+    run.abandon()
+    assert service.command("run").returncode == ALREADY_RUNNING
+    gate.open()
+    eventually((service.folder / "end").exists, "the script ran to its end")
+    service.start()
+    assert service.record(1)["outcome"] in ("succeeded", "interrupted")
+    service.script("exit 0")
+    eventually(lambda: service.run().code == 200, "the next run")
+
+
+def test_a_killed_service_leaves_no_unfinished_run(service):
+    gate = service.waiting_script(after=f'echo to the end > "{service.folder}/end"')
+    run = service.begin_run()
+    gate.reached()
+    service.process.kill()
+    service.process.wait()
+    run.abandon()
+    assert service.command("run").returncode == ALREADY_RUNNING, "the script still holds the lease"
+    gate.open()
+    eventually((service.folder / "end").exists, "the script ran to its end")
+    service.start()
+    eventually(lambda: service.status() == "idle", "the lease is free")
+    assert service.record(1)["outcome"] in ("succeeded", "interrupted")
+    service.script("exit 0")
+    assert service.run().code == 200
+    listed = json.loads(service.admin("/admin/runs").body)["runs"]
+    assert [run["outcome"] for run in listed][0] == "succeeded" and len(listed) == 2

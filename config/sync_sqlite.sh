@@ -1,0 +1,257 @@
+#!/bin/bash
+#
+# Replaces one SQLite database (the target) by a consistent copy of another (the source).
+#
+# Settings, from the environment or from sync_sqlite.conf beside this script (KEY=value, the environment wins):
+#
+#   SYNC_SOURCE_DB   the database to copy; absolute path; only read
+#   SYNC_TARGET_DB   the database to replace; absolute path; need not exist yet
+#   SYNC_LOCK_PATH   default /tmp/sync_fkk_db.lock
+#   SYNC_LOG_PATH    default /var/log/sync_fkk_db.log
+#
+# Exit codes: 0 synced, 2 already running, anything else failed. Unless the message says otherwise, a sync that
+# did not end with 0 left the target as it was.
+#
+# The target is for readers. What others write into it is gone after the next sync.
+# - A reader that opens the target sees all the old rows or all the new ones, never a mixture and never no file.
+# - A reader that had it open keeps reading the old rows, whole, until it opens the file again.
+# - For the time of the copy the source cannot be written to, unless it is in WAL mode.
+
+set -euo pipefail
+
+readonly BUSY_MILLISECONDS=60000
+
+work=            # our own folder beside the target; the copy is made and verified in it
+lock_link=       # second name of our lock file, see take_lock
+child=           # the program we are waiting for
+already_running=
+switching=
+
+log() {
+    # A sync nobody can read about goes no further.
+    printf '[%s] %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$1" | tee -a -- "$SYNC_LOG_PATH" || exit 1
+}
+
+fail() {
+    log "ERROR: $1"
+    exit 1
+}
+
+# Without the log: for what is wrong before there is one.
+refuse() {
+    printf 'ERROR: %s\n' "$1" >&2
+    exit 1
+}
+
+# bash runs a trap only after the program in the foreground has ended. Programs that may take long are therefore
+# waited for, so that TERM does not have to wait for them. What they print becomes the reason in the log.
+run() {
+    local status=0
+    "$@" >"$work/printed" 2>&1 &
+    child=$!
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
+
+printed() {
+    if [[ -s $work/printed ]]; then
+        head -c 1000 -- "$work/printed" | tr '\n' ' '
+    else
+        echo "no reason given; is the disk of the target full?"
+    fi
+}
+
+stopped() {
+    trap '' TERM INT HUP
+    if [[ -n $switching && ! -e $work/copy.db ]]; then
+        log "ERROR: stopped by SIG$1, after the target was replaced"
+    else
+        log "ERROR: stopped by SIG$1; the target is as it was"
+    fi
+    exit "$2"
+}
+
+cleanup() {
+    local status=$?
+    trap '' TERM INT HUP
+    set +e
+    if [[ -n $child ]]; then
+        kill -TERM "$child" 2>/dev/null
+        wait "$child" 2>/dev/null
+    fi
+    if [[ -n $work ]]; then
+        rm -rf -- "$work"
+    fi
+    if [[ -n $lock_link ]]; then
+        # The second name keeps the inode from being used again: if somebody removed our lock and another sync
+        # made its own, the two differ, and that lock stays.
+        if [[ $SYNC_LOCK_PATH -ef $lock_link ]]; then
+            rm -f -- "$SYNC_LOCK_PATH"
+        fi
+        rm -f -- "$lock_link"
+    fi
+    # 2 means "already running", and many programs end with 2 for reasons of their own.
+    if [[ $status -eq 2 && -z $already_running ]]; then
+        status=1
+    fi
+    exit "$status"
+}
+
+# Read, never sourced: a settings file must not be able to run anything.
+read_settings() {
+    local file=$1 line number=0 name value
+    [[ -e $file ]] || return 0
+    if (( 8#$(stat -L -c %a -- "$file") & 8#022 )); then
+        refuse "$file can be written by others than its owner; fix: chmod go-w $file"
+    fi
+    while IFS= read -r line || [[ -n $line ]]; do
+        number=$((number + 1))
+        [[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
+        name=${line%%=*}
+        value=${line#*=}
+        case $line in
+            SYNC_SOURCE_DB=* | SYNC_TARGET_DB=* | SYNC_LOCK_PATH=* | SYNC_LOG_PATH=*) ;;
+            *) refuse "$file, line $number: neither a comment nor one of SYNC_SOURCE_DB= SYNC_TARGET_DB= SYNC_LOCK_PATH= SYNC_LOG_PATH=" ;;
+        esac
+        if [[ $value =~ ^\"(.*)\"$ || $value =~ ^\'(.*)\'$ ]]; then
+            value=${BASH_REMATCH[1]}
+        fi
+        if [[ -z ${!name-} ]]; then
+            printf -v "$name" '%s' "$value"
+        fi
+    done <"$file"
+}
+
+check_settings() {
+    local name
+    for name in SYNC_SOURCE_DB SYNC_TARGET_DB SYNC_LOCK_PATH SYNC_LOG_PATH; do
+        [[ -n ${!name-} ]] || refuse "$name is not set; set it in $settings_file"
+        [[ ${!name} == /* ]] || refuse "$name must be an absolute path, it is: ${!name}"
+    done
+    : >>"$SYNC_LOG_PATH" || refuse "cannot write to the log $SYNC_LOG_PATH; check SYNC_LOG_PATH and the folder's permissions"
+}
+
+# A hard link either makes the lock or fails: no moment between looking and making, and no moment without a PID in it.
+take_lock() {
+    local holder
+    lock_link=$(mktemp -- "$SYNC_LOCK_PATH.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
+    echo $$ >"$lock_link"
+    chmod 644 -- "$lock_link"
+    for _ in 1 2; do
+        if ln -T -- "$lock_link" "$SYNC_LOCK_PATH" 2>/dev/null; then
+            return
+        elif [[ -f $SYNC_LOCK_PATH ]]; then
+            # Whether its owner is alive is for a person to judge: PIDs are used again.
+            read -r holder 2>/dev/null <"$SYNC_LOCK_PATH" || holder=unknown
+            already_running=yes
+            log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID $holder)"
+            exit 2
+        elif [[ -e $SYNC_LOCK_PATH || -L $SYNC_LOCK_PATH ]]; then
+            fail "the lock $SYNC_LOCK_PATH is there, but it is not a file"
+        fi
+        # Not there: it went away between the two looks. The second attempt decides.
+    done
+    fail "cannot create the lock $SYNC_LOCK_PATH"
+}
+
+sqlite() {
+    # No ~/.sqliterc: what that file says must not change what is copied.
+    run sqlite3 -batch -bail -init /dev/null -list -noheader "$@"
+}
+
+# The online backup, not VACUUM INTO: VACUUM refuses to run inside a transaction, the backup uses the one that is
+# open. So the rows counted here and the rows copied belong to the same moment, however busy the source is.
+copy_source() {
+    log "Copying $SYNC_SOURCE_DB ($(stat -L -c %s -- "$SYNC_SOURCE_DB") bytes)..."
+    # Read only, so that a wrong path is an error and not a new, empty database.
+    sqlite -readonly "$SYNC_SOURCE_DB" \
+        ".timeout $BUSY_MILLISECONDS" \
+        'BEGIN' \
+        ".output $work/count.sql" \
+        "SELECT format('SELECT count(*), %Q FROM \"%w\";', name, name) FROM pragma_table_list
+         WHERE schema = 'main' AND type IN ('table', 'shadow') AND substr(name, 1, 7) <> 'sqlite_' ORDER BY name" \
+        ".output $work/source.counts" \
+        ".read $work/count.sql" \
+        '.output stdout' \
+        ".backup main $work/copy.db" \
+        'COMMIT' || fail "cannot copy the source: $(printed)"
+    [[ -s $work/source.counts ]] || fail "the source has no tables; the target is not replaced by an empty database"
+}
+
+verify_copy() {
+    log "Verifying the copy..."
+    # The backup brings the source's WAL flag along. A target in WAL mode has a second file, and two files cannot
+    # be switched at once.
+    sqlite "$work/copy.db" 'PRAGMA journal_mode=DELETE' || fail "cannot open the copy: $(printed)"
+    # The backup copies pages without looking at them, the bad ones too.
+    sqlite -readonly "$work/copy.db" 'PRAGMA integrity_check(1)' || fail "cannot check the copy: $(printed)"
+    [[ $(printed) == 'ok ' ]] || fail "the source is damaged: $(printed)"
+    sqlite -readonly "$work/copy.db" ".output $work/copy.counts" ".read $work/count.sql" ||
+        fail "cannot count the rows of the copy: $(printed)"
+    cmp -s -- "$work/source.counts" "$work/copy.counts" || fail "source and copy do not have the same number of rows"
+    log "$(awk -F '|' '{ rows += $1 } END { printf "Verified: %d rows in %d tables", rows, NR }' "$work/source.counts")"
+}
+
+# A -journal or -wal left beside the old target belongs to the old rows; SQLite would play it into the new file and
+# ruin it. Opening the old target for writing makes SQLite finish what a crashed writer left behind, and refuses what
+# is no database at all (a wrong path). If the file is still there then, somebody is writing at this moment.
+settle_old_target() {
+    local suffix
+    if [[ -e $target ]]; then
+        sqlite "./$target" ".timeout $BUSY_MILLISECONDS" 'PRAGMA journal_mode=DELETE' 'BEGIN IMMEDIATE' 'COMMIT' ||
+            fail "cannot replace the target: $(printed)"
+        run chown --reference="./$target" -- "$work/copy.db" || fail "cannot keep the target's owner: $(printed)"
+        run chmod --reference="./$target" -- "$work/copy.db" || fail "cannot keep the target's mode: $(printed)"
+    fi
+    for suffix in -journal -wal; do
+        if [[ -s $target$suffix ]]; then
+            fail "$SYNC_TARGET_DB$suffix is there: somebody is writing to the target; if nobody is, remove that file"
+        fi
+    done
+}
+
+switch_target() {
+    settle_old_target
+    run sync -- "$work/copy.db" || fail "the copy did not reach the disk: $(printed)"
+    log "Switching to the new target..."
+    # In the foreground: a signal is looked at when it is known whether the target was replaced.
+    switching=yes
+    mv -fT -- "$work/copy.db" "./$target" >"$work/printed" 2>&1 || fail "cannot replace the target: $(printed)"
+    run sync -- . || fail "the target is replaced, but a power cut may bring the old one back: $(printed)"
+}
+
+settings_file=$(dirname -- "$0")/sync_sqlite.conf
+read_settings "$settings_file"
+: "${SYNC_LOCK_PATH:=/tmp/sync_fkk_db.lock}" "${SYNC_LOG_PATH:=/var/log/sync_fkk_db.log}"
+check_settings
+
+trap cleanup EXIT
+trap 'stopped TERM 143' TERM
+trap 'stopped INT 130' INT
+trap 'stopped HUP 129' HUP
+
+take_lock
+log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="
+
+command -v sqlite3 >/dev/null || fail "sqlite3 is missing; fix: apt-get install sqlite3"
+[[ -f $SYNC_SOURCE_DB && -r $SYNC_SOURCE_DB ]] || fail "the source $SYNC_SOURCE_DB is not a file that can be read"
+[[ ! $SYNC_SOURCE_DB -ef $SYNC_TARGET_DB ]] || fail "source and target are the same file"
+
+# In the target's folder: a rename is atomic only within one file system. Everything there has a short relative name,
+# so that no path has to be quoted for sqlite3. A symbolic link as target keeps pointing where it points.
+resolved=$(readlink -f -- "$SYNC_TARGET_DB") || fail "the folder of the target $SYNC_TARGET_DB does not exist"
+target=$(basename -- "$resolved")
+[[ -f $resolved || ! -e $resolved ]] || fail "the target $SYNC_TARGET_DB is not a file"
+cd -- "$(dirname -- "$resolved")" || fail "cannot enter the folder of the target $SYNC_TARGET_DB"
+work=$(mktemp -d ./.sync_sqlite.XXXXXXXX) || fail "cannot write to the folder of the target $SYNC_TARGET_DB"
+for leftover in ./.sync_sqlite.*; do
+    if [[ ! $leftover -ef $work ]]; then
+        log "Note: $PWD/${leftover#./} was left by a sync that was killed; remove it if no other sync is running"
+    fi
+done
+
+copy_source
+verify_copy
+switch_target
+log "=== Sync completed successfully, $SECONDS s ==="

@@ -1,0 +1,46 @@
+#!/bin/bash
+#
+# build.sh [ARGUMENT...]: `swift build` in one line that moves; what the compiler said only when it failed.
+
+set -euo pipefail
+cd -- "$(dirname -- "$0")/.."
+
+if ! command -v swift >/dev/null; then
+    printf 'ERROR: swift is not in the PATH. Swift 6.2 or newer is needed: https://www.swift.org/install/linux/\n' >&2
+    exit 1
+fi
+
+mkdir -p .build
+readonly said=.build/build.log
+swift build "$@" >"$said" 2>&1 </dev/null &
+build=$!
+trap 'kill "$build" 2>/dev/null; exit 130' INT
+trap 'kill "$build" 2>/dev/null; exit 143' TERM
+
+# The compiler's own counter, [n/m]; before there is one, what it is busy with.
+progress() {
+    local line
+    line=$(grep -E '^\[[0-9]+/[0-9]+\]|^(Fetching|Fetched|Cloning|Computing|Creating|Another)' "$said" | tail -n 1) || true
+    printf 'Building, %d s  %.80s' "$SECONDS" "${line%% (*}"
+}
+
+next=10
+while kill -0 "$build" 2>/dev/null; do
+    if [[ -t 1 ]]; then
+        printf '\r\033[K%s' "$(progress)"
+    elif (( SECONDS >= next )); then
+        printf '%s\n' "$(progress)"
+        next=$((SECONDS + 10))
+    fi
+    sleep 0.5
+done
+if [[ -t 1 ]]; then
+    printf '\r\033[K'
+fi
+
+if ! wait "$build"; then
+    grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Write|Wrapping|Linking)' "$said" | tail -n 60 >&2
+    printf '\nERROR: the build failed; all of it is in %s\n' "$said" >&2
+    exit 1
+fi
+printf 'Built in %d s\n' "$SECONDS"

@@ -1,0 +1,34 @@
+#!/bin/bash
+#
+# install-packages.sh PACKAGE...: installs the Debian packages that are missing; silent when none is.
+
+set -euo pipefail
+
+missing=()
+for package in "$@"; do
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+done
+if (( ${#missing[@]} == 0 )); then
+    exit 0
+fi
+
+if (( EUID != 0 )); then
+    printf '\nERROR: Debian packages are missing, and only root can install them. Please run:\n\n    sudo apt-get install %s\n\n' \
+        "${missing[*]}" >&2
+    exit 1
+fi
+
+printf 'Installing Debian packages: %s\n' "${missing[*]}"
+said=$(mktemp)
+trap 'rm -f -- "$said"' EXIT
+
+install() {
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >"$said" 2>&1 </dev/null
+}
+
+# A package index that is empty or old is the usual reason for a failure, so it is fetched before the second attempt.
+if ! install && ! { apt-get update -q >"$said" 2>&1 && install; }; then
+    tail -n 20 -- "$said" >&2
+    printf '\nERROR: these Debian packages could not be installed: %s\nThe reason is above.\n\n' "${missing[*]}" >&2
+    exit 1
+fi
