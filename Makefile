@@ -25,6 +25,7 @@ build:
 test:
 	@scripts/install-packages.sh $(TEST_PACKAGES)
 	@scripts/build.sh --build-tests
+	scripts/check-imports.sh
 	shellcheck config/*.sh scripts/*.sh .ci/run
 	swift test --skip-build
 	/usr/bin/python3 -m pytest Tests/EndToEnd
