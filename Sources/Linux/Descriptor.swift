@@ -103,6 +103,17 @@ public final class Descriptor: Sendable {
         guard retrying({ Glibc.fsync(number) }) == 0 else { throw SystemError("fsync") }
     }
 
+    /// Takes room on the disk for the first `bytes` bytes of the file.
+    public func reserve(_ bytes: Int64) throws(SystemError) {
+        let failure = posix_fallocate(number, 0, Int(bytes))
+        guard failure == 0 else { throw SystemError("fallocate", code: failure) }
+    }
+
+    /// Cuts the file to a length.
+    public func truncate(to bytes: Int64) throws(SystemError) {
+        guard ftruncate(number, Int(bytes)) == 0 else { throw SystemError("ftruncate") }
+    }
+
     /// Makes reads and writes return at once when nothing can be done.
     public func makeNonBlocking() throws(SystemError) {
         let flags = Glibc.fcntl(number, F_GETFL)

@@ -55,6 +55,16 @@ public enum Files {
         return String(cString: resolved)
     }
 
+    /// What a symbolic link says, or where the kernel's link to an open file under /proc leads.
+    public static func linkTarget(_ path: String) throws(SystemError) -> String {
+        var target = [UInt8](repeating: 0, count: 4096)
+        let count = target.withUnsafeMutableBytes { buffer in
+            buffer.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), buffer.count) } ?? -1
+        }
+        guard count >= 0 else { throw SystemError("readlink", path) }
+        return String(decoding: target.prefix(count), as: UTF8.self)
+    }
+
     /// Reads a small file whole, refusing to follow a link in the last place and to wait for a FIFO.
     /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
     public static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
@@ -65,21 +75,13 @@ public enum Files {
         return bytes
     }
 
-    /// Replaces a file so that after a crash it holds either the old or the new content, and returns once the new
-    /// one is on the disk: temporary file, fsync, rename, fsync of the folder.
-    public static func replaceDurably(_ path: String, with bytes: [UInt8], mode: mode_t = 0o640) throws(SystemError) {
-        let temporary = path + ".new"
-        try removeIfPresent(temporary)
-        let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode)
-        try file.write(bytes)
-        try file.sync()
-        guard rename(temporary, path) == 0 else { throw SystemError("rename", path) }
-        try syncFolder(of: path)
-    }
-
     /// Returns once the names in the folder of `path` are on the disk.
     public static func syncFolder(of path: String) throws(SystemError) {
         try Descriptor.open(folder(of: path), O_RDONLY | O_DIRECTORY).sync()
+    }
+
+    public static func rename(_ from: String, _ to: String) throws(SystemError) {
+        guard Glibc.rename(from, to) == 0 else { throw SystemError("rename", to) }
     }
 
     public static func removeIfPresent(_ path: String) throws(SystemError) {

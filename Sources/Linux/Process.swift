@@ -58,6 +58,22 @@ public enum Process {
         guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) == 0 else { throw SystemError("setrlimit", "RLIMIT_CORE") }
     }
 
+    /// Raises the number of descriptors we may have open, as far as the hard limit lets us.
+    /// - Returns: the number in force.
+    public static func raiseDescriptorLimit(to wanted: Int) -> Int { setDescriptorLimit { max($0, UInt(wanted)) } }
+
+    /// Back to what programs expect: select(2) fails with higher numbers.
+    public static func lowerDescriptorLimit() { _ = setDescriptorLimit { min($0, 1024) } }
+
+    private static func setDescriptorLimit(_ change: (UInt) -> UInt) -> Int {
+        var limits = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return 1024 }
+        let before = limits.rlim_cur
+        limits.rlim_cur = min(limits.rlim_max, change(before))
+        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits) == 0 else { return Int(clamping: before) }
+        return Int(clamping: limits.rlim_cur)
+    }
+
     /// The processes whose chain of parents leads to us. A process that forks while we look may be missed: ask again.
     public static func descendants() -> [Int32] {
         var children: [Int32: [Int32]] = [:]

@@ -30,19 +30,20 @@ public struct LockInfo: Sendable, Equatable {
     public let leaseHeld: Bool
     /// Who holds it, where the holder could be read.
     public let holder: LeaseHolder?
-    public let lockFilePresent: Bool
+    /// The script's own lock file; nil where there is none.
+    public let lockFile: LockFile?
 
-    public init(leaseHeld: Bool, holder: LeaseHolder?, lockFilePresent: Bool) {
+    public init(leaseHeld: Bool, holder: LeaseHolder?, lockFile: LockFile?) {
         self.leaseHeld = leaseHeld
         self.holder = holder
-        self.lockFilePresent = lockFilePresent
+        self.lockFile = lockFile
     }
 
     public var message: Message {
         var message = Message("lock-info")
         message.add("lease_held", leaseHeld)
         holder?.add(to: &message)
-        message.add("lock_file_present", lockFilePresent)
+        lockFile?.add(to: &message)
         return message
     }
 
@@ -50,7 +51,7 @@ public struct LockInfo: Sendable, Equatable {
         guard message.kind == "lock-info" else { throw .unexpected(kind: message.kind) }
         leaseHeld = try message.requiredFlag("lease_held")
         holder = LeaseHolder(message)
-        lockFilePresent = try message.requiredFlag("lock_file_present")
+        lockFile = LockFile(message)
     }
 }
 

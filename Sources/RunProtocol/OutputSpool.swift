@@ -17,6 +17,8 @@ public struct OutputSpool: Sendable {
     public init(creating path: String, limit: Int64) throws(SystemError) {
         file = try Descriptor.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
         self.limit = limit
+        // Room for all of it now: a disk that fills up later must not cost output, or the start is refused.
+        try file.reserve(Int64(Self.headBytes) + limit)
         try writeHead()
     }
 

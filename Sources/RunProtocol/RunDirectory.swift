@@ -13,6 +13,13 @@ public struct RunDirectory: Sendable {
     /// A run's ``RunResult``, there from its end until it is recorded.
     public func result(of run: Int64) -> String { "\(path)/run-\(run).result" }
 
+    /// Where the supervisor of a run listens for a cancel.
+    public func socket(of run: Int64) -> String { "\(path)/run-\(run).sock" }
+    /// Room for output and result, taken before the script starts and renamed when the run has its number. Only the
+    /// holder of the lease touches these.
+    public var preparedOutput: String { path + "/next.output" }
+    public var preparedResult: String { path + "/next.result" }
+
     /// Reads a stored result.
     /// - Returns: nil where there is none.
     /// - Throws: `SystemError` where it cannot be read, ``MessageError`` where it is not a result.
@@ -28,6 +35,7 @@ public struct RunDirectory: Sendable {
 
     /// Removes what a recorded run left. The result goes last: while it is there, the run can still be recorded.
     public func removeSpool(of run: Int64) throws(SystemError) {
+        try Files.removeIfPresent(socket(of: run))
         try Files.removeIfPresent(output(of: run))
         try Files.removeIfPresent(result(of: run))
     }

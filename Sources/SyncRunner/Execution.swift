@@ -49,16 +49,18 @@ struct Execution {
     }
 
     /// Pumps output and keeps time until it is over.
-    mutating func follow(signals: Signals, service: MessageChannel, output: inout Output) -> End {
+    /// - Parameter cancels: the socket where a cancel may come in, from whatever service there is by then.
+    mutating func follow(signals: Signals, service: MessageChannel, cancels: Descriptor, output: inout Output) -> End {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while !isOver() {
-            var watched = [signals.descriptor]
+            var watched = [signals.descriptor, cancels]
             if outputOpen { watched.append(pipe) }
             if serviceOpen { watched.append(service.descriptor) }
             let ready = (try? Poll.readable(watched, milliseconds: millisecondsToNextDeadline())) ?? []
             if ready.contains(pipe.number) { pump(&buffer, into: &output) }
             if ready.contains(signals.descriptor.number) { takeSignals(signals) }
             if ready.contains(service.descriptor.number) { listen(to: service) }
+            if ready.contains(cancels.number) { takeCancel(cancels) }
             keepTime()
         }
         return end
@@ -111,6 +113,15 @@ struct Execution {
     /// The service says nothing more during a run but its goodbye; the run goes on without it.
     private mutating func listen(to service: MessageChannel) {
         do { _ = try service.receive(milliseconds: 1000) } catch { serviceOpen = false }
+    }
+
+    private mutating func takeCancel(_ cancels: Descriptor) {
+        guard let connection = try? LocalSocket.accept(cancels) else { return }
+        let service = MessageChannel(connection)
+        // Whoever connects and says nothing must not hold up the output for long.
+        guard let message = try? service.receive(milliseconds: 200), message == CancelRequest.message else { return }
+        stop(.cancelled)
+        try? service.send(CancelRequest.message)
     }
 
     private mutating func keepTime() {

@@ -32,8 +32,9 @@ extension LogTail {
         let file = try Descriptor.open(request.logPath, O_RDONLY | O_NONBLOCK | O_NOCTTY)
         let facts = try file.facts()
         guard facts.kind == .regular else { throw Refusal(description: "not a regular file") }
-        // By the open file, not by the path a second time: a link may have been turned in between.
-        let real = try Files.realPath("/proc/self/fd/\(file.number)")
+        // By the open file, not by the path a second time: a link may have been turned in between, and a log that was
+        // rotated away since has no path any more.
+        let real = try Files.linkTarget("/proc/self/fd/\(file.number)")
         let folder = try Files.realPath(Files.folder(of: request.logPath))
         let allowed = try request.logDirectory.map { Files.ancestors(of: real).contains(try Files.realPath($0)) } ?? false
         guard allowed || Files.folder(of: real) == folder else {

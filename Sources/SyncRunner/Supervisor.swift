@@ -43,16 +43,28 @@ struct Supervisor {
             _ = try? service.receive()
             return
         }
-        try service.send(RunReply.ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid())).message)
-        // No word, no execution: the end of the connection here means that nothing was recorded.
-        let go = try waitForGo()
-        lease.describe(run: go.run, since: Clock.wallMilliseconds())
+        let reservation = try Reservation(in: directory, outputLimit: request.outputLimit)
+        let run: Int64
+        do {
+            try service.send(RunReply.ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid())).message)
+            // No word, no execution: the end of the connection here means that nothing was recorded.
+            run = try waitForGo().run
+            try reservation.assign(to: run)
+        } catch {
+            reservation.abandon()
+            throw error
+        }
+        lease.describe(run: run, since: Clock.wallMilliseconds())
 
-        var result = execute(script, lease: lease, run: go.run)
+        var result = execute(script, lease: lease, run: run, output: Output(reservation.spool))
         result.scriptChanged = script.hasChanged()
         result.lockFileSeen = result.lockFileSeen || lockFileIsThere()
         // Result before unlock: whoever finds the lease free finds the result as well.
-        store(result, run: go.run)
+        do { try reservation.store(result.message, of: run) } catch {
+            // Still told to the service, if it is there to hear it.
+            complain("the result of run \(run) could not be stored: \(error)")
+        }
+        try? Files.removeIfPresent(directory.socket(of: run))
         lease.release()
         try service.send(result.message)
     }
@@ -69,17 +81,18 @@ struct Supervisor {
         }
     }
 
-    private func execute(_ script: Script, lease: Lease, run: Int64) -> RunResult {
+    private func execute(_ script: Script, lease: Lease, run: Int64, output: Output) -> RunResult {
         let started = Clock.monotonicMilliseconds()
         let lockFileSeen = lockFileIsThere()
-        var output = Output(path: directory.output(of: run), limit: request.outputLimit)
+        var output = output
         var end = Execution.End()
         do {
+            let cancels = try LocalSocket.listen(directory.socket(of: run))
             var execution = try Execution(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
                 environment: ScriptEnvironment.entries(run: run, added: request.environment), lease: lease.descriptor,
                 timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000)
-            end = execution.follow(signals: signals, service: service, output: &output)
+            end = execution.follow(signals: signals, service: service, cancels: cancels, output: &output)
         } catch {
             end.startError = "\(error)"
         }
@@ -93,15 +106,6 @@ struct Supervisor {
 
     private func lockFileIsThere() -> Bool {
         (try? Files.facts(request.lockPath, followLink: false)) != nil
-    }
-
-    /// A result that cannot be stored is still told to the service, if it is there to hear it.
-    private func store(_ result: RunResult, run: Int64) {
-        do {
-            try Files.replaceDurably(directory.result(of: run), with: result.message.encoded())
-        } catch {
-            complain("the result of run \(run) could not be stored: \(error)")
-        }
     }
 }
 

@@ -17,6 +17,8 @@ do {
     signal(SIGPIPE, SIG_IGN)
     umask(0o027)
     try Process.forbidCoreFiles()
+    // The service raised its own for its connections; the script gets the usual one.
+    Process.lowerDescriptorLimit()
     try Process.giveUpNewPrivileges()
     try Process.becomeSubreaper()
     let signals = try Signals([SIGCHLD, SIGTERM, SIGINT, SIGHUP])
@@ -39,6 +41,8 @@ func serve(_ service: MessageChannel, _ signals: Signals) throws {
             case LockInfoRequest.kind: try service.send(lockInfo(LockInfoRequest(message)))
             case LogTailRequest.kind: try service.send(LogTail(answering: LogTailRequest(message)).message)
             case ScriptCheckRequest.kind: try service.send(checkScript(ScriptCheckRequest(message)).message)
+            case ScriptProcessRequest.kind: try service.send(ScriptProcess(of: ScriptProcessRequest(message).script).message)
+            case LockClearRequest.kind: try service.send(LockClearReply(answering: LockClearRequest(message)).message)
             case RunRequest.kind:
                 return Supervisor(request: try RunRequest(message), service: service, signals: signals).run()
             default: throw MessageError.unexpected(kind: message.kind)
@@ -69,8 +73,7 @@ func checkScript(_ request: ScriptCheckRequest) -> RunReply {
 func lockInfo(_ request: LockInfoRequest) -> Message {
     do {
         let lease = try Lease.probe(RunDirectory(request.runDirectory))
-        let lockFile = try? Files.facts(request.lockPath, followLink: false)
-        return LockInfo(leaseHeld: lease.held, holder: lease.holder, lockFilePresent: lockFile != nil).message
+        return LockInfo(leaseHeld: lease.held, holder: lease.holder, lockFile: LockFile(at: request.lockPath)).message
     } catch {
         return RunReply.failed("\(error)").message
     }

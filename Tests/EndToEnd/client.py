@@ -73,10 +73,12 @@ class Pending:
         self.process.communicate()
 
 
-def fetch(method, url, token, seconds, headers=(), body=None):
+def fetch(method, url, token, seconds, headers=(), body=None, source=None):
     arguments = ["curl", "--config", "-", "-sS", "-i", "-X", method, "--max-time", str(seconds), "--noproxy", "*"]
     for header in headers:
         arguments += ["-H", header]
+    if source is not None:
+        arguments += ["--interface", source]
     if body is not None:
         arguments += ["--data-binary", body]
     process = subprocess.Popen(

@@ -1,13 +1,16 @@
 """The command line: what it prints, what it exits with (design, section 4)."""
 
 import json
+import os
 import re
+import subprocess
 import time
+import tty
 
 import jwt
 import pytest
 
-from harness import CONFIGURATION, USAGE
+from harness import BINARY, CONFIGURATION, USAGE
 
 COMMANDS = ["serve", "run", "check", "token", "history", "migrate"]
 
@@ -23,8 +26,8 @@ def test_help_and_version(installed):
 
 
 @pytest.mark.parametrize("arguments", [
-    ["--nonsense"], ["nonsense"], ["serve", "extra"], ["run", "--reason"], ["token"], ["token", "--user", "a", "--ttl", "soon"],
-    ["history", "show"], ["history", "show", "x"], ["migrate", "--nonsense"],
+    ["--nonsense"], ["nonsense"], ["serve", "extra"], ["run", "--reason"], ["token"],
+    ["token", "--user", "a", "--ttl", "soon"], ["history", "show"], ["history", "show", "x"], ["migrate", "--nonsense"],
 ])
 def test_usage(installed, arguments):
     done = installed.command(*arguments)
@@ -73,7 +76,8 @@ def test_token(service):
 
 
 def test_token_follows_the_settings(installed):
-    installed.set(JWT_ALGORITHM="HS512", JWT_ISSUER="here", JWT_AUDIENCE="sync", JWT_USER_CLAIM="id", JWT_ROLE_CLAIM="roles")
+    installed.set(JWT_ALGORITHM="HS512", JWT_ISSUER="here", JWT_AUDIENCE="sync")
+    installed.set(JWT_USER_CLAIM="id", JWT_ROLE_CLAIM="roles")
     installed.start()
     token = installed.command("token", "--user", "7", "--role", "admin").stdout.strip()
     claims = jwt.decode(token, installed.secret, algorithms=["HS512"], issuer="here", audience="sync")
@@ -88,8 +92,11 @@ def test_token_that_would_be_refused_is_not_made(installed, ttl):
 
 
 def test_history(installed):
-    empty = installed.command("history", "--json")
-    assert empty.returncode == 0
+    none = installed.command("history")
+    assert none.returncode == 1 and str(installed.database) in none.stderr
+    installed.command("migrate")
+    assert "No runs yet" in installed.command("history").stdout
+    assert installed.command("history", "--json").stdout == ""
     installed.script("echo one")
     installed.command("run")
     installed.script("echo two; exit 3")
@@ -98,9 +105,10 @@ def test_history(installed):
         done = installed.command(*arguments)
         assert done.returncode == 0
         assert "succeeded" in done.stdout and "failed" in done.stdout
-        runs = json.loads(installed.command(*arguments, "--json").stdout)["runs"]
+        runs = [json.loads(line) for line in installed.command(*arguments, "--json").stdout.splitlines()]
         assert [(run["id"], run["outcome"], run["reason"]) for run in runs] == [(2, "failed", "second"), (1, "succeeded", None)]
         assert "output" not in runs[0]
+        assert len(installed.command(*arguments, "--limit", "1", "--json").stdout.splitlines()) == 1
     shown = installed.command("history", "show", "2")
     assert shown.returncode == 0 and "two" in shown.stdout and "exit" in shown.stdout.lower()
     run = json.loads(installed.command("history", "show", "2", "--json").stdout)
@@ -109,16 +117,32 @@ def test_history(installed):
     assert missing.returncode == 1 and "9" in missing.stderr
 
 
-def test_output_cannot_write_on_the_terminal(installed):
-    installed.script(r"printf '\033]0;owned\007\033[2J'")
-    installed.command("run", "--reason", "\033[31mred")
+CONTROLS = ["\033", "\007", "\x9b", "\r"]  # the third is CSI in one character, two bytes of UTF-8
+
+
+def test_a_history_cannot_write_on_the_terminal(installed):
+    installed.script(r"printf '\033]0;owned\007\033[2J\302\2332J\rhidden\n'")
+    installed.command("run", "--reason", "\033[31mred \x9b31mred")
     for arguments in (["history"], ["history", "show", "1"]):
-        done = installed.command(*arguments)
-        assert done.returncode == 0 and "\033" not in done.stdout
+        ours, theirs = os.openpty()
+        tty.setraw(theirs)
+        subprocess.run([BINARY, *arguments], cwd=installed.folder, env=installed.environment(), stdout=theirs, check=True)
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+        assert "succeeded" in shown and not [control for control in CONTROLS if control in shown]
+
+
+def test_a_pipe_gets_the_output_as_it_is(installed):
+    installed.script(r"printf '\033[2J'")
+    installed.command("run")
+    assert installed.command("history", "show", "1").stdout.endswith("\033[2J")
 
 
 def test_migrate(installed):
-    assert installed.command("migrate", "--status").returncode == 0
+    none = installed.command("migrate", "--status")
+    assert none.returncode == 1 and str(installed.database) in none.stderr + none.stdout
+    assert not installed.database.exists(), "asking makes nothing"
     done = installed.command("migrate")
     assert done.returncode == 0 and installed.database.exists()
     before = installed.database.read_bytes()
@@ -141,7 +165,7 @@ def sound(installed):
     installed.script(DOCUMENTED.format(lock=installed.lock_path, log=installed.log_path))
     installed.log_path.write_text("")
     installed.command("run")
-    installed.log_path.chmod(0o644)
+    installed.log_path.chmod(0o640)
     return installed
 
 
@@ -162,6 +186,7 @@ FINDINGS = {
     "script writable by others": (lambda s: s.script_path.chmod(0o777), ["chmod"]),
     "another lock in the script": (lambda s: s.set(SYNC_LOCK_PATH=s.folder / "another.lock"), ["another.lock"]),
     "another log in the script": (lambda s: s.set(SYNC_LOG_PATH=s.folder / "another.log"), ["another.log"]),
+    "log readable by everyone": (lambda s: s.log_path.chmod(0o644), ["sync.log", "chmod 640"]),
     "log missing": (lambda s: s.log_path.unlink(), ["sync.log"]),
     "secret readable by others": (lambda s: s.secret_path.chmod(0o644), ["JWT_SECRET_FILE", "chmod 600"]),
     "state directory open": (lambda s: s.state.chmod(0o755), ["chmod 700"]),

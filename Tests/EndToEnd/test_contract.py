@@ -172,11 +172,19 @@ def test_run_id_travels_in_a_header(shared):
     assert int(second.header("Sync-Run-Id")) == int(first.header("Sync-Run-Id")) + 1
 
 
-@pytest.mark.parametrize("body", ["{}", "not json", '{"path":"/bin/sh","SYNC_SCRIPT_PATH":"/bin/sh"}', "x" * 65536])
-def test_a_body_is_read_and_ignored(shared, body):
+BODIES = {
+    "an empty object": "{}",
+    "not JSON": "not json",
+    "a path": '{"path":"/bin/sh","SYNC_SCRIPT_PATH":"/bin/sh"}',
+    "64 KiB": "x" * 65536,
+}
+
+
+@pytest.mark.parametrize("case", BODIES)
+def test_a_body_is_read_and_ignored(shared, case):
     shared.script('cat; echo "$# ${SYNC_SCRIPT_PATH-none}"')
     for headers in ([], ["Content-Type: application/json"], ["Transfer-Encoding: chunked"]):
-        shared.run(body=body, headers=headers).is_json(200, success("0 none\\n"))
+        shared.run(body=BODIES[case], headers=headers).is_json(200, success("0 none\\n"))
 
 
 def test_a_run_goes_on_without_its_client(service):

@@ -54,11 +54,13 @@ def test_an_incomplete_request_does_nothing(counted, case):
 # Requests that are refused, and the connection with them. name: line, headers, body, code
 CLOSED = {
     "Upgrade": (RUN, ["Connection: upgrade", "Upgrade: websocket"], b"", 400),
-    "Upgrade to h2c": (STATUS, ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"], b"", 400),
+    "Upgrade to h2c": (
+        STATUS, ["Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk"], b"", 400),
     "body too large": (RUN, ["Content-Length: 65537"], b"", 413),
     "body too large, without token": (RUN, ["Content-Length: 500000000"], b"x" * 1000, 413),
     "body too large, elsewhere": ("POST /nowhere HTTP/1.1", ["Content-Length: 500000000"], b"", 413),
-    "chunks too large": (RUN, ["Transfer-Encoding: chunked"], b"8000\r\n" + b"x" * 32768 + b"\r\n8001\r\n" + b"x" * 32769, 413),
+    "chunks too large": (
+        RUN, ["Transfer-Encoding: chunked"], b"8000\r\n" + b"x" * 32768 + b"\r\n8001\r\n" + b"x" * 32769, 413),
     "URI too long": (f"GET /{'a' * 5000} HTTP/1.1", [], b"", 414),
     "query too long": (f"GET /sync/status?{'a' * 5000} HTTP/1.1", [], b"", 414),
     "one header too large": (STATUS, [f"X-Large: {'a' * 17000}"], b"", 431),
@@ -123,26 +125,12 @@ def test_malformed_requests_do_nothing(counted, case):
         assert connection.is_closed()
 
 
-@pytest.mark.parametrize("hosts", [
-    [], ["Host: localhost", "Host: localhost"], ["Host: evil.example"], ["Host: "], ["Host: localhost.evil.example"],
-    ["Host: localhost@evil.example"], ["Host: a b"],
-])
-def test_one_known_host(counted, hosts):
+@pytest.mark.parametrize("hosts", [[], ["Host: localhost", "Host: localhost"], ["Host: a b"], ["Host: user@localhost"]])
+def test_one_host(counted, hosts):
+    """RFC 9112, section 3.2: none, two, or one with an invalid value is 400."""
     with Connection(counted) as connection:
         connection.send(connection.head(RUN, *hosts, host=False))
         refused(connection, 400, closed=False)
-
-
-def test_hosts_that_are_known(installed):
-    installed.set(ALLOWED_HOSTS="sync.example")
-    installed.start()
-    for host, code in (("sync.example", 200), ("SYNC.example:8443", 200), ("evil.example", 400), ("sync.example.evil", 400)):
-        assert installed.request("GET", "/healthz", token=None, headers=[f"Host: {host}"]).code == code
-
-
-@pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "[::1]"])
-def test_loopback_names_are_known(shared, name):
-    assert shared.request("GET", "/healthz", token=None, headers=[f"Host: {name}:{shared.port}"]).code == 200
 
 
 WRONG_METHODS = [

@@ -3,9 +3,10 @@
 import json
 import os
 import signal
+import subprocess
 import threading
 
-from harness import ALREADY_RUNNING, alive, eventually
+from harness import ALREADY_RUNNING, BINARY, alive, eventually
 
 
 def test_fifty_requests_while_a_script_waits(service):
@@ -148,14 +149,16 @@ def test_the_service_leaves_on_term_and_the_run_goes_on(service):
     run = service.begin_run()
     gate.reached()
     service.stop()
-    run.abandon()
+    answer = run.result()
+    assert answer.code == 503 and int(answer.header("Retry-After")) > 0, "who waits is told"
+    assert list(answer.json) == ["status", "message", "output"] and answer.header("Sync-Run-Id") == "1"
     assert service.command("run").returncode == ALREADY_RUNNING
     gate.open()
     eventually((service.folder / "end").exists, "the script ran to its end")
     service.start()
-    assert service.record(1)["outcome"] in ("succeeded", "interrupted")
+    assert service.record(1)["outcome"] == "succeeded"
     service.script("exit 0")
-    eventually(lambda: service.run().code == 200, "the next run")
+    assert service.run().code == 200
 
 
 def test_a_killed_service_leaves_no_unfinished_run(service):
@@ -170,8 +173,35 @@ def test_a_killed_service_leaves_no_unfinished_run(service):
     eventually((service.folder / "end").exists, "the script ran to its end")
     service.start()
     eventually(lambda: service.status() == "idle", "the lease is free")
-    assert service.record(1)["outcome"] in ("succeeded", "interrupted")
+    assert service.record(1)["outcome"] == "succeeded", "the runner outlives the service, and its result waits"
     service.script("exit 0")
     assert service.run().code == 200
     listed = json.loads(service.admin("/admin/runs").body)["runs"]
     assert [run["outcome"] for run in listed][0] == "succeeded" and len(listed) == 2
+
+
+def test_a_run_whose_supervisor_is_told_to_stop(service):
+    """TERM for the supervisor alone, as a stopping machine sends it: the script gets TERM, and the record says why."""
+    gate = service.waiting_script(before=f"echo $PPID > '{service.folder}/supervisor'; trap 'echo termed; exit 7' TERM")
+    run = service.begin_run()
+    gate.reached()
+    os.kill(int((service.folder / "supervisor").read_text()), signal.SIGTERM)
+    answer = run.result()
+    assert answer.json["message"] == "Failed to execute sync script: interrupted"
+    assert answer.json["output"] == "termed\n"
+    assert service.record(1)["outcome"] == "interrupted"
+    assert service.status() == "idle"
+
+
+def test_a_killed_command_line_run_is_settled_at_the_next_start(installed):
+    gate = installed.waiting_script(after=f'touch "{installed.folder}/end"')
+    command = subprocess.Popen([BINARY, "run"], cwd=installed.folder, env=installed.environment())
+    gate.reached()
+    command.kill()
+    command.wait()
+    assert installed.command("run").returncode == ALREADY_RUNNING
+    gate.open()
+    eventually((installed.folder / "end").exists, "the script ran to its end")
+    installed.start()
+    assert installed.record(1)["outcome"] == "succeeded"
+    assert installed.status() == "idle"

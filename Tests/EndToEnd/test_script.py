@@ -72,11 +72,15 @@ def test_dirname_and_dollar_zero_work(shared):
 
 
 def test_signals(shared):
-    """Seen by a program that changes neither masks nor dispositions; the service's own threads block TERM."""
+    """Seen by a program that changes neither masks nor dispositions; the service's own threads block TERM.
+
+    32 and 33 are glibc's own: its posix_spawn leaves them ignored, and no program can set them.
+    """
     shared.script("exec cat /proc/self/status", shebang="#!/bin/sh")
     status = dict(re.findall(r"^(\w+):\t(.*)$", shared.run().json["output"], re.MULTILINE))
+    glibc = 1 << 31 | 1 << 32
     for mask in ("SigBlk", "SigIgn", "SigPnd", "ShdPnd"):
-        assert int(status[mask], 16) == 0, mask
+        assert int(status[mask], 16) & ~glibc == 0, mask
 
 
 def test_names_that_are_passed_on(installed):
@@ -89,7 +93,7 @@ def test_names_that_are_passed_on(installed):
 def test_no_secret_reaches_the_script(installed):
     installed.set(JWT_SECRET_FILE=None, JWT_SECRET=installed.secret.decode())
     installed.start(environment={"JWT_PREVIOUS_HINT": "x"})
-    installed.script("tr '\\0' '\\n' < /proc/$$/environ; tr '\\0' '\\n' < /proc/$PPID/environ; tr '\\0' ' ' < /proc/$PPID/cmdline")
+    installed.script("cat /proc/$$/environ /proc/$PPID/environ /proc/$PPID/cmdline | tr '\\0' '\\n'")
     output = installed.run().json["output"]
     assert installed.secret.decode() not in output and "SYNC_RUN_ID=1" in output
 
@@ -166,7 +170,7 @@ def test_a_script_that_ignores_term_is_killed_after_the_grace(installed):
     installed.script(f"""trap 'echo termed' TERM; echo $$ > "{installed.folder}/pid"; while :; do sleep 1000; done""")
     answer, record = installed.run_recorded()
     assert answer.json["message"] == "Failed to execute sync script: timed out after 1 seconds"
-    assert answer.json["output"] == "termed\n", "TERM first, then KILL"
+    assert "termed\n" in answer.json["output"], "TERM first, then KILL"
     assert (record["outcome"], record["exit_code"], record["signal"]) == ("timed_out", None, 9)
     assert not alive(int((installed.folder / "pid").read_text()))
 

@@ -37,7 +37,6 @@ WRONG = [
     ("SYNC_TIMEOUT_SECONDS", "6h", ["number"]),
     ("SYNC_TIMEOUT_SECONDS", "99999999999999999999", ["number"]),
     ("SYNC_STOP_GRACE_SECONDS", "soon", ["number"]),
-    ("SYNC_RESPOND_AFTER_SECONDS", "-1", ["number"]),
     ("SYNC_OUTPUT_LIMIT_BYTES", "1M", ["number"]),
     ("SYNC_OUTPUT_LIMIT_BYTES", "-1", ["number"]),
     ("SYNC_ENV_PASS", "JWT_SECRET", ["JWT_SECRET"]),
@@ -69,7 +68,9 @@ def test_wrong_value_in_the_environment(installed, name, value, words):
         assert word in message
 
 
-@pytest.mark.parametrize("name", ["SYNC_SCRIPT_PAHT", "SYNC_TIMEOUT", "JWT_SECRETFILE", "TLS_CERT", "AUDIT_KEYS", "CORS_ORIGIN"])
+@pytest.mark.parametrize("name", [
+    "SYNC_SCRIPT_PAHT", "SYNC_TIMEOUT", "JWT_SECRETFILE", "TLS_CERT", "AUDIT_KEYS", "CORS_ORIGIN",
+])
 def test_unknown_names(installed, name):
     installed.set(**{name: "x"})
     code, message = installed.refused_start()
@@ -134,14 +135,14 @@ def test_spellings(installed, line):
     assert (installed.folder / "flavour").read_text() == SPELLINGS[line]
 
 
-@pytest.mark.parametrize("line", ["nonsense", "=x", "A B=x", "1A=x", "PORT: 80", "A='open", 'A="x" y', "PORT=1\nPORT=2", "A=\xff"])
+@pytest.mark.parametrize("line", ["nonsense", "=x", "A B=x", "1A=x", "PORT: 80", "A='open", 'A="x" y', "PORT=1", "A=\xff"])
 def test_lines_that_are_no_settings(installed, line):
     before = len(installed.settings)
     with (installed.folder / ".env").open("ab") as file:
         file.write(line.encode("latin-1") + b"\n")
     code, message = installed.refused_start()
     assert code == CONFIGURATION
-    assert "UTF-8" in message or f".env line {before + 1 + line.count(chr(10))}" in message or ".env line 1" in message
+    assert (".env is not UTF-8" if "\xff" in line else f".env line {before + 1}") in message
 
 
 # What is wrong with files and folders. case: arrangement, words in the message
@@ -197,7 +198,7 @@ REFUSED = {
 }
 if os.geteuid() == 0:  # only root can give a file away
     REFUSED["settings of another user"] = (foreign(lambda s: s.folder / ".env"), [".env", "chown"])
-    REFUSED["secret of another user"] = (foreign(lambda s: s.secret_path), ["JWT_SECRET_FILE", "chown"])
+    REFUSED["secret of another user"] = (foreign(lambda s: s.secret_path), ["JWT_SECRET_FILE", "user 0"])
     REFUSED["state directory of another user"] = (foreign(lambda s: s.state), ["SYNC_STATE_DIR", "chown"])
 
 

@@ -94,6 +94,8 @@ import Testing
             let other = try folder.connect(busyTimeoutMilliseconds: 20)
             let applied = try migrator.apply(to: other, now: Self.now)
             #expect(applied.isEmpty)
+            let status = try migrator.status(of: other)
+            #expect(status.applied.count == 3)
         }
     }
 
@@ -133,18 +135,29 @@ import Testing
 
     @Test func severalAtOnceApplyEachMigrationOnce() async throws {
         let folder = folder
-        let migrator = migrator
+        // Long enough that all have seen an empty database before the first of them is done.
+        let long = """
+            CREATE TABLE numbers (n INTEGER) STRICT;
+            WITH RECURSIVE count (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 300000)
+            INSERT INTO numbers SELECT n FROM count;
+            """
+        let migrator = Migrator(
+            applicationID: Self.applicationID,
+            migrations: Self.migrations + [Migration(number: 4, name: "long", sql: long)])
+        let gate = Gate(for: 8)
         let applied = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<8 {
                 group.addTask {
                     try await onOwnThread {
-                        try migrator.apply(to: folder.connect(), now: Self.now).count
+                        let connection = Result { try folder.connect() }
+                        gate.pass()
+                        return try migrator.apply(to: connection.get(), now: Self.now).count
                     }
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }
         }
-        #expect(applied.sorted() == [0, 0, 0, 0, 0, 0, 0, 3])
+        #expect(applied.sorted() == [0, 0, 0, 0, 0, 0, 0, 4])
         #expect(try folder.sqlite3("SELECT count(*) FROM people; PRAGMA integrity_check") == "1\nok")
     }
 

@@ -1,6 +1,8 @@
+import Dispatch
 import Foundation
 import Migrations
 import SQLite
+import Synchronization
 import Testing
 
 /// A folder of its own for one test, removed with it.
@@ -56,6 +58,25 @@ func migrationError(
 ) -> MigrationError? {
     let error = #expect(throws: MigrationError.self, sourceLocation: sourceLocation) { try body() }
     return error
+}
+
+/// Lets threads through once all have arrived.
+final class Gate: Sendable {
+    private let open = DispatchSemaphore(value: 0)
+    private let awaited: Mutex<Int>
+
+    init(for count: Int) {
+        awaited = Mutex(count)
+    }
+
+    func pass() {
+        let isLast = awaited.withLock { awaited in
+            awaited -= 1
+            return awaited == 0
+        }
+        if !isLast { open.wait() }
+        open.signal()
+    }
 }
 
 /// Runs `body` on a thread of its own.

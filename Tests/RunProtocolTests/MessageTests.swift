@@ -22,7 +22,9 @@ import Testing
             .failed("no"),
         ]
         for reply in replies { #expect(try RunReply(wire(reply.message)) == reply) }
-        let info = LockInfo(leaseHeld: true, holder: LeaseHolder(run: 1, pid: 2, since: 3), lockFilePresent: false)
+        let info = LockInfo(
+            leaseHeld: true, holder: LeaseHolder(run: 1, pid: 2, since: 3),
+            lockFile: LockFile(identity: FileIdentity(device: 4, inode: 5), modified: 6, owner: 7))
         #expect(try LockInfo(wire(info.message)) == info)
         let tail = LogTailRequest(
             logPath: "/l", logDirectory: "/d", stateDirectory: "/s", forbidden: [FileIdentity(device: .max, inode: 1)])

@@ -154,7 +154,7 @@ import Testing
         let folder = folder
         try Connection(path: folder("a.db"), mode: .create).execute("CREATE TABLE t (a)")
         chmod(folder("a.db"), 0o444)
-        chmod(folder.path, 0o755)
+        chmod(folder.path, 0o555)
         try await onOwnThread {
             ThreadCall.becomeNobodyForFiles()
             let error = sqliteError { _ = try Connection(path: folder("a.db"), mode: .readWrite) }
@@ -165,6 +165,26 @@ import Testing
 
             let missing = sqliteError { _ = try Connection(path: folder("new.db"), mode: .create) }
             #expect(missing?.message == "the file cannot be created: Permission denied")
+        }
+    }
+
+    @Test func systemsReasonIsTold() async throws {
+        let folder = folder
+        try Connection(path: folder("a.db"), mode: .create).execute("CREATE TABLE t (a)")
+        chmod(folder("a.db"), 0o000)
+        chmod(folder.path, 0o555)
+        try await onOwnThread {
+            ThreadCall.becomeNobodyForFiles()
+            let error = sqliteError { _ = try Connection(path: folder("a.db"), mode: .readOnly) }
+            #expect(error?.code == 14)
+            #expect(error?.message == "unable to open database file: Permission denied")
+        }
+        // A file that may be written, in a folder where its journal may not be.
+        chmod(folder("a.db"), 0o666)
+        try await onOwnThread {
+            ThreadCall.becomeNobodyForFiles()
+            let connection = try Connection(path: folder("a.db"), mode: .readWrite)
+            #expect(sqliteError { try connection.execute("INSERT INTO t VALUES (1)") }?.isReadOnly == true)
         }
     }
 

@@ -85,6 +85,7 @@ import Testing
     @Test func sameSQLWithinARowOfItself() throws {
         try connection.execute("INSERT INTO t (s) VALUES ('a'), ('b')")
         let sql = "SELECT s FROM t ORDER BY s"
+        _ = try connection.query(sql) { $0.text(0) }
         let pairs = try connection.query(sql) { (outer) throws(SQLiteError) in
             let inner = try connection.query(sql) { $0.text(0) ?? "" }
             return (outer.text(0) ?? "") + inner.joined()
@@ -131,12 +132,16 @@ import Testing
 
     @Test func errorOfTheClosureEndsTheQuery() throws {
         try connection.execute("INSERT INTO t (s) VALUES ('a'), ('b')")
+        var kept: [Row] = []
         let error = sqliteError {
-            _ = try connection.query("SELECT s FROM t") { (_) throws(SQLiteError) -> String in
+            _ = try connection.query("SELECT s FROM t") { (row) throws(SQLiteError) -> String in
+                kept.append(row)
                 throw SQLiteError(extendedCode: 1, message: "enough", context: "test")
             }
         }
         #expect(error?.message == "enough")
+        #expect(kept.count == 1)
+        // Not even a row somebody kept holds the lock.
         #expect(try folder.sqlite3("a.db", "DELETE FROM t; SELECT count(*) FROM t") == "0")
     }
 

@@ -83,7 +83,12 @@ import Testing
 
     @Test func escapedRowAnswersNil() throws {
         try connection.execute("INSERT INTO t (s) VALUES ('one'), ('two')")
-        let rows = try connection.query("SELECT s FROM t") { $0 }
+        var rows: [Row] = []
+        _ = try connection.query("SELECT s FROM t") { row in
+            rows.append(row)
+            #expect(row.text(0) != nil)
+            if rows.count == 2 { #expect(rows[0].text(0) == nil) }
+        }
         #expect(rows.count == 2)
         connection.close()
         for row in rows {

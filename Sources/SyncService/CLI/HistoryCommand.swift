@@ -91,6 +91,10 @@ struct HistoryCommand: ParsableCommand {
     /// Without control characters, unless the output goes to a file or a pipe, which gets every byte.
     fileprivate static func printable(_ bytes: [UInt8]) -> [UInt8] {
         guard isatty(STDOUT_FILENO) == 1 else { return bytes }
-        return bytes.map { $0 < 0x20 && $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\t") || $0 == 0x7f ? UInt8(ascii: "?") : $0 }
+        let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.map { scalar -> Unicode.Scalar in
+            let harmless = scalar == "\n" || scalar == "\t" || scalar.properties.generalCategory != .control
+            return harmless ? scalar : "\u{FFFD}"
+        }
+        return Array(String(String.UnicodeScalarView(scalars)).utf8)
     }
 }

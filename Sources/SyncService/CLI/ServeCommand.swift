@@ -34,32 +34,43 @@ struct ServeCommand: AsyncParsableCommand {
         }
 
         let sync = SyncEndpoints(script: settings.script, coordinator: coordinator, inquirer: inquirer)
+        let door = settings.door
+        let sources = SourceAddress(trustedProxies: door.trustedProxies)
+        let authenticator = Reloadable(Authenticator(rules: rules, access: settings.access))
         let responder = Responder(
             routes: sync.routes + AdminEndpoints(history: history).routes + HealthEndpoints.routes,
-            authenticator: Authenticator(rules: rules, access: settings.access), logger: logger)
-        let channel = ServiceChannel { request, writer, channel in
-            let response = await responder.respond(to: request, sourceIP: channel.remoteAddress?.ipAddress)
+            authenticator: authenticator, hosts: AllowedHosts([door.host] + door.allowedHosts), sources: sources,
+            cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, logger: logger)
+        let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
+        let channel = ServiceChannel(limiter: limiter) { request, writer, channel in
+            let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
             try await writer.write(response: response.head, body: response.body)
         }
         let server = channel.server(
-            configuration: ServerConfiguration(address: .hostname(settings.host, port: settings.port), serverName: nil),
-            onServerRunning: { _ in logger.notice("listening on http://\(settings.host):\(settings.port)") },
+            configuration: ServerConfiguration(address: .hostname(door.host, port: door.port), serverName: nil),
+            onServerRunning: { _ in logger.notice("listening on http://\(door.host):\(door.port)") },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.make(max(settings.logLevel, .notice)))
         do {
             // The coordinator comes last and is told first to leave, so that those who wait for a run get an answer.
             try await ServiceGroup(
                 configuration: .init(
-                    services: [.init(service: server), .init(service: coordinator)],
+                    services: [
+                        .init(service: Reloader(environmentFile: common.envFile, authenticator: authenticator, logger: logger)),
+                        .init(service: server), .init(service: coordinator),
+                    ],
                     gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.make(max(settings.logLevel, .warning)))
             ).run()
         } catch let error as IOError where error.errnoCode == EADDRINUSE || error.errnoCode == EACCES {
             throw SettingsError(
-                "HOST and PORT: cannot listen on \(settings.host):\(settings.port): \(SystemError("bind", code: error.errnoCode).reason)",
+                "HOST and PORT: cannot listen on \(door.host):\(door.port): \(SystemError("bind", code: error.errnoCode).reason)",
                 fix: "stop what uses the port, or set another PORT")
         }
         withExtendedLifetime(lock) {}
         logger.notice("stopped")
     }
+
+    /// How many connections the process has descriptors for; some are needed for everything else.
+    private static func connections() -> Int { max(16, Process.raiseDescriptorLimit(to: 16384) - 128) }
 
     /// Finds out at the start, not at the first run, that service and runner are of different releases.
     private func checkVersion(_ inquirer: Inquirer, _ launcher: RunnerLauncher) throws(SettingsError) {

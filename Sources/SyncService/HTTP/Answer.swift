@@ -18,6 +18,7 @@ enum Answer {
     static func headers(_ type: String, _ more: HTTPFields = [:]) -> HTTPFields {
         var headers: HTTPFields = [
             .contentType: type, .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+            .contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
         ]
         for field in more { headers[field.name] = field.value }
         return headers
@@ -35,6 +36,7 @@ enum Answer {
             case .notOffered(let what): (.badRequest, "Bad request: \(what) is not offered")
             case .targetTooLong: (.uriTooLong, "The address is longer than \(RequestFraming.maximumTarget) bytes")
             case .fieldsTooLarge: (.requestHeaderFieldsTooLarge, "The headers are larger than \(RequestFraming.maximumFields) bytes")
+            case .tooSlow: (.requestTimeout, "The request did not come in time")
             case .bodyTooLarge: (.contentTooLarge, "The body is larger than \(RequestFraming.maximumBody) bytes")
             }
         let body = String(decoding: JSON.status("error", message).encoded(), as: UTF8.self)
@@ -63,6 +65,7 @@ enum RequestError: Error {
     case rangeNotSatisfiable(size: Int64)
     case internalError
     case unavailable(String)
+    case tooManyRequests(retryAfterSeconds: Int64)
 
     var status: HTTPResponse.Status {
         switch self {
@@ -74,6 +77,7 @@ enum RequestError: Error {
         case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .internalError: .internalServerError
         case .unavailable: .serviceUnavailable
+        case .tooManyRequests: .tooManyRequests
         }
     }
 
@@ -87,6 +91,7 @@ enum RequestError: Error {
         case .rangeNotSatisfiable: "The range lies outside the output"
         case .internalError: "Something failed; the operator's log says what"
         case .unavailable(let what): what
+        case .tooManyRequests: "Too many refused requests; wait before you try again"
         }
     }
 
@@ -98,6 +103,7 @@ enum RequestError: Error {
         case .methodNotAllowed(let allowed): [.allow: allowed.map(\.rawValue).joined(separator: ", ")]
         case .rangeNotSatisfiable(let size): [.contentRange: "bytes */\(size)"]
         case .unavailable: [.retryAfter: "10"]
+        case .tooManyRequests(let seconds): [.retryAfter: String(seconds)]
         default: [:]
         }
     }
@@ -105,5 +111,7 @@ enum RequestError: Error {
 
 extension HTTPField.Name {
     /// The number of the run that an answer is about.
-    static let syncRunID = HTTPField.Name("Sync-Run-Id") ?? .eTag
+    static let prefer = HTTPField.Name("Prefer") ?? .via
+    static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .via
+    static let syncRunID = HTTPField.Name("Sync-Run-Id") ?? .via
 }

@@ -19,6 +19,8 @@ struct RequestFraming {
         case fieldsTooLarge
         case bodyTooLarge
         case notOffered(String)
+        /// Not told by ``inspect(_:)``, which knows no time, but by whoever waits.
+        case tooSlow
     }
 
     enum Verdict: Equatable {
@@ -45,6 +47,9 @@ struct RequestFraming {
     private var head = RequestHead()
     private var bodyStart = 0
     private var toldToContinue = false
+
+    /// Whether the head is complete and passed.
+    var isInBody: Bool { bodyStart > 0 }
 
     /// Looks at everything received of one request so far. `bytes` only ever grows between calls.
     mutating func inspect(_ bytes: [UInt8]) throws(Refusal) -> Verdict {

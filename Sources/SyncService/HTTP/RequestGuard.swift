@@ -18,6 +18,16 @@ final class RequestGuard: ChannelDuplexHandler {
     /// reset the connection before the client has seen why.
     private static let maximumDiscarded = 262_144
     private static let lingering = TimeAmount.seconds(1)
+    /// Absolute times, however steadily single bytes come: for a head from its first byte (or the connection's), for a
+    /// body from the end of its head.
+    private static let headTime = TimeAmount.seconds(10)
+    private static let bodyTime = TimeAmount.seconds(30)
+    /// How long a connection may be quiet between requests.
+    private static let idleTime = TimeAmount.seconds(60)
+    /// How long a client may leave an answer unread while we cannot write.
+    private static let unreadTime = TimeAmount.seconds(60)
+
+    private enum Waiting { case head, body, nextRequest, reader }
 
     private enum State {
         case gathering
@@ -30,9 +40,24 @@ final class RequestGuard: ChannelDuplexHandler {
     private var received: [UInt8] = []
     private var discarded = 0
     private var context: ChannelHandlerContext?
+    private var deadline: (waiting: Waiting, task: Scheduled<Void>)?
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        wait(.head, Self.headTime, context)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        deadline?.task.cancel()
+        self.context = nil
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if case .answering = state {
+            if context.channel.isWritable { stopWaiting() } else { wait(.reader, Self.unreadTime, context) }
+        }
+        context.fireChannelWritabilityChanged()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
@@ -66,8 +91,29 @@ final class RequestGuard: ChannelDuplexHandler {
         guard let context, case .answering(let closeAfterwards) = state else { return }
         if closeAfterwards { return closeGently(context) }
         state = .gathering
+        wait(.nextRequest, Self.idleTime, context)
         gather(context)
         context.read()
+    }
+
+    /// Starts a deadline; one for the same thing goes on, because a client must not put it off by sending.
+    private func wait(_ waiting: Waiting, _ time: TimeAmount, _ context: ChannelHandlerContext) {
+        guard deadline?.waiting != waiting else { return }
+        stopWaiting()
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        deadline = (waiting, context.eventLoop.scheduleTask(in: time) { bound.value.timeIsOver(waiting) })
+    }
+
+    private func stopWaiting() {
+        deadline?.task.cancel()
+        deadline = nil
+    }
+
+    private func timeIsOver(_ waiting: Waiting) {
+        guard let context else { return }
+        // Only who began a request learns that it was too slow.
+        if waiting == .reader || received.isEmpty { return context.close(promise: nil) }
+        refuse(.tooSlow, context)
     }
 
     private func gather(_ context: ChannelHandlerContext) {
@@ -76,18 +122,24 @@ final class RequestGuard: ChannelDuplexHandler {
             switch try framing.inspect(received) {
             case .incomplete(let continueExpected):
                 if continueExpected { write("HTTP/1.1 100 Continue\r\n\r\n", context) }
+                if framing.isInBody { wait(.body, Self.bodyTime, context) } else { wait(.head, Self.headTime, context) }
             case .complete(let length, let closeAfterwards):
                 let request = context.channel.allocator.buffer(bytes: received[..<length])
                 received.removeFirst(length)
                 framing = RequestFraming()
+                stopWaiting()
                 state = .answering(closeAfterwards: closeAfterwards)
                 context.fireChannelRead(wrapInboundOut(request))
                 context.fireChannelReadComplete()
             }
         } catch {
-            write(Answer.refusal(error), context)
-            closeGently(context)
+            refuse(error, context)
         }
+    }
+
+    private func refuse(_ refusal: RequestFraming.Refusal, _ context: ChannelHandlerContext) {
+        write(Answer.refusal(refusal), context)
+        closeGently(context)
     }
 
     private func write(_ text: String, _ context: ChannelHandlerContext) {
@@ -96,6 +148,7 @@ final class RequestGuard: ChannelDuplexHandler {
 
     private func closeGently(_ context: ChannelHandlerContext) {
         state = .refused
+        stopWaiting()
         received = []
         context.close(mode: .output, promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)

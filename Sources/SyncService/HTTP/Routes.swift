@@ -45,11 +45,19 @@ struct Route: Sendable {
 /// The door: finds the route, checks the token against its role, and turns every error into an answer.
 struct Responder: Sendable {
     let routes: [Route]
-    let authenticator: Authenticator
+    let authenticator: Reloadable<Authenticator>
+    let hosts: AllowedHosts
+    let sources: SourceAddress
+    let cors: CORSPolicy
+    /// 0: no HSTS header.
+    let hstsSeconds: Int64
+    let limiter = FailureLimiter()
     let logger: Logger
 
-    func respond(to request: Request, sourceIP: String?) async -> Response {
+    /// - Parameter peer: the address of the connection's other end.
+    func respond(to request: Request, peer: String?) async -> Response {
         let requestID = Machine.newRequestID()
+        let sourceIP = sources.of(peer: peer, request.headers)
         var logger = logger
         logger[metadataKey: "request"] = "\(requestID)"
         logger[metadataKey: "from"] = "\(sourceIP ?? "?")"
@@ -57,26 +65,50 @@ struct Responder: Sendable {
         do {
             response = try await answer(request, sourceIP, requestID, logger)
         } catch let error as RequestError {
-            response = Answer.error(error)
+            response = Answer.error(limited(error, sourceIP))
         } catch {
             logger.error("\(request.method) failed: \(error)")
             response = Answer.error(.internalError)
         }
+        let methods = methods(matching: request)
+        let preflight = request.method == .options
+        for field in cors.headers(for: request.head, path: request.uri.path, methods: methods, preflight: preflight) {
+            response.headers[field.name] = field.value
+        }
+        if hstsSeconds > 0 { response.headers[.strictTransportSecurity] = "max-age=\(hstsSeconds)" }
         if request.method == .head { response = response.createHeadResponse() }
         return response
     }
 
-    private func answer(_ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger) async throws -> Response {
+    /// A refused token after too many of them becomes 429.
+    private func limited(_ error: RequestError, _ sourceIP: String?) -> RequestError {
+        guard case .unauthorized(tokenSent: true) = error, let wait = limiter.recordFailure(from: sourceIP) else { return error }
+        return .tooManyRequests(retryAfterSeconds: wait)
+    }
+
+    private func matches(_ request: Request) -> [(route: Route, id: Int64)] {
         let segments = request.uri.path.split(separator: "/", omittingEmptySubsequences: false)
-        let matches = routes.compactMap { route in route.match(segments).map { (route: route, id: $0) } }
+        return routes.compactMap { route in route.match(segments).map { (route: route, id: $0) } }
+    }
+
+    private func methods(matching request: Request) -> [HTTPRequest.Method] {
+        matches(request).flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] } + [.options]
+    }
+
+    private func answer(_ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger) async throws -> Response {
+        guard hosts.allow(request.head.authority) else { throw RequestError.badRequest("This service does not answer under that name") }
+        let matches = matches(request)
         guard !matches.isEmpty else { throw RequestError.notFound }
+        if request.method == .options {
+            return Response(status: .noContent, headers: [.allow: methods(matching: request).map(\.rawValue).joined(separator: ", ")])
+        }
         guard let (route, id) = matches.first(where: { $0.route.method == request.method || $0.route.method == .get && request.method == .head })
         else {
-            let methods = matches.flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] }
-            throw RequestError.methodNotAllowed(allowed: methods)
+            throw RequestError.methodNotAllowed(allowed: methods(matching: request))
         }
         var claims: Claims?
         if let role = route.role {
+            let authenticator = authenticator.current
             let checked = try authenticator.claims(request.headers, logger)
             try authenticator.authorize(checked, for: role)
             claims = checked

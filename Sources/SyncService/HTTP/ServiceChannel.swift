@@ -9,13 +9,18 @@ import NIOHTTPTypesHTTP1
 struct ServiceChannel: HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
-    /// How long a connection may be quiet between requests.
-    private static let idle = Duration.seconds(60)
-
+    let limiter: ConnectionLimiter
     let responder: HTTPChannelHandler.Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
+        let admitted = limiter.admit(channel)
+        return channel.eventLoop.makeCompletedFuture {
+            guard admitted else {
+                // Not a failed future: an error here would reach the listener and end it.
+                let closed = try Value(wrappingChannelSynchronously: channel)
+                channel.close(promise: nil)
+                return closed
+            }
             let pipeline = channel.pipeline.syncOperations
             let requestGuard = RequestGuard()
             try pipeline.addHandlers([
@@ -24,7 +29,7 @@ struct ServiceChannel: HTTPChannelHandler {
                 ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)),
                 AnswerWatch(requestGuard),
                 HTTP1ToHTTPServerCodec(secure: false),
-                HTTPConnectionStateHandler(idleTimeout: Self.idle, logger: logger),
+                HTTPConnectionStateHandler(logger: logger),
             ])
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

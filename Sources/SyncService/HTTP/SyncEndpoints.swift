@@ -32,7 +32,9 @@ struct SyncEndpoints: Sendable {
         let requester = Requester(
             user: claims.user, userName: claims.name, tokenFingerprint: claims.fingerprint, trigger: .api,
             sourceIP: call.sourceIP, requestID: call.requestID)
-        switch await coordinator.run(path, for: requester) {
+        let asked = Self.prefersAsync(call.request.headers)
+        switch await coordinator.run(path, for: requester, respondAfter: asked ? .zero : script.respondAfter) {
+        case .accepted(let run): return Self.accepted(run, applied: asked)
         case .leaving: return Self.unavailable("The service is shutting down; nothing was started", run: nil)
         case .answered(.busy):
             call.logger.notice("refused: a sync is running already")
@@ -49,12 +51,11 @@ struct SyncEndpoints: Sendable {
         var running = await coordinator.hasRun
         if !running {
             let lock = try await inquiries.run { try inquirer.lockInfo() }
-            running = lock.leaseHeld || lock.lockFilePresent
+            running = lock.leaseHeld || lock.lockFile != nil
         }
         return Answer.json(
             .ok,
-            running
-                ? .status("running", "Sync is currently running") : .status("idle", "No sync is currently running"))
+            running ? Self.runningStatus : .status("idle", "No sync is currently running"))
     }
 
     @Sendable func log(_ call: Call) async throws -> Response {
@@ -73,6 +74,23 @@ struct SyncEndpoints: Sendable {
             call.logger.error("the runner does not answer: \(error)")
             return failure
         }
+    }
+
+    private static let runningStatus = JSON.status("running", "Sync is currently running")
+
+    /// `Prefer: respond-async` (RFC 7240 section 4.1).
+    private static func prefersAsync(_ headers: HTTPFields) -> Bool {
+        headers[values: .prefer].contains { value in
+            value.split(separator: ",").contains { $0.split(separator: ";").first.map { String($0).trimmed().lowercased() } == "respond-async" }
+        }
+    }
+
+    /// The run goes on; the client asks for the status until it is over, as the documented example does.
+    private static func accepted(_ run: Int64, applied: Bool) -> Response {
+        var headers = header(run)
+        headers[.location] = "/sync/status"
+        if applied { headers[.preferenceApplied] = "respond-async" }
+        return Answer.json(.accepted, runningStatus, headers)
     }
 
     private static func finished(_ run: Int64, _ finish: RunFinish) -> Response {

@@ -6,6 +6,15 @@ import ServiceLifecycle
 /// Knows whether this service has a run and lets at most one begin. The lease decides between processes; this decides
 /// between requests, without asking anybody.
 actor RunCoordinator: Service {
+    /// What a request to run comes to.
+    enum Coordinated: Sendable {
+        case answered(RunAnswer)
+        /// The run has begun and goes on; the client asked not to wait for its end.
+        case accepted(run: Int64)
+        /// No new run: the service is about to stop.
+        case leaving
+    }
+
     private enum State {
         case idle
         case running
@@ -15,19 +24,15 @@ actor RunCoordinator: Service {
     private struct Job: Sendable {
         let script: String
         let requester: Requester
-        let answer: CheckedContinuation<Coordinated, Never>
+        let respondAfter: Duration?
     }
 
-    /// What a request to run comes to.
-    enum Coordinated: Sendable {
-        case answered(RunAnswer)
-        /// No new run: the service is about to stop.
-        case leaving
-    }
+    /// How long until the record of a run that is over is tried again.
+    private static let retryMilliseconds: Int64 = 2000
 
     private let performer: RunPerformer
     private let logger: Logger
-    private let worker = Worker(threads: 2)
+    private let worker = Worker(threads: 4)
     private let jobs: AsyncStream<Job>
     private let newJob: AsyncStream<Job>.Continuation
     /// Readable when the service leaves, which ends every wait for a run.
@@ -35,6 +40,8 @@ actor RunCoordinator: Service {
     private let leaveSignal: Descriptor
     private var state = State.idle
     private var followed: Int64?
+    /// Who waits for the present run; nil once answered.
+    private var client: CheckedContinuation<Coordinated, Never>?
 
     init(performer: RunPerformer, logger: Logger) throws(SystemError) {
         self.performer = performer
@@ -46,8 +53,11 @@ actor RunCoordinator: Service {
     /// Whether this service has a run, its own or one that a service before it left running.
     var hasRun: Bool { state == .running }
 
+    var isLeaving: Bool { state == .leaving }
+
     /// Runs the script and returns when it is over, refused, or the service leaves.
-    func run(_ script: String, for requester: Requester) async -> Coordinated {
+    /// - Parameter respondAfter: return that long after the start with ``Coordinated/accepted(run:)``; nil waits for the end.
+    func run(_ script: String, for requester: Requester, respondAfter: Duration?) async -> Coordinated {
         switch state {
         case .leaving: return .leaving
         case .running: return .answered(.busy)
@@ -55,9 +65,17 @@ actor RunCoordinator: Service {
         }
         state = .running
         return await withCheckedContinuation { continuation in
-            let job = Job(script: script, requester: requester, answer: continuation)
-            if case .terminated = newJob.yield(job) { continuation.resume(returning: .leaving) }
+            client = continuation
+            let job = Job(script: script, requester: requester, respondAfter: respondAfter)
+            if case .terminated = newJob.yield(job) { answer(.leaving) }
         }
+    }
+
+    /// Ends a run of this run directory, whoever started it.
+    /// - Returns: false where it is not running.
+    func cancel(_ run: Int64) async throws -> Bool {
+        let performer = performer
+        return try await worker.run { performer.cancel(run) }
     }
 
     /// Brings every unfinished run to its end, or begins to follow the one that still goes. To be called before the
@@ -98,25 +116,64 @@ actor RunCoordinator: Service {
 
     private func beginToLeave() { state = .leaving }
 
+    private func answer(_ answer: Coordinated) {
+        client?.resume(returning: answer)
+        client = nil
+    }
+
     private func perform(_ job: Job) async {
         let performer = performer
         let leave = leave
-        let answer: RunAnswer
-        do {
-            answer = try await worker.run { performer.perform(job.script, for: job.requester, leave: leave) { _ in } }
-        } catch {
-            answer = .notStarted(reason: "\(error)")
+        let (started, startedNow) = AsyncStream<Int64>.makeStream()
+        // The clock for an early answer runs beside the run and ends with it.
+        let early = Task {
+            for await run in started {
+                guard let delay = job.respondAfter else { continue }
+                try await Task.sleep(for: delay)
+                answer(.accepted(run: run))
+            }
         }
+        var result: RunAnswer
+        do {
+            result = try await worker.run {
+                performer.perform(job.script, for: job.requester, leave: leave) { startedNow.yield($0) }
+            }
+        } catch {
+            result = .notStarted(reason: "the service is stopping")
+        }
+        startedNow.finish()
+        if job.respondAfter != .zero { early.cancel() }
+        _ = await early.result
+        answer(.answered(result))
+        if case .notRecorded(let run, _) = result { await record(run) }
         if state == .running { state = .idle }
-        job.answer.resume(returning: .answered(answer))
     }
 
     private func follow(_ run: Int64) async {
         let performer = performer
         let leave = leave
-        do { _ = try await worker.run { try performer.follow(run, leave: leave) } } catch {
-            logger.critical("run \(run) could not be settled; the next start tries again: \(error)")
-        }
+        do { _ = try await worker.run { try performer.follow(run, leave: leave) } } catch { await record(run) }
         if state == .running { state = .idle }
+    }
+
+    /// Tries again and again to record the end of a run, whose result waits in the spool. No new run begins meanwhile:
+    /// it could not be recorded either.
+    private func record(_ run: Int64) async {
+        let performer = performer
+        let leave = leave
+        do {
+            try await worker.run {
+                while try Poll.readable([leave], milliseconds: Self.retryMilliseconds).isEmpty {
+                    do {
+                        try performer.settle(run)
+                        return
+                    } catch {
+                        performer.logger.error("run \(run) is still not recorded: \(error)")
+                    }
+                }
+            }
+        } catch {
+            logger.error("run \(run) stays unrecorded until the next start: \(error)")
+        }
     }
 }

@@ -73,6 +73,20 @@ struct RunPerformer: Sendable {
         return finish
     }
 
+    /// Tells the supervisor of a run to end it.
+    /// - Returns: false where none listens: the run is over, or its supervisor is gone.
+    func cancel(_ run: Int64) -> Bool {
+        do {
+            let supervisor = MessageChannel(try LocalSocket.connect(directory.socket(of: run)))
+            try supervisor.send(CancelRequest.message)
+            _ = try supervisor.receive(milliseconds: 5000)
+            return true
+        } catch {
+            logger.warning("run \(run) cannot be cancelled: \(error)")
+            return false
+        }
+    }
+
     /// Waits until the lease is free, then settles.
     /// - Returns: nil where the caller left first.
     func follow(_ run: Int64, leave: Descriptor) throws -> RunFinish? {

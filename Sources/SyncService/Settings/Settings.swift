@@ -6,8 +6,7 @@ import RunProtocol
 
 /// All settings, checked and typed; see config/env.example for what each means.
 struct Settings: Sendable {
-    let host: String
-    let port: Int
+    let door: DoorSettings
     /// nil where no secret is set: commands that need none still work.
     let tokens: Rules?
     let access: AccessRules
@@ -47,13 +46,7 @@ struct Settings: Sendable {
         }
         let source = try SettingsSource(environment: environment, file: file)
 
-        host = source.text("HOST") ?? "127.0.0.1"
-        guard ["127.0.0.1", "::1", "localhost"].contains(host) else {
-            throw source.error(
-                "HOST", "is \"\(host)\": without TLS only this machine may connect",
-                fix: "set HOST=127.0.0.1 and put a proxy that speaks HTTPS in front")
-        }
-        port = Int(try source.integer("PORT", default: 8000, in: 1...65535))
+        door = try DoorSettings(source)
         let secrets = try SecretSettings(source)
         tokens = try secrets.map { secrets throws(SettingsError) in try Rules(source, secrets) }
         access = AccessRules(source)
@@ -67,7 +60,7 @@ struct Settings: Sendable {
                 fix: "set one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         logLevel = level
-        secretFiles = [file?.path, source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE")].compactMap { $0 }
+        secretFiles = [file?.path, source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), door.tls?.key].compactMap { $0 }
         var warnings = source.unknownInEnvironment.map { "\($0) in the environment is no setting of this program; check its spelling" }
         if source.text("JWT_SECRET") != nil {
             warnings.append("JWT_SECRET is set by value; JWT_SECRET_FILE keeps it out of the environment")
@@ -100,6 +93,8 @@ struct ScriptSettings: Sendable {
     let timeoutSeconds: Int64
     let graceSeconds: Int64
     let outputLimit: Int64
+    /// Answer a run that still goes after this time; nil waits for its end.
+    let respondAfter: Duration?
     /// `NAME=value` entries that SYNC_ENV_PASS hands to the script.
     let environment: [String]
 
@@ -112,6 +107,8 @@ struct ScriptSettings: Sendable {
         timeoutSeconds = try source.integer("SYNC_TIMEOUT_SECONDS", default: 21600, in: 1...RunRequest.maximumSeconds)
         graceSeconds = try source.integer("SYNC_STOP_GRACE_SECONDS", default: 10, in: 0...3600)
         outputLimit = try source.integer("SYNC_OUTPUT_LIMIT_BYTES", default: 1 << 20, in: 2...RunRequest.maximumOutput)
+        let seconds = try source.integer("SYNC_RESPOND_AFTER_SECONDS", default: 0, in: 0...RunRequest.maximumSeconds)
+        respondAfter = seconds > 0 ? .seconds(seconds) : nil
         var entries: [String] = []
         for name in source.list("SYNC_ENV_PASS") {
             guard !name.hasPrefix("JWT_"), !name.contains("=") else {

@@ -4,11 +4,13 @@ import Glibc
 struct SettingsSource {
     /// Every setting there is. A name in the file that looks like one of ours and is none is a mistake worth a stop.
     static let known: Set<String> = [
-        "HOST", "PORT", "JWT_SECRET_FILE", "JWT_SECRET", "JWT_PREVIOUS_SECRET_FILE", "JWT_ALGORITHM", "JWT_ISSUER",
+        "HOST", "PORT", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "ALLOW_PLAINTEXT", "TLS_CERT_FILE", "TLS_KEY_FILE",
+        "TLS_HSTS_SECONDS", "CORS_ALLOW_ORIGINS", "JWT_SECRET_FILE", "JWT_SECRET", "JWT_PREVIOUS_SECRET_FILE", "JWT_ALGORITHM", "JWT_ISSUER",
         "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS", "JWT_MAX_LIFETIME_SECONDS", "JWT_NOT_BEFORE", "JWT_USER_CLAIM",
         "JWT_NAME_CLAIM", "JWT_ROLE_CLAIM", "JWT_ADMIN_ROLE", "ADMIN_USERS", "RUN_USERS", "JWT_RUN_ROLE", "DENY_USERS",
         "SYNC_SCRIPT_PATH", "SYNC_LOCK_PATH", "SYNC_LOG_PATH", "SYNC_LOG_DIR", "SYNC_STATE_DIR", "SYNC_RUN_DIR",
-        "SYNC_TIMEOUT_SECONDS", "SYNC_STOP_GRACE_SECONDS", "SYNC_OUTPUT_LIMIT_BYTES", "SYNC_ENV_PASS",
+        "SYNC_TIMEOUT_SECONDS", "SYNC_STOP_GRACE_SECONDS", "SYNC_OUTPUT_LIMIT_BYTES", "SYNC_RESPOND_AFTER_SECONDS",
+        "SYNC_ENV_PASS",
         "SYNC_WORKING_DIR", "LOG_LEVEL",
     ]
     private static let ourPrefixes = ["SYNC_", "JWT_", "TLS_", "AUDIT_", "CORS_"]
@@ -75,6 +77,14 @@ struct SettingsSource {
                 fix: "set a number in that range, or remove the line for the default of \(fallback)")
         }
         return number
+    }
+
+    func flag(_ name: String) throws(SettingsError) -> Bool {
+        switch text(name) {
+        case nil, "false"?: return false
+        case "true"?: return true
+        case let text?: throw error(name, "is \"\(text)\"", fix: "set true or false")
+        }
     }
 
     func absolutePath(_ name: String) throws(SettingsError) -> String? {

@@ -1,0 +1,54 @@
+import Glibc
+
+/// Stream sockets with a name in the file system.
+///
+/// A socket's address holds 107 bytes and a run directory's path may be longer; so the folder is opened and the address
+/// leads through /proc/self/fd.
+public enum LocalSocket {
+    /// Creates a socket that waits for connections.
+    /// - Throws: where something of that name is there already.
+    public static func listen(_ path: String) throws(SystemError) -> Descriptor {
+        let socket = try make()
+        try withAddress(path) { address, length in Glibc.bind(socket.number, address, length) }
+        guard Glibc.listen(socket.number, 8) == 0 else { throw SystemError("listen", path) }
+        return socket
+    }
+
+    public static func connect(_ path: String) throws(SystemError) -> Descriptor {
+        let socket = try make()
+        try withAddress(path) { address, length in Glibc.connect(socket.number, address, length) }
+        return socket
+    }
+
+    /// The next waiting connection.
+    public static func accept(_ socket: Descriptor) throws(SystemError) -> Descriptor {
+        let number = retrying { Glibc.accept(socket.number, nil, nil) }
+        guard number >= 0 else { throw SystemError("accept") }
+        let connection = Descriptor(owning: number)
+        guard Glibc.fcntl(number, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError("fcntl", "FD_CLOEXEC") }
+        return connection
+    }
+
+    private static func make() throws(SystemError) -> Descriptor {
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { throw SystemError("socket") }
+        return Descriptor(owning: number)
+    }
+
+    private static func withAddress(
+        _ path: String, _ call: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+    ) throws(SystemError) {
+        let folder = try Descriptor.open(Files.folder(of: path), O_RDONLY | O_DIRECTORY)
+        let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
+        let short = Array("/proc/self/fd/\(folder.number)/\(name)".utf8)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        guard short.count < MemoryLayout.size(ofValue: address.sun_path) else { throw SystemError("bind", path, code: ENAMETOOLONG) }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: short) }
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { call($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        guard result == 0 else { throw SystemError("socket", path) }
+        withExtendedLifetime(folder) {}
+    }
+}

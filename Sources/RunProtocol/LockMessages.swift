@@ -1,0 +1,131 @@
+/// The script's own lock file: which one it is, so that a decision about it is about no other.
+public struct LockFile: Sendable, Equatable {
+    public let identity: FileIdentity
+    /// Last change, milliseconds since 1970 UTC.
+    public let modified: Int64
+    public let owner: Int64
+
+    public init(identity: FileIdentity, modified: Int64, owner: Int64) {
+        self.identity = identity
+        self.modified = modified
+        self.owner = owner
+    }
+
+    func add(to message: inout Message) {
+        message.add("lock_file", identity.text)
+        message.add("lock_file_modified", modified)
+        message.add("lock_file_owner", owner)
+    }
+
+    /// - Returns: nil where the message names no lock file.
+    init?(_ message: Message) {
+        guard let identity = message.text("lock_file").flatMap(FileIdentity.init), let modified = message.integer("lock_file_modified"),
+            let owner = message.integer("lock_file_owner")
+        else { return nil }
+        self.init(identity: identity, modified: modified, owner: owner)
+    }
+}
+
+/// Whether a process of the script lives outside our runs, by a look at the process table.
+public enum ScriptProcess: String, Sendable {
+    case yes, no
+    /// The processes of others are hidden from the runner.
+    case cannotSee = "cannot_see"
+}
+
+/// Service to runner: does the script run somewhere? Answered with its ``ScriptProcess``.
+public struct ScriptProcessRequest: Sendable, Equatable {
+    public let script: String
+
+    public init(script: String) { self.script = script }
+
+    public static let kind = "script-process"
+
+    public var message: Message {
+        var message = Message(Self.kind)
+        message.add("script", script)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) { script = try message.requiredText("script") }
+}
+
+extension ScriptProcess {
+    public var message: Message {
+        var message = Message("script-process")
+        message.add("found", rawValue)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard message.kind == "script-process", let found = ScriptProcess(rawValue: try message.requiredText("found")) else {
+            throw .unexpected(kind: message.kind)
+        }
+        self = found
+    }
+}
+
+/// Service to runner: remove exactly this stale lock file of the script.
+public struct LockClearRequest: Sendable, Equatable {
+    public let runDirectory: String
+    public let lockPath: String
+    public let script: String
+    /// The file as it was seen when the decision was made.
+    public let lockFile: LockFile
+
+    public init(runDirectory: String, lockPath: String, script: String, lockFile: LockFile) {
+        self.runDirectory = runDirectory
+        self.lockPath = lockPath
+        self.script = script
+        self.lockFile = lockFile
+    }
+
+    public static let kind = "lock-clear"
+
+    public var message: Message {
+        var message = Message(Self.kind)
+        message.add("run_directory", runDirectory)
+        message.add("lock_path", lockPath)
+        message.add("script", script)
+        lockFile.add(to: &message)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        runDirectory = try message.requiredText("run_directory")
+        lockPath = try message.requiredText("lock_path")
+        script = try message.requiredText("script")
+        guard let file = LockFile(message) else { throw .malformed("no lock_file") }
+        lockFile = file
+    }
+}
+
+/// Runner to service: the answer to a ``LockClearRequest``.
+public enum LockClearReply: Sendable, Equatable {
+    case cleared
+    /// Left as it is, and why, fit for the client.
+    case refused(String)
+
+    public var message: Message {
+        switch self {
+        case .cleared: return Message("lock-cleared")
+        case .refused(let reason):
+            var message = Message("lock-kept")
+            message.add("reason", reason)
+            return message
+        }
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        switch message.kind {
+        case "lock-cleared": self = .cleared
+        case "lock-kept": self = .refused(try message.requiredText("reason"))
+        default: throw .unexpected(kind: message.kind)
+        }
+    }
+}
+
+/// Service to supervisor, through the run's own socket: end the script and all that came of it.
+public enum CancelRequest {
+    public static let message = Message("cancel")
+}

@@ -1,0 +1,47 @@
+import Glibc
+import Linux
+import RunProtocol
+
+/// Room on the disk for a run's output and result, taken before the script starts: a script that ran must not end
+/// without a record because the disk filled up meanwhile.
+struct Reservation {
+    private static let resultBytes: Int64 = 4096
+
+    let spool: OutputSpool
+    private let result: Descriptor
+    private let directory: RunDirectory
+
+    /// - Throws: where there is no room; then nothing is to be started.
+    init(in directory: RunDirectory, outputLimit: Int64) throws(SystemError) {
+        self.directory = directory
+        // Leftovers of a start that came to nothing. The lease makes us the only one here.
+        try Files.removeIfPresent(directory.preparedOutput)
+        try Files.removeIfPresent(directory.preparedResult)
+        spool = try OutputSpool(creating: directory.preparedOutput, limit: outputLimit)
+        result = try Descriptor.open(directory.preparedResult, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+        try result.reserve(Self.resultBytes)
+    }
+
+    /// Gives the output its run's name, where a reader finds it while the script runs.
+    func assign(to run: Int64) throws(SystemError) {
+        // A leftover under this number is not of this run: numbers are given out once.
+        try directory.removeSpool(of: run)
+        try Files.rename(directory.preparedOutput, directory.output(of: run))
+    }
+
+    /// Writes the result into the room kept for it; whoever sees it under its name sees all of it, also after a crash.
+    func store(_ message: Message, of run: Int64) throws(SystemError) {
+        let bytes = message.encoded()
+        try result.write(bytes[...], at: 0)
+        try result.truncate(to: Int64(bytes.count))
+        try result.sync()
+        try Files.rename(directory.preparedResult, directory.result(of: run))
+        try Files.syncFolder(of: directory.result(of: run))
+    }
+
+    /// Where the start came to nothing after all.
+    func abandon() {
+        try? Files.removeIfPresent(directory.preparedOutput)
+        try? Files.removeIfPresent(directory.preparedResult)
+    }
+}

@@ -1,0 +1,34 @@
+/// The names under which this service may be addressed.
+///
+/// A web page of an attacker can make its own name point at 127.0.0.1 and have a browser send requests here (DNS
+/// rebinding); those carry the attacker's name in Host, and get nothing.
+struct AllowedHosts: Sendable {
+    private let names: Set<String>
+
+    /// - Parameter names: beside the machine itself, without ports.
+    init(_ names: [String]) {
+        self.names = Set((["localhost", "127.0.0.1", "::1"] + names).map { $0.lowercased() })
+    }
+
+    /// - Parameter host: the Host header, with or without a port.
+    func allow(_ host: String?) -> Bool {
+        // HTTP/1.0 has no Host, and no browser speaks it.
+        guard let host else { return true }
+        return Self.name(host).map { names.contains($0.lowercased()) } ?? false
+    }
+
+    /// The name without port and brackets; nil where it is none.
+    private static func name(_ host: String) -> String? {
+        if host.hasPrefix("[") {
+            guard let end = host.firstIndex(of: "]"), isPort(host[host.index(after: end)...]) else { return nil }
+            return String(host[host.index(after: host.startIndex)..<end])
+        }
+        let parts = host.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 1 || isPort(host[parts[0].endIndex...]) else { return nil }
+        return String(parts[0])
+    }
+
+    private static func isPort(_ text: Substring) -> Bool {
+        text.isEmpty || text.first == ":" && text.utf8.count <= 6 && text.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+}

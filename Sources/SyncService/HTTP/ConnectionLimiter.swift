@@ -1,0 +1,41 @@
+import Logging
+import NIOCore
+import Synchronization
+
+/// Caps connections in total and by address, so that one client cannot take what all need.
+final class ConnectionLimiter: Sendable {
+    static let maximumPerAddress = 100
+
+    private let maximum: Int
+    private let sources: SourceAddress
+    private let counts = Mutex<(total: Int, byAddress: [String: Int])>((0, [:]))
+
+    /// - Parameters:
+    ///   - maximum: in total.
+    ///   - sources: proxies that are trusted carry the connections of many and count in the total only.
+    init(maximum: Int, sources: SourceAddress) {
+        self.maximum = maximum
+        self.sources = sources
+    }
+
+    /// - Returns: false where the connection is one too many and is to be closed at once.
+    func admit(_ channel: any Channel) -> Bool {
+        let address = channel.remoteAddress?.ipAddress ?? ""
+        let single = !sources.isTrusted(address)
+        let admitted = counts.withLock { counts in
+            guard counts.total < maximum, !single || counts.byAddress[address, default: 0] < Self.maximumPerAddress else { return false }
+            counts.total += 1
+            counts.byAddress[address, default: 0] += 1
+            return true
+        }
+        if admitted { channel.closeFuture.whenComplete { _ in self.release(address) } }
+        return admitted
+    }
+
+    private func release(_ address: String) {
+        counts.withLock { counts in
+            counts.total -= 1
+            counts.byAddress[address] = counts.byAddress[address].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
+    }
+}
