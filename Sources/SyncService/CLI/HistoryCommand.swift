@@ -67,7 +67,7 @@ struct HistoryCommand: ParsableCommand {
         guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else {
             throw CommandError("there is no history at \(settings.historyPath); check SYNC_STATE_DIR, or start the service once")
         }
-        return try History(opening: settings.historyPath)
+        return try settings.openHistory()
     }
 
     fileprivate static func text(_ value: JSON) -> String {

@@ -16,7 +16,7 @@ struct MigrateCommand: ParsableCommand {
         try Caller.becomeOwner(of: settings.stateDirectory)
         if !status {
             _ = try StateDirectory(settings)
-            _ = try History(opening: settings.historyPath)
+            _ = try settings.openHistory()
         }
         guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else {
             throw CommandError("there is no history at \(settings.historyPath) yet; the service or sync-service migrate makes it")

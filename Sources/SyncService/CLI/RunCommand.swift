@@ -26,7 +26,7 @@ struct RunCommand: ParsableCommand {
         let launcher = try RunnerLauncher.beside()
         let performer = RunPerformer(
             settings: settings, launcher: launcher, inquirer: Inquirer(settings, launcher: launcher),
-            history: try History(opening: settings.historyPath), logger: Log.make(max(settings.logLevel, .warning)))
+            history: try settings.openHistory(), logger: Log.make(max(settings.logLevel, .warning)))
         let requester = Requester(
             user: user, userName: login, trigger: .cli, reason: reason, requestID: Machine.newRequestID())
         // Nothing makes this process leave early: the end of the pipe stays open and silent.

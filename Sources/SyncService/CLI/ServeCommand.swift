@@ -24,7 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
         let launcher = try RunnerLauncher.beside()
         let inquirer = Inquirer(settings, launcher: launcher)
         try checkVersion(inquirer, launcher)
-        let history = try History(opening: settings.historyPath)
+        let history = try settings.openHistory()
         let performer = RunPerformer(
             settings: settings, launcher: launcher, inquirer: inquirer, history: history, logger: logger)
         let coordinator = try RunCoordinator(performer: performer, logger: logger)
@@ -37,8 +37,15 @@ struct ServeCommand: AsyncParsableCommand {
         let door = settings.door
         let sources = SourceAddress(trustedProxies: door.trustedProxies)
         let authenticator = Reloadable(Authenticator(rules: rules, access: settings.access))
+        let control = RunControlEndpoints(
+            script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history)
+        let health = HealthEndpoints(
+            readiness: Readiness(
+                history: history, inquirer: inquirer, coordinator: coordinator, scriptIsSet: settings.script.path != nil),
+            authenticator: authenticator)
+        let routes = sync.routes + AdminEndpoints(history: history).routes + control.routes + health.routes
         let responder = Responder(
-            routes: sync.routes + AdminEndpoints(history: history).routes + HealthEndpoints.routes,
+            routes: routes,
             authenticator: authenticator, hosts: AllowedHosts([door.host] + door.allowedHosts), sources: sources,
             cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)

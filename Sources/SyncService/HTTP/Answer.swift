@@ -64,6 +64,7 @@ enum RequestError: Error {
     case methodNotAllowed(allowed: [HTTPRequest.Method])
     case rangeNotSatisfiable(size: Int64)
     case internalError
+    case conflict(String)
     case unavailable(String)
     case tooManyRequests(retryAfterSeconds: Int64)
 
@@ -76,6 +77,7 @@ enum RequestError: Error {
         case .methodNotAllowed: .methodNotAllowed
         case .rangeNotSatisfiable: .rangeNotSatisfiable
         case .internalError: .internalServerError
+        case .conflict: .conflict
         case .unavailable: .serviceUnavailable
         case .tooManyRequests: .tooManyRequests
         }
@@ -90,6 +92,7 @@ enum RequestError: Error {
         case .methodNotAllowed: "This method is not offered here"
         case .rangeNotSatisfiable: "The range lies outside the output"
         case .internalError: "Something failed; the operator's log says what"
+        case .conflict(let what): what
         case .unavailable(let what): what
         case .tooManyRequests: "Too many refused requests; wait before you try again"
         }

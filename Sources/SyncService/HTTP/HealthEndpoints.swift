@@ -1,10 +1,65 @@
 import HTTPTypes
 import HummingbirdCore
 import JSON
+import Logging
 
 /// What a supervisor or a load balancer asks, without a token and without a word about the inside.
-enum HealthEndpoints {
-    static let routes = [
-        Route(method: .get, path: "/healthz", role: nil) { _ in Answer.json(.ok, .object([.init("status", .string("ok"))])) }
-    ]
+struct HealthEndpoints: Sendable {
+    let readiness: Readiness
+    let authenticator: Reloadable<Authenticator>
+    private let worker = Worker(threads: 1)
+
+    init(readiness: Readiness, authenticator: Reloadable<Authenticator>) {
+        self.readiness = readiness
+        self.authenticator = authenticator
+    }
+
+    var routes: [Route] {
+        [
+            Route(method: .get, path: "/healthz", role: nil) { _ in Answer.json(.ok, .object([.init("status", .string("ok"))])) },
+            Route(method: .get, path: "/readyz", role: nil, handler: ready),
+        ]
+    }
+
+    /// 200 or 503; why not, only for those with a token.
+    @Sendable func ready(_ call: Call) async throws -> Response {
+        let readiness = readiness
+        var reasons = try await worker.run { readiness.reasons() }
+        if await readiness.coordinator.isLeaving { reasons.append(.shuttingDown) }
+        guard !reasons.isEmpty else { return Answer.json(.ok, .object([.init("status", .string("ready"))])) }
+        var body: [JSON.Member] = [.init("status", .string("not_ready"))]
+        if call.request.headers.contains(.authorization), (try? authenticator.current.claims(call.request.headers, call.logger)) != nil {
+            body.append(.init("reasons", .array(reasons.map { .string($0.rawValue) })))
+        }
+        return Answer.json(.serviceUnavailable, .object(body), [.retryAfter: "10"])
+    }
+}
+
+/// Whether a run could start now and be recorded.
+struct Readiness: Sendable {
+    enum Reason: String, Sendable {
+        /// The database failed to write; it is not trusted again until a restart.
+        case notRecording = "not_recording"
+        case historyUnreadable = "history_unreadable"
+        case diskReserve = "disk_reserve"
+        case runner = "runner"
+        case scriptNotSet = "script_not_set"
+        case shuttingDown = "shutting_down"
+    }
+
+    let history: History
+    let inquirer: Inquirer
+    let coordinator: RunCoordinator
+    let scriptIsSet: Bool
+
+    /// Why not; empty when all is well. Blocks.
+    func reasons() -> [Reason] {
+        var reasons: [Reason] = []
+        if history.isLatched { reasons.append(.notRecording) }
+        if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
+        if (try? history.holdReserve()) == nil { reasons.append(.diskReserve) }
+        if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }
+        if !scriptIsSet { reasons.append(.scriptNotSet) }
+        return reasons
+    }
 }

@@ -13,6 +13,9 @@ struct Call: Sendable {
     let sourceIP: String?
     let requestID: String
     let logger: Logger
+
+    /// For the log; on routes that ask for no token nobody.
+    var user: String { claims?.user ?? "" }
 }
 
 /// One row of the table that says what is offered, and to whom.

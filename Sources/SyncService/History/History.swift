@@ -8,10 +8,16 @@ import Synchronization
 /// The history cannot be opened, read or written. A person reads this in a log or on a terminal.
 struct HistoryError: Error, CustomStringConvertible {
     let description: String
+    var isFull = false
+    var isIOError = false
 
     init(_ description: String) { self.description = description }
 
     init(_ path: String, _ error: any Error) {
+        if let error = error as? SQLiteError {
+            isFull = error.isFull
+            isIOError = error.isIOError
+        }
         let advice =
             switch error {
             case let error as SQLiteError where error.isCorruptOrNotADatabase: "restore the last backup; the file was left as it is"
@@ -30,11 +36,16 @@ final class History: Sendable {
     private let writer: Mutex<Connection>
     /// Readers are not held up by a writer that waits for the disk.
     private let reader: Mutex<Connection>
+    private let reserve: DiskReserve
+    /// Set by an I/O error while writing: what the kernel says of this file is not believed again until a restart.
+    private let latched = Mutex(false)
 
     /// Opens the database, creating it and bringing its schema up to date.
+    /// - Parameter reserve: room for the end of a run.
     /// - Throws: ``HistoryError``; a database that is not ours, or newer, is left untouched.
-    init(opening path: String) throws(HistoryError) {
+    init(opening path: String, reserve: DiskReserve) throws(HistoryError) {
         self.path = path
+        self.reserve = reserve
         do {
             let writer = try Connection(path: path, mode: .create)
             let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
@@ -49,7 +60,8 @@ final class History: Sendable {
     /// Records that a run starts and gives out its number, the next one without a gap. When this returns the row is on
     /// the disk.
     func recordStart(_ start: RunStart) throws(HistoryError) -> Int64 {
-        try write { connection in
+        try holdReserve()
+        return try write { connection in
             let id = try Self.nextID(connection)
             try Self.insert(start, id: id, connection)
             return id
@@ -58,9 +70,28 @@ final class History: Sendable {
 
     /// Records how a run ended. A run that is recorded already is left as it is.
     func recordFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) {
+        do { try insertFinish(finish, of: run) } catch {
+            guard error.isFull else { throw error }
+            // This is what the reserve is kept for.
+            reserve.release()
+            try insertFinish(finish, of: run)
+        }
+    }
+
+    private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) {
         try write { connection in
             let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
             if recorded == nil { try Self.insert(finish, id: run, connection) }
+        }
+    }
+
+    /// Whether writing is over until a restart.
+    var isLatched: Bool { latched.withLock { $0 } }
+
+    /// Keeps room for the end of a run.
+    func holdReserve() throws(HistoryError) {
+        do { try reserve.hold() } catch {
+            throw HistoryError("no room is left to record the end of a run (\(error)); make room on the disk of \(path)")
         }
     }
 
@@ -88,7 +119,14 @@ final class History: Sendable {
     }
 
     private func write<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
-        try locked(writer) { connection in try connection.transaction { try body(connection) } }
+        guard !isLatched else {
+            throw HistoryError("\(path): the disk failed while it was written; check disk and file system, then restart the service")
+        }
+        do { return try locked(writer) { connection in try connection.transaction { try body(connection) } } } catch {
+            // After an I/O error nobody knows what is on the disk: a row may be kept although its commit failed.
+            if error.isIOError { latched.withLock { $0 = true } }
+            throw error
+        }
     }
 
     private func locked<Result: Sendable>(

@@ -38,6 +38,20 @@ final class Inquirer: Sendable {
         return try LogTail(ask(request.message))
     }
 
+    /// Whether a process of the script lives. Without a script set there is none.
+    func scriptProcess() throws -> ScriptProcess {
+        guard let path = script.path else { return .no }
+        return try ScriptProcess(ask(ScriptProcessRequest(script: path).message))
+    }
+
+    /// Removes the script's lock file if it is still the one given and stale.
+    func clearLock(_ file: LockFile) throws -> LockClearReply {
+        // Without a script nobody knows what to look for among the processes.
+        guard let path = script.path else { return .refused("SYNC_SCRIPT_PATH is not set") }
+        return try LockClearReply(
+            ask(LockClearRequest(runDirectory: runDirectory, lockPath: script.lockPath, script: path, lockFile: file).message))
+    }
+
     private func ask(_ question: Message) throws -> Message {
         try connection.withLock { connection in
             if let kept = connection {

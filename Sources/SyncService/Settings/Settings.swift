@@ -23,6 +23,11 @@ struct Settings: Sendable {
 
     var historyPath: String { stateDirectory + "/history.sqlite" }
 
+    /// Opens the history, creating it where there is none.
+    func openHistory() throws(HistoryError) -> History {
+        try History(opening: historyPath, reserve: DiskReserve(in: stateDirectory, outputLimit: script.outputLimit))
+    }
+
     /// The rules for tokens.
     /// - Throws: ``SettingsError`` where no secret is set.
     func requireTokens() throws(SettingsError) -> Rules {

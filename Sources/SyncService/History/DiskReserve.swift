@@ -1,0 +1,29 @@
+import Glibc
+import Linux
+
+/// Room on the disk that is given up when the end of a run cannot be recorded for want of it. While it cannot be kept,
+/// no run starts.
+struct DiskReserve: Sendable {
+    private let path: String
+    private let bytes: Int64
+
+    /// - Parameter outputLimit: what one record may need, beside its pages and its journal.
+    init(in stateDirectory: String, outputLimit: Int64) {
+        path = stateDirectory + "/reserve"
+        // The output once in the database and, at worst, once more in the journal's pages.
+        bytes = 2 * outputLimit + (2 << 20)
+    }
+
+    /// Takes the room where it is not held yet.
+    func hold() throws(SystemError) {
+        if let facts = try? Files.facts(path, followLink: false), facts.kind == .regular, facts.size >= bytes { return }
+        let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        do { try file.reserve(bytes) } catch {
+            // Half a reserve would look like a whole one to nobody, and take room from those who need it.
+            try? Files.removeIfPresent(path)
+            throw error
+        }
+    }
+
+    func release() { try? Files.removeIfPresent(path) }
+}
