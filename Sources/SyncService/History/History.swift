@@ -18,15 +18,7 @@ struct HistoryError: Error, CustomStringConvertible {
             isFull = error.isFull
             isIOError = error.isIOError
         }
-        let advice =
-            switch error {
-            case let error as SQLiteError where error.isCorruptOrNotADatabase: "restore the last backup; the file was left as it is"
-            case let error as SQLiteError where error.isFull: "make room on the disk"
-            case let error as SQLiteError where error.isBusy: "another program holds the database; try again when it is done"
-            case is SQLiteError: "check the file's owner, the folder and the disk"
-            default: "see the message"
-            }
-        description = "\(path): \(error) (\(advice))"
+        description = "\(path): \(error)"
     }
 }
 

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Linux
+import SQLite
+
+struct BackupCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Copy the history into a new file, while the service runs.",
+        discussion: "To restore: stop the service, put the copy in the history's place with mode 0600, start it again.")
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The file to make; it must not exist.") var file: String
+
+    func run() throws {
+        let settings = try common.settings()
+        try Caller.becomeOwner(of: settings.stateDirectory)
+        guard (try? Files.facts(file, followLink: false)) == nil else { throw CommandError("\(file) exists already; name a new file") }
+        do {
+            let source = try Connection(path: settings.historyPath, mode: .readOnly)
+            let target = try Connection(path: file, mode: .create)
+            try source.backUp(to: target)
+            let problem = try target.first("PRAGMA integrity_check") { $0.text(0) ?? "" }
+            guard problem == "ok" else { throw CommandError("the copy \(file) is damaged: \(problem ?? "")") }
+        } catch let error as SQLiteError {
+            try? Files.removeIfPresent(file)
+            throw HistoryError(settings.historyPath, error)
+        }
+        // The copy is worth something once it is on the disk with its name.
+        try Files.syncFolder(of: file)
+        print("\(file): a complete copy of \(settings.historyPath)")
+    }
+}
