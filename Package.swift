@@ -64,15 +64,18 @@ let package = Package(
             swiftSettings: strict
         ),
 
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: strict),
-        .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "OpenSSL"], swiftSettings: strict),
-        .testTarget(name: "SQLiteTests", dependencies: ["SQLite"], swiftSettings: strict),
-        .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "SQLite"], swiftSettings: strict),
-        .testTarget(name: "RunProtocolTests", dependencies: ["RunProtocol", "Linux"], swiftSettings: strict),
+        .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "OpenSSL", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "SQLite", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "RunProtocolTests", dependencies: ["RunProtocol", "Linux", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SyncServiceTests",
-            dependencies: ["SyncService", "RunProtocol", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: [
+                "SyncService", "RunProtocol", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: strict
         ),
     ]

@@ -1,4 +1,5 @@
 import JWT
+import TestSupport
 import Testing
 
 @Suite struct MutationTests {

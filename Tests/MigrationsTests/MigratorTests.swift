@@ -1,5 +1,6 @@
 import Migrations
 import SQLite
+import TestSupport
 import Testing
 
 @Suite struct MigratorTests {

@@ -1,5 +1,6 @@
 import Migrations
 import SQLite
+import TestSupport
 import Testing
 
 /// What the migrator must not touch, and what it says about it.

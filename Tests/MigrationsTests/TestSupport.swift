@@ -3,24 +3,12 @@ import Foundation
 import Migrations
 import SQLite
 import Synchronization
+import TestSupport
 import Testing
 
-/// A folder of its own for one test, removed with it.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        path = "/tmp/migrations-tests-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
+extension TemporaryFolder {
     /// The database of the test.
-    var database: String { "\(path)/a.db" }
+    var database: String { self("a.db") }
 
     func connect(_ mode: Connection.Mode = .create, busyTimeoutMilliseconds: Int32 = 60_000) throws -> Connection {
         try Connection(path: database, mode: mode, busyTimeoutMilliseconds: busyTimeoutMilliseconds)
@@ -30,26 +18,14 @@ final class TemporaryFolder: Sendable {
     func content() throws -> [String: Data] {
         var content: [String: Data] = [:]
         for name in try FileManager.default.contentsOfDirectory(atPath: path) {
-            content[name] = try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"))
+            content[name] = try Data(contentsOf: URL(fileURLWithPath: self(name)))
         }
         return content
     }
 
-    /// What Debian's own command line tool says about the database: output and errors together, trimmed.
+    /// What Debian's own command line tool says about the database.
     @discardableResult
-    func sqlite3(_ sql: String) throws -> String {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/sqlite3")
-        process.arguments = ["-batch", "-init", "/dev/null", database, sql]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = pipe
-        process.standardError = pipe
-        try process.run()
-        let output = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return String(decoding: output, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
-    }
+    func sqlite3(_ sql: String) throws -> String { try sqlite3("a.db", sql) }
 }
 
 /// The error `body` throws; a recorded issue when there is none, or another.
@@ -76,14 +52,5 @@ final class Gate: Sendable {
         }
         if !isLast { open.wait() }
         open.signal()
-    }
-}
-
-/// Runs `body` on a thread of its own.
-func onOwnThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread {
-            continuation.resume(with: Result(catching: body))
-        }.start()
     }
 }
