@@ -63,6 +63,7 @@ struct ServeCommand: AsyncParsableCommand {
                 configuration: .init(
                     services: [
                         .init(service: Reloader(environmentFile: common.envFile, authenticator: authenticator, logger: logger)),
+                        .init(service: ExternalRunWatch(inquirer: inquirer, logger: logger)),
                         .init(service: server), .init(service: coordinator),
                     ],
                     gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.make(max(settings.logLevel, .warning)))
