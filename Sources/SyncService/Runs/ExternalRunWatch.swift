@@ -18,8 +18,8 @@ struct ExternalRunWatch: Service {
     }
 
     func run() async throws {
-        var seen: LockFile?
         await cancelWhenGracefulShutdown {
+            var seen: LockFile?
             while !Task.isCancelled {
                 // What cannot be asked now is asked again soon; the status tells a client about a runner that fails.
                 if let now = try? await look() { seen = note(now, before: seen) }
