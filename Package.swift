@@ -36,6 +36,7 @@ let package = Package(
 
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "JWT", dependencies: ["OpenSSL", "JSON"], swiftSettings: strict),
+        .target(name: "AuditLog", dependencies: ["OpenSSL", "JSON"], swiftSettings: strict),
         .target(name: "Migrations", dependencies: ["SQLite", "OpenSSL"], swiftSettings: strict),
         .target(name: "RunProtocol", dependencies: ["Linux"], swiftSettings: strict),
 
@@ -47,7 +48,7 @@ let package = Package(
         .executableTarget(
             name: "SyncService",
             dependencies: [
-                "SQLite", "OpenSSL", "Linux", "JSON", "JWT", "Migrations", "RunProtocol",
+                "SQLite", "OpenSSL", "Linux", "JSON", "JWT", "AuditLog", "Migrations", "RunProtocol",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -7,6 +7,7 @@
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/timex.h>
 #include <unistd.h>
 
 int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
@@ -50,6 +51,14 @@ int clinux_next_signal(int fd) {
     ssize_t count = read(fd, &info, sizeof info);
     if (count == (ssize_t)sizeof info) return (int)info.ssi_signo;
     return errno == EAGAIN ? 0 : -1;
+}
+
+int clinux_clock_state(long *maximum_error) {
+    struct timex state = {.modes = 0};
+    int result = adjtimex(&state);
+    if (result == -1) return -1;
+    *maximum_error = state.maxerror;
+    return result != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
 int clinux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const char *directory,

@@ -62,6 +62,18 @@ public final class Connection {
         }
     }
 
+    /// A new, empty database in memory, gone with its connection.
+    public static func inMemory() throws(SQLiteError) -> Connection {
+        let connection = Connection()
+        let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_EXRESCODE
+        let code = sqlite3_open_v2(":memory:", &connection.database, flags | SQLITE_OPEN_NOMUTEX, nil)
+        guard code == SQLITE_OK else { throw SQLiteError(code, of: connection.database, context: "open :memory:") }
+        try connection.configure()
+        return connection
+    }
+
+    private init() {}
+
     deinit {
         close()
     }
@@ -137,7 +149,7 @@ public final class Connection {
     }
 
     /// Whether SQLite has a transaction open.
-    var hasOpenTransaction: Bool {
+    public var hasOpenTransaction: Bool {
         database.map { sqlite3_get_autocommit($0) == 0 } ?? false
     }
 

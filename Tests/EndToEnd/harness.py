@@ -195,7 +195,7 @@ class Service:
     @staticmethod
     def environment(extra=None):
         kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-        return {"HOME": "/", "LANG": "C.UTF-8", "TZ": "UTC", "USER": "test", **kept, **(extra or {})}
+        return {"HOME": "/", "LANG": "en_US.UTF-8", "TZ": "Asia/Jakarta", "USER": "test", **kept, **(extra or {})}
 
     def command(self, *arguments, prefix=(), environment=None, binary=BINARY):
         """Runs a command of sync-service beside (or without) a running one; the completed process, text."""

@@ -71,6 +71,18 @@ def test_run_timed_out(installed):
     installed.run().is_json(500, failure("timed out after 1 seconds", "begun\\n"))
 
 
+def test_run_cancelled_by_an_administrator(service):
+    gate = service.waiting_script(before="echo begun")
+    run = service.begin_run()
+    gate.reached()
+    admin = service.token("auditor", role="admin")
+    assert service.request("POST", "/admin/runs/1/cancel", token=admin).code == 202
+    run.result().is_json(500, failure("cancelled by an administrator", "begun\\n"))
+    record = service.record(1)
+    assert (record["outcome"], record["exit_code"], record["signal"]) == ("cancelled", None, 15)
+    service.request("POST", "/admin/runs/1/cancel", token=admin).is_error(409)
+
+
 def test_run_whose_supervisor_dies_is_interrupted(service):
     gate = service.waiting_script(before=f'echo $PPID > "{service.folder}/supervisor"')
     run = service.begin_run()

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import pwd
 import re
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,8 @@ print(json.dumps({
     "descriptors": descriptors, "pid": os.getpid(), "session": os.getsid(0), "group": os.getpgrp(),
     "terminal": open("/proc/self/stat").read().rsplit(")", 1)[1].split()[4],
     "umask": umask, "NoNewPrivs": status["NoNewPrivs"], "Groups": status["Groups"],
-    "core": resource.getrlimit(resource.RLIMIT_CORE), "path": sys.argv[0], "arguments": sys.argv[1:], "cwd": os.getcwd(),
+    "core": resource.getrlimit(resource.RLIMIT_CORE), "files": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    "path": sys.argv[0], "arguments": sys.argv[1:], "cwd": os.getcwd(),
 }))
 '''
 
@@ -41,6 +44,9 @@ def seen(shared):
 def test_environment(seen, shared):
     assert sorted(seen["environment"]) == ["HOME", "LANG", "PATH", "SHELL", "SYNC_RUN_ID", "TZ", "USER"]
     assert seen["environment"]["SYNC_RUN_ID"] == "1"
+    given, user = shared.environment(), pwd.getpwuid(os.geteuid())
+    assert [seen["environment"][name] for name in ("LANG", "TZ", "PATH")] == [given["LANG"], given["TZ"], given["PATH"]]
+    assert [seen["environment"][name] for name in ("HOME", "USER", "SHELL")] == [user.pw_dir, user.pw_name, user.pw_shell]
     assert all(part.startswith("/") for part in seen["environment"]["PATH"].split(":"))
 
 
@@ -57,6 +63,7 @@ def test_session_umask_privileges_core(seen):
     assert seen["umask"] == 0o027
     assert seen["NoNewPrivs"] == "1"
     assert seen["core"] == [0, 0]
+    assert seen["files"] <= 1024, "select(2) fails with higher numbers"
 
 
 def test_path_and_folder(seen, shared):
@@ -192,6 +199,14 @@ def test_many_files_of_the_service_stay_with_it(service):
     output = service.run().json["output"]
     assert "socket:" not in output and "history.sqlite" not in output and "jwt" not in output
     assert {request.result().code for request in waiting} == {200}
+
+
+def test_what_the_service_inherited_stays_with_it(installed):
+    """A descriptor that whoever started the service left open, as shells and supervisors do."""
+    installed.start("bash", "-c", 'exec "$0" "$@" 9</etc/hostname')
+    assert Path(f"/proc/{installed.process.pid}/fd/9").exists()
+    installed.script("ls -l /proc/$$/fd")
+    assert "/etc/hostname" not in installed.run().json["output"]
 
 
 def test_a_changed_script_is_recorded(service):

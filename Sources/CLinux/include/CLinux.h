@@ -24,6 +24,9 @@ int clinux_signal_descriptor(const int *signals, int count);
 /// The next signal's number, 0 when none waits, or -1 and errno.
 int clinux_next_signal(int fd);
 
+/// adjtimex(2), asking only: 1 where the clock is synchronised, 0 where not, -1 and errno; the maximum error in µs.
+int clinux_clock_state(long *maximum_error);
+
 /// Starts `path` in a session of its own with an empty signal mask and default dispositions. descriptors[i] becomes i
 /// in the child and all others are closed; every descriptors[i] must be >= count, or one dup2 would overwrite the
 /// source of the next. Returns 0 or an errno value; an exec that fails is reported here, not by a child that exits.

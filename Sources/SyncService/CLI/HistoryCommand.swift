@@ -6,7 +6,7 @@ import RunProtocol
 
 struct HistoryCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "history", abstract: "Show recorded runs.", subcommands: [List.self, Show.self], defaultSubcommand: List.self)
+        commandName: "history", abstract: "Show recorded runs.", subcommands: [List.self, Show.self, Redact.self], defaultSubcommand: List.self)
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "The newest runs.")
@@ -61,13 +61,32 @@ struct HistoryCommand: ParsableCommand {
         }
     }
 
-    private static func open(_ common: CommonOptions) throws -> History {
+    struct Redact: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Delete the stored output of a run, such as a password it printed.",
+            discussion: "Digest, length and a record of this stay, and audit verify tells of it ever after.")
+
+        @OptionGroup var common: CommonOptions
+        @Argument(help: "The run's number.") var id: Int64
+        @Option(help: "Why, for the record.") var reason: String
+
+        func run() throws {
+            let settings = try common.settings()
+            try Caller.becomeOwner(of: settings.stateDirectory)
+            let history = try settings.openHistory()
+            guard try history.reader.storedOutputBytes(of: id) != nil else { throw CommandError("run \(id) has no stored output") }
+            try history.redactOutput(of: id, by: Caller.actor(), reason: reason)
+            print("The output of run \(id) is deleted; its digest stays. Backups still hold it.")
+        }
+    }
+
+    private static func open(_ common: CommonOptions) throws -> HistoryReader {
         let settings = try common.settings()
         try Caller.becomeOwner(of: settings.stateDirectory)
         guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else {
             throw CommandError("there is no history at \(settings.historyPath); check SYNC_STATE_DIR, or start the service once")
         }
-        return try settings.openHistory()
+        return try HistoryReader(opening: settings.historyPath)
     }
 
     fileprivate static func text(_ value: JSON) -> String {

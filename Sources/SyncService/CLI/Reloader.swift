@@ -1,3 +1,4 @@
+import AuditLog
 import Logging
 import ServiceLifecycle
 import UnixSignals
@@ -7,6 +8,7 @@ import UnixSignals
 struct Reloader: Service {
     let environmentFile: String?
     let authenticator: Reloadable<Authenticator>
+    let history: History
     let logger: Logger
 
     func run() async throws {
@@ -14,6 +16,8 @@ struct Reloader: Service {
             do {
                 let settings = try Settings(environmentFile: environmentFile)
                 authenticator.replace(with: Authenticator(rules: try settings.requireTokens(), access: settings.access))
+                let worker = Worker(threads: 1)
+                try await worker.run { try history.record([AuditEvent(.settingsChanged)]) }
                 logger.notice("settings reloaded: secrets, users, JWT_NOT_BEFORE")
             } catch {
                 logger.error("settings not reloaded, the old ones go on: \(error)")

@@ -71,6 +71,9 @@ enum Caller {
         return (name(uid), known)
     }
 
+    /// For entries of the trail.
+    static func actor() -> Actor { Actor(user: current().user) }
+
     private static func name(_ uid: UInt32) -> String {
         guard let entry = getpwuid(uid) else { return "uid:\(uid)" }
         return "uid:\(uid)(\(String(cString: entry.pointee.pw_name)))"

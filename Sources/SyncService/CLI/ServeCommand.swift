@@ -1,5 +1,7 @@
 import ArgumentParser
+import AuditLog
 import HummingbirdCore
+import JSON
 import Glibc
 import Linux
 import Logging
@@ -25,15 +27,20 @@ struct ServeCommand: AsyncParsableCommand {
         let inquirer = Inquirer(settings, launcher: launcher)
         try checkVersion(inquirer, launcher)
         let history = try settings.openHistory()
+        let trailWatch = TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger)
+        try trailWatch.checkEdge()
+        let events = EventBuffer(history: history, logger: logger)
         let performer = RunPerformer(
             settings: settings, launcher: launcher, inquirer: inquirer, history: history, logger: logger)
         let coordinator = try RunCoordinator(performer: performer, logger: logger)
         try await coordinator.settleUnfinished()
+        recordQuietly(history, AuditEvent(.serviceStarted, Self.startFacts()), logger)
         if settings.script.path == nil {
             logger.warning("SYNC_SCRIPT_PATH is not set: nothing can be run until it is")
         }
 
-        let sync = SyncEndpoints(script: settings.script, coordinator: coordinator, inquirer: inquirer)
+        let sync = SyncEndpoints(
+            script: settings.script, coordinator: coordinator, inquirer: inquirer, reader: history.reader, events: events)
         let door = settings.door
         let sources = SourceAddress(trustedProxies: door.trustedProxies)
         let authenticator = Reloadable(Authenticator(rules: rules, access: settings.access))
@@ -43,11 +50,12 @@ struct ServeCommand: AsyncParsableCommand {
             readiness: Readiness(
                 history: history, inquirer: inquirer, coordinator: coordinator, scriptIsSet: settings.script.path != nil),
             authenticator: authenticator)
-        let routes = sync.routes + AdminEndpoints(history: history).routes + control.routes + health.routes
+        let routes = sync.routes + AdminEndpoints(history: history.reader, events: events).routes + control.routes
+            + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes + health.routes
         let responder = Responder(
             routes: routes,
             authenticator: authenticator, hosts: AllowedHosts([door.host] + door.allowedHosts), sources: sources,
-            cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, logger: logger)
+            cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: events, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
         let channel = ServiceChannel(limiter: limiter) { request, writer, channel in
             let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
@@ -62,8 +70,10 @@ struct ServeCommand: AsyncParsableCommand {
             try await ServiceGroup(
                 configuration: .init(
                     services: [
-                        .init(service: Reloader(environmentFile: common.envFile, authenticator: authenticator, logger: logger)),
-                        .init(service: ExternalRunWatch(inquirer: inquirer, logger: logger)),
+                        .init(service: Reloader(
+                            environmentFile: common.envFile, authenticator: authenticator, history: history, logger: logger)),
+                        .init(service: ExternalRunWatch(inquirer: inquirer, history: history, logger: logger)),
+                        .init(service: trailWatch), .init(service: events),
                         .init(service: server), .init(service: coordinator),
                     ],
                     gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.make(max(settings.logLevel, .warning)))
@@ -73,8 +83,18 @@ struct ServeCommand: AsyncParsableCommand {
                 "HOST and PORT: cannot listen on \(door.host):\(door.port): \(SystemError("bind", code: error.errnoCode).reason)",
                 fix: "stop what uses the port, or set another PORT")
         }
+        recordQuietly(history, AuditEvent(.serviceStopped), logger)
         withExtendedLifetime(lock) {}
         logger.notice("stopped")
+    }
+
+    /// A trail that cannot be written now refuses runs; it does not keep the service from answering.
+    private func recordQuietly(_ history: History, _ event: AuditEvent, _ logger: Logger) {
+        do { try history.record([event]) } catch { logger.error("\(event.kind.rawValue) could not be recorded: \(error)") }
+    }
+
+    private static func startFacts() -> [JSON.Member] {
+        [.init("version", .string(SyncService.version)), .init("boot_id", .optional(Machine.bootID()))] + Machine.clockFacts()
     }
 
     /// How many connections the process has descriptors for; some are needed for everything else.

@@ -15,7 +15,7 @@ struct SyncService: ParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, RunCommand.self, CheckCommand.self, TokenCommand.self, HistoryCommand.self, MigrateCommand.self,
-            BackupCommand.self,
+            AuditCommand.self, BackupCommand.self,
         ])
 }
 

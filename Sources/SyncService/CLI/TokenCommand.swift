@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuditLog
 import JSON
 import JWT
 import Linux
@@ -32,6 +33,16 @@ struct TokenCommand: ParsableCommand {
         do { _ = try Verifier(rules: rules).verify(token, now: now) } catch {
             throw CommandError("this service would refuse the token: \(error); choose another --user or --role")
         }
+        try Caller.becomeOwner(of: settings.stateDirectory)
+        _ = try StateDirectory(settings)
+        try settings.openHistory().record([
+            AuditEvent(
+                .tokenIssued, by: Caller.actor(),
+                [
+                    .init("for_user", .string(user)), .init("role", .optional(role)), .init("ttl_seconds", .integer(seconds)),
+                    .init("issued_fingerprint", .string(try Fingerprint.of(token))),
+                ])
+        ])
         print(token)
     }
 

@@ -1,3 +1,4 @@
+import AuditLog
 import HTTPTypes
 import HummingbirdCore
 import JSON
@@ -6,10 +7,14 @@ import RunProtocol
 
 /// The history over HTTP, for administrators.
 struct AdminEndpoints: Sendable {
-    let history: History
+    let history: HistoryReader
+    let events: EventBuffer
     private let worker = Worker(threads: 2)
 
-    init(history: History) { self.history = history }
+    init(history: HistoryReader, events: EventBuffer) {
+        self.history = history
+        self.events = events
+    }
 
     var routes: [Route] {
         [
@@ -21,6 +26,7 @@ struct AdminEndpoints: Sendable {
 
     @Sendable func list(_ call: Call) async throws -> Response {
         let filter = try RunFilter(Query(call.request.uri.query ?? ""))
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("runs"))])
         let history = history
         let page = try await worker.run { try history.runs(filter) }
         return Answer.json(
@@ -38,6 +44,7 @@ struct AdminEndpoints: Sendable {
             return (run, try history.output(of: call.id, offset: 0, count: RunRequest.maximumOutput))
         }
         guard let (run, output) = found else { throw RequestError.notFound }
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("run")), .init("of_run", .integer(call.id))])
         return Answer.json(.ok, .object(run.members + [.init("output", .string(String(decoding: output, as: UTF8.self)))]))
     }
 
@@ -46,6 +53,7 @@ struct AdminEndpoints: Sendable {
         let history = history
         let worker = worker
         guard let size = try await worker.run({ try history.storedOutputBytes(of: call.id) }) else { throw RequestError.notFound }
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("output")), .init("of_run", .integer(call.id))])
         let range = try ByteRange(call.request.headers[.range], size: size)
         var headers: HTTPFields = [.acceptRanges: "bytes"]
         if range.partial { headers[.contentRange] = "bytes \(range.first)-\(range.first + range.count - 1)/\(size)" }

@@ -114,6 +114,8 @@ enum RequestError: Error {
 
 extension HTTPField.Name {
     /// The number of the run that an answer is about.
+    /// The trail's newest checkpoint, base64 of the signed note.
+    static let syncCheckpoint = HTTPField.Name("Sync-Checkpoint") ?? .via
     static let prefer = HTTPField.Name("Prefer") ?? .via
     static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .via
     static let syncRunID = HTTPField.Name("Sync-Run-Id") ?? .via

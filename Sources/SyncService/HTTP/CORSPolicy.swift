@@ -21,7 +21,7 @@ struct CORSPolicy: Sendable {
             headers[.accessControlAllowHeaders] = "Authorization, Content-Type, Accept, Prefer"
             headers[.accessControlMaxAge] = "600"
         } else {
-            headers[.accessControlExposeHeaders] = "Sync-Run-Id, Retry-After"
+            headers[.accessControlExposeHeaders] = "Sync-Run-Id, Sync-Checkpoint, Retry-After"
         }
         return headers
     }

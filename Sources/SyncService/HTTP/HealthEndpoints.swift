@@ -40,6 +40,8 @@ struct Readiness: Sendable {
     enum Reason: String, Sendable {
         /// The database failed to write; it is not trusted again until a restart.
         case notRecording = "not_recording"
+        /// The trail was tampered with or is not the one that is pinned.
+        case historyDamaged = "history_damaged"
         case historyUnreadable = "history_unreadable"
         case diskReserve = "disk_reserve"
         case runner = "runner"
@@ -56,6 +58,7 @@ struct Readiness: Sendable {
     func reasons() -> [Reason] {
         var reasons: [Reason] = []
         if history.isLatched { reasons.append(.notRecording) }
+        if history.knownDamage != nil { reasons.append(.historyDamaged) }
         if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
         if (try? history.holdReserve()) == nil { reasons.append(.diskReserve) }
         if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }

@@ -1,5 +1,7 @@
+import AuditLog
 import HTTPTypes
 import HummingbirdCore
+import JSON
 import JWT
 import Logging
 
@@ -54,6 +56,7 @@ struct Responder: Sendable {
     let cors: CORSPolicy
     /// 0: no HSTS header.
     let hstsSeconds: Int64
+    let events: EventBuffer
     let limiter = FailureLimiter()
     let logger: Logger
 
@@ -68,6 +71,7 @@ struct Responder: Sendable {
         do {
             response = try await answer(request, sourceIP, requestID, logger)
         } catch let error as RequestError {
+            await record(error, request, sourceIP, requestID)
             response = Answer.error(limited(error, sourceIP))
         } catch {
             logger.error("\(request.method) failed: \(error)")
@@ -87,6 +91,14 @@ struct Responder: Sendable {
     private func limited(_ error: RequestError, _ sourceIP: String?) -> RequestError {
         guard case .unauthorized(tokenSent: true) = error, let wait = limiter.recordFailure(from: sourceIP) else { return error }
         return .tooManyRequests(retryAfterSeconds: wait)
+    }
+
+    /// A refused token is recorded; a request without one is nobody's attempt at anything.
+    private func record(_ error: RequestError, _ request: Request, _ sourceIP: String?, _ requestID: String) async {
+        guard case .unauthorized(tokenSent: true) = error else { return }
+        let sent = request.headers[.authorization].flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
+        let fingerprint = sent.flatMap { try? Fingerprint.of($0) }
+        await events.record(.authFailed, by: Actor(tokenFingerprint: fingerprint, sourceIP: sourceIP, requestID: requestID))
     }
 
     private func matches(_ request: Request) -> [(route: Route, id: Int64)] {
@@ -113,7 +125,11 @@ struct Responder: Sendable {
         if let role = route.role {
             let authenticator = authenticator.current
             let checked = try authenticator.claims(request.headers, logger)
-            try authenticator.authorize(checked, for: role)
+            do { try authenticator.authorize(checked, for: role) } catch {
+                let actor = Actor(user: checked.user, tokenFingerprint: checked.fingerprint, sourceIP: sourceIP, requestID: requestID)
+                await events.record(.accessDenied, by: actor, [.init("path", .string(route.path))])
+                throw error
+            }
             claims = checked
         }
         return try await route.handler(

@@ -1,3 +1,4 @@
+import AuditLog
 import HTTPTypes
 import HummingbirdCore
 import JSON
@@ -30,11 +31,16 @@ struct RunControlEndpoints: Sendable {
     }
 
     @Sendable func cancel(_ call: Call) async throws -> Response {
-        let history = history
-        guard let run = try await worker.run({ try history.run(call.id) }) else { throw RequestError.notFound }
-        guard run["outcome"] == .string(Outcome.running.rawValue), try await coordinator.cancel(call.id) else {
-            throw RequestError.conflict("Run \(call.id) is not running")
+        let reader = history.reader
+        guard let run = try await worker.run({ try reader.run(call.id) }) else { throw RequestError.notFound }
+        guard run["outcome"] == .string(Outcome.running.rawValue) else { throw RequestError.conflict("Run \(call.id) is not running") }
+        // Recorded first: an end that somebody wanted must not look like one that just happened. But a sync that has to be
+        // stopped is stopped, also where nothing can be written any more.
+        let request = AuditEvent(.runCancelRequested, by: call.actor, [.init("run", .integer(call.id))])
+        do { try await worker.run { try history.record([request]) } } catch {
+            call.logger.error("the cancel of run \(call.id) could not be recorded: \(error)")
         }
+        guard try await coordinator.cancel(call.id) else { throw RequestError.conflict("Run \(call.id) is not running") }
         call.logger.notice("run \(call.id) is being cancelled", metadata: ["user": "\(call.user.debugDescription)"])
         return Answer.json(.accepted, .status("cancelling", "Run \(call.id) is being ended"))
     }
@@ -78,6 +84,9 @@ struct RunControlEndpoints: Sendable {
         case nil: throw RequestError.conflict("There is no lock file")
         case .refused(let reason)?: throw RequestError.conflict("The lock file was left: \(reason)")
         case .cleared?:
+            let event = AuditEvent(.lockCleared, by: call.actor, [.init("reason", .string(reason))])
+            let history = history
+            try await worker.run { try history.record([event]) }
             call.logger.notice(
                 "the script's lock file was removed", metadata: ["user": "\(call.user.debugDescription)", "reason": "\(reason.debugDescription)"])
             return Answer.json(.ok, .status("cleared", "The lock file was removed"))

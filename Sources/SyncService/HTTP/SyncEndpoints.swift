@@ -1,3 +1,5 @@
+import AuditLog
+import FoundationEssentials
 import HTTPTypes
 import HummingbirdCore
 import JSON
@@ -10,6 +12,8 @@ struct SyncEndpoints: Sendable {
     let script: ScriptSettings
     let coordinator: RunCoordinator
     let inquirer: Inquirer
+    let reader: HistoryReader
+    let events: EventBuffer
     /// One thread: questions to the runner's side are asked one after another.
     let inquiries = Worker(threads: 1)
 
@@ -24,9 +28,20 @@ struct SyncEndpoints: Sendable {
     /// A body, which front ends post out of habit, has been read whole by the guard and is ignored: no byte of a
     /// request reaches the script.
     @Sendable func run(_ call: Call) async throws -> Response {
+        var response = try await runAnswer(call)
+        let reader = reader
+        // The head as it is now: whoever keeps it can tell later whether what came before was rewritten.
+        if let head = try? await inquiries.run({ try reader.read { try Trail.head($0) } }) {
+            response.headers[.syncCheckpoint] = Data(head.note.encoded).base64EncodedString()
+        }
+        return response
+    }
+
+    private func runAnswer(_ call: Call) async throws -> Response {
         guard let claims = call.claims else { throw RequestError.internalError }
         guard let path = script.path else {
             call.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script")
+            await events.record(.runRefused, by: call.actor, outcome: "script_not_set")
             return Self.failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set", output: [])
         }
         let requester = Requester(
@@ -38,6 +53,7 @@ struct SyncEndpoints: Sendable {
         case .leaving: return Self.unavailable("The service is shutting down; nothing was started", run: nil)
         case .answered(.busy):
             call.logger.notice("refused: a sync is running already")
+            await events.record(.runRefused, by: call.actor, outcome: "busy")
             return Self.alreadyRunning(run: nil)
         case .answered(.notStarted(let reason)): return Self.unavailable("Nothing was started: \(reason)", run: nil)
         case .answered(.notRecorded(let run, let reason)): return Self.unavailable("The end is not recorded yet: \(reason)", run: run)

@@ -1,62 +1,60 @@
+import AuditLog
 import Glibc
+import JSON
 import Linux
 import Migrations
+import OpenSSL
 import RunProtocol
 import SQLite
 import Synchronization
 
-/// The history cannot be opened, read or written. A person reads this in a log or on a terminal.
-struct HistoryError: Error, CustomStringConvertible {
-    let description: String
-    var isFull = false
-    var isIOError = false
-
-    init(_ description: String) { self.description = description }
-
-    init(_ path: String, _ error: any Error) {
-        if let error = error as? SQLiteError {
-            isFull = error.isFull
-            isIOError = error.isIOError
-        }
-        description = "\(path): \(error)"
-    }
-}
-
-/// The record of all runs. Calls block: on threads of their own, never on an event loop.
+/// The record of all runs and the trail that proves it. Calls block: on threads of their own, never on an event loop.
 final class History: Sendable {
     let path: String
-    private let writer: Mutex<Connection>
     /// Readers are not held up by a writer that waits for the disk.
-    private let reader: Mutex<Connection>
+    let reader: HistoryReader
+    let trail: Trail
+    private let writer: Mutex<Connection>
     private let reserve: DiskReserve
+    private let outlet: CheckpointOutlet
     /// Set by an I/O error while writing: what the kernel says of this file is not believed again until a restart.
     private let latched = Mutex(false)
+    /// Why nothing may be recorded any more: the trail is damaged or not the one that is pinned.
+    private let damage = Mutex<String?>(nil)
 
-    /// Opens the database, creating it and bringing its schema up to date.
+    /// Opens the database, creating it and bringing its schema up to date, and begins the trail where there is none.
     /// - Parameter reserve: room for the end of a run.
     /// - Throws: ``HistoryError``; a database that is not ours, or newer, is left untouched.
-    init(opening path: String, reserve: DiskReserve) throws(HistoryError) {
+    init(opening path: String, reserve: DiskReserve, audit: AuditSettings) throws(HistoryError) {
         self.path = path
         self.reserve = reserve
+        outlet = CheckpointOutlet(file: audit.checkpointFile)
         do {
             let writer = try Connection(path: path, mode: .create)
             let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
             _ = try migrator.apply(to: writer, now: Timestamp.text(Clock.wallMilliseconds()))
+            let beginning = try Genesis(writer)
+            trail = Trail(signer: try AuditKey.load(audit, hasEntries: beginning.hasEntries))
+            if let problem = beginning.problem(pinned: audit.pinned, signer: trail.signer) {
+                damage.withLock { $0 = problem }
+            } else if !beginning.hasEntries {
+                try beginning.write(trail, writer)
+            }
             self.writer = Mutex(writer)
-            self.reader = Mutex(try Connection(path: path, mode: .readOnly))
+            self.reader = try HistoryReader(opening: path)
         } catch {
             throw HistoryError(path, error)
         }
     }
 
     /// Records that a run starts and gives out its number, the next one without a gap. When this returns the row is on
-    /// the disk.
-    func recordStart(_ start: RunStart) throws(HistoryError) -> Int64 {
+    /// the disk and signed for.
+    func recordStart(_ start: RunStart) throws(HistoryError) -> (run: Int64, checkpoint: SignedCheckpoint) {
         try holdReserve()
         return try write { connection in
-            let id = try Self.nextID(connection)
-            try Self.insert(start, id: id, connection)
-            return id
+            let run = try Self.nextRun(connection)
+            try RunTable.started.insert(start.members, run: run, connection)
+            return (run, try self.trail.append([Self.event(start, run)], to: connection).checkpoint)
         }
     }
 
@@ -70,15 +68,77 @@ final class History: Sendable {
         }
     }
 
-    private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) {
+    /// Records a run that held the lease and was not started, in one step.
+    func recordFailedStart(_ start: RunStart, _ finish: RunFinish) throws(HistoryError) -> Int64 {
         try write { connection in
-            let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
-            if recorded == nil { try Self.insert(finish, id: run, connection) }
+            let run = try Self.nextRun(connection)
+            try RunTable.started.insert(start.members, run: run, connection)
+            try Self.insert(finish, run, connection)
+            try self.trail.append([Self.event(start, run), try Self.event(finish, run)], to: connection)
+            return run
+        }
+    }
+
+    /// Records events that are rows of no other table.
+    func record(_ events: [AuditEvent]) throws(HistoryError) {
+        guard !events.isEmpty else { return }
+        try write { connection in _ = try self.trail.append(events, to: connection) }
+    }
+
+    /// Deletes the stored output of a run, leaving its digest and a record of who wanted that and why.
+    func redactOutput(of run: Int64, by actor: Actor, reason: String) throws(HistoryError) {
+        try write { connection in
+            let event = AuditEvent(.outputRedacted, by: actor, [.init("run", .integer(run)), .init("reason", .string(reason))])
+            let entry = try self.trail.append([event], to: connection).first
+            try connection.execute("INSERT INTO output_redaction (run, entry) VALUES (?, ?)", [.integer(run), .integer(entry)])
+            try connection.execute("DELETE FROM run_output WHERE id = ?", [.integer(run)])
+        }
+    }
+
+    /// Runs with a start and no end, oldest first.
+    func unfinishedRuns() throws(HistoryError) -> [Int64] {
+        try reader.read { connection in
+            try connection.query(
+                "SELECT id FROM run_started WHERE id NOT IN (SELECT id FROM run_finished) ORDER BY id"
+            ) { $0.integer(0) ?? 0 }
         }
     }
 
     /// Whether writing is over until a restart.
     var isLatched: Bool { latched.withLock { $0 } }
+
+    /// Why runs are refused; nil when nothing is known against the trail.
+    var knownDamage: String? { damage.withLock { $0 } }
+
+    func declareDamaged(_ problem: String) { damage.withLock { $0 = problem } }
+
+    /// Begins or goes on although the trail was declared damaged, and records who decided that.
+    func resume(by actor: Actor, reason: String, problems: [String]) throws(HistoryError) {
+        damage.withLock { $0 = nil }
+        try write { connection in
+            let beginning = try Genesis(connection)
+            if !beginning.hasEntries { try beginning.write(self.trail, connection) }
+            let event = AuditEvent(
+                .recovered, by: actor,
+                [
+                    .init("reason", .string(reason)), .init("problem_count", .integer(Int64(problems.count))),
+                    .init("problems", .array(problems.prefix(10).map { .string($0) })),
+                ])
+            _ = try self.trail.append([event], to: connection)
+        }
+    }
+
+    /// Makes a new key, lets the old one approve it in the trail, and puts it in the old one's place.
+    /// - Returns: the new verifier key.
+    func rotateKey(_ settings: AuditSettings) throws(HistoryError) -> VerifierKey {
+        let (signer, finish) = try AuditKey.prepareNext(settings)
+        try write { connection in
+            let fields = try KeyChange.fields(to: signer.verifierKey, after: try Trail.tree(connection), signedBy: self.trail.signer)
+            _ = try Trail(signer: signer).append([AuditEvent(.keyChanged, fields)], to: connection)
+        }
+        try finish()
+        return signer.verifierKey
+    }
 
     /// Keeps room for the end of a run.
     func holdReserve() throws(HistoryError) {
@@ -87,88 +147,49 @@ final class History: Sendable {
         }
     }
 
-    /// Records a run that held the lease and was not started, in one step.
-    func recordFailedStart(_ start: RunStart, _ finish: RunFinish) throws(HistoryError) -> Int64 {
+    private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) {
         try write { connection in
-            let id = try Self.nextID(connection)
-            try Self.insert(start, id: id, connection)
-            try Self.insert(finish, id: id, connection)
-            return id
+            let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
+            guard recorded == nil else { return }
+            try Self.insert(finish, run, connection)
+            try self.trail.append([try Self.event(finish, run)], to: connection)
         }
-    }
-
-    /// Runs with a start and no end, oldest first.
-    func unfinishedRuns() throws(HistoryError) -> [Int64] {
-        try read { connection in
-            try connection.query(
-                "SELECT id FROM run_started WHERE id NOT IN (SELECT id FROM run_finished) ORDER BY id"
-            ) { $0.integer(0) ?? 0 }
-        }
-    }
-
-    func read<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
-        try locked(reader) { connection in try connection.read { try body(connection) } }
     }
 
     private func write<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
+        if let problem = knownDamage { throw HistoryError("\(path): \(problem)") }
         guard !isLatched else {
             throw HistoryError("\(path): the disk failed while it was written; check disk and file system, then restart the service")
         }
-        do { return try locked(writer) { connection in try connection.transaction { try body(connection) } } } catch {
+        do {
+            let (result, checkpoint) = try writer.use { connection in
+                (try connection.transaction { try body(connection) }, try Trail.head(connection))
+            }
+            if let checkpoint { outlet.publish(checkpoint) }
+            return result
+        } catch {
+            let error = HistoryError(path, error)
             // After an I/O error nobody knows what is on the disk: a row may be kept although its commit failed.
             if error.isIOError { latched.withLock { $0 = true } }
             throw error
         }
     }
 
-    private func locked<Result: Sendable>(
-        _ connection: borrowing Mutex<Connection>, _ body: (Connection) throws -> Result
-    ) throws(HistoryError) -> Result {
-        do {
-            return try connection.withLock { try body($0) }
-        } catch {
-            throw HistoryError(path, error)
-        }
-    }
-
-    private static func nextID(_ connection: Connection) throws(SQLiteError) -> Int64 {
+    private static func nextRun(_ connection: Connection) throws(SQLiteError) -> Int64 {
         try connection.first("SELECT coalesce(max(id), 0) + 1 FROM run_started") { $0.integer(0) ?? 1 } ?? 1
     }
 
-    private static func insert(_ start: RunStart, id: Int64, _ connection: Connection) throws(SQLiteError) {
-        try connection.execute(
-            """
-            INSERT INTO run_started (id, user, user_name, token_fingerprint, "trigger", reason, source_ip, request_id,
-                started_at, script_path, script_sha256, script_uid, isolated, boot_id)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                .integer(id), .text(start.requester.user), .optional(start.requester.userName),
-                .optional(start.requester.tokenFingerprint), .text(start.requester.trigger.rawValue),
-                .optional(start.requester.reason), .optional(start.requester.sourceIP),
-                .text(start.requester.requestID), .text(Timestamp.text(start.startedAt)), .text(start.scriptPath),
-                .optional(start.scriptSHA256), .optional(start.scriptUID), .flag(start.isolated), .optional(start.bootID),
-            ])
+    private static func insert(_ finish: RunFinish, _ run: Int64, _ connection: Connection) throws(SQLiteError) {
+        try RunTable.finished.insert(finish.members, run: run, connection)
+        try connection.execute("INSERT INTO run_output (id, bytes) VALUES (?, ?)", [.integer(run), .blob(finish.output)])
     }
 
-    private static func insert(_ finish: RunFinish, id: Int64, _ connection: Connection) throws(SQLiteError) {
-        try connection.execute(
-            """
-            INSERT INTO run_finished (id, finished_at, finished_at_exact, duration_ms, outcome, why, exit_code, signal,
-                output_bytes, output_truncated, output_sha256, script_changed, lock_file_seen)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            """,
-            [
-                .integer(id), .text(Timestamp.text(finish.finishedAt)), .flag(finish.finishedAtExact),
-                .optional(finish.durationMilliseconds), .text(finish.outcome.rawValue), .optional(finish.why),
-                .optional(finish.exitCode), .optional(finish.signal), .optional(finish.outputBytes),
-                .flag(finish.outputTruncated), .optional(finish.outputSHA256), .flag(finish.scriptChanged),
-                .flag(finish.lockFileSeen),
-            ])
-        try connection.execute("INSERT INTO run_output (id, bytes) VALUES (?, ?)", [.integer(id), .blob(finish.output)])
+    private static func event(_ start: RunStart, _ run: Int64) -> AuditEvent {
+        AuditEvent(.runStarted, [.init("run", .integer(run))] + start.members + Machine.clockFacts())
     }
-}
 
-extension Value {
-    fileprivate static func flag(_ flag: Bool?) -> Value { flag.map { .integer($0 ? 1 : 0) } ?? .null }
+    private static func event(_ finish: RunFinish, _ run: Int64) throws -> AuditEvent {
+        let digest = Machine.hex(try SHA256.digest(finish.output))
+        return AuditEvent(.runFinished, [.init("run", .integer(run)), .init("stored_output_sha256", .string(digest))] + finish.members)
+    }
 }

@@ -1,4 +1,5 @@
 import Migrations
+import SQLite
 
 /// The history's schema, step by step. A step that was released is never edited: its checksum is recorded.
 enum HistorySchema {
@@ -6,8 +7,16 @@ enum HistorySchema {
     static let applicationID: Int32 = 0x5359_4E43
 
     static let migrations = [
-        Migration(number: 1, name: "runs", sql: runs)
+        Migration(number: 1, name: "runs", sql: runs),
+        TrailSchema.migration,
     ]
+
+    /// A database in memory, as the migrations make it.
+    static func fresh() throws -> Connection {
+        let connection = try Connection.inMemory()
+        _ = try Migrator(applicationID: applicationID, migrations: migrations).apply(to: connection, now: "")
+        return connection
+    }
 
     /// Start and end of a run are rows of two tables, so that no row is ever updated. SQLite deletes the old row of an
     /// INSERT OR REPLACE without calling a delete trigger unless recursive_triggers is on, and that is a setting of

@@ -16,7 +16,7 @@ struct RunFilter: Sendable {
     static let limits = 1...200
 }
 
-extension History {
+extension HistoryReader {
     /// One page of runs.
     /// - Returns: the runs, and where the next page begins, nil at the end.
     func runs(_ filter: RunFilter) throws(HistoryError) -> (runs: [RunRecord], next: Int64?) {
@@ -35,7 +35,7 @@ extension History {
         add("started_at >= ?", filter.since.map { .text(Timestamp.text($0)) })
         add("started_at < ?", filter.until.map { .text(Timestamp.text($0)) })
         let filtering = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-        let sql = "SELECT \(RunRecord.columns) FROM runs \(filtering) ORDER BY id DESC LIMIT ?"
+        let sql = "SELECT \(RunTable.runs.selection) FROM runs \(filtering) ORDER BY id DESC LIMIT ?"
         // One more than asked for tells whether there is a next page.
         let found = try read { connection in
             try connection.query(sql, values + [.integer(Int64(filter.limit) + 1)]) { RunRecord($0) }
@@ -47,7 +47,7 @@ extension History {
     /// - Returns: nil where there is no such run.
     func run(_ id: Int64) throws(HistoryError) -> RunRecord? {
         try read { connection in
-            try connection.first("SELECT \(RunRecord.columns) FROM runs WHERE id = ?", [.integer(id)]) { RunRecord($0) }
+            try connection.first("SELECT \(RunTable.runs.selection) FROM runs WHERE id = ?", [.integer(id)]) { RunRecord($0) }
         }
     }
 

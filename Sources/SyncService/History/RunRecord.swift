@@ -1,4 +1,5 @@
 import JSON
+import Linux
 import RunProtocol
 import SQLite
 
@@ -12,6 +13,19 @@ struct RunStart: Sendable {
     var scriptUID: Int64?
     var isolated: Bool?
     var bootID: String?
+
+    /// The facts under the names they have in the table, the trail and the API.
+    var members: [JSON.Member] {
+        [
+            .init("user", .string(requester.user)), .init("user_name", .optional(requester.userName)),
+            .init("token_fingerprint", .optional(requester.tokenFingerprint)),
+            .init("trigger", .string(requester.trigger.rawValue)), .init("reason", .optional(requester.reason)),
+            .init("source_ip", .optional(requester.sourceIP)), .init("request_id", .string(requester.requestID)),
+            .init("started_at", .string(Timestamp.text(startedAt))), .init("script_path", .string(scriptPath)),
+            .init("script_sha256", .optional(scriptSHA256)), .init("script_uid", .optional(scriptUID)),
+            .init("isolated", .optional(isolated)), .init("boot_id", .optional(bootID)),
+        ]
+    }
 }
 
 /// Who asked for a run, and how. Nothing of it reaches the script.
@@ -24,6 +38,8 @@ struct Requester: Sendable {
     var reason: String?
     var sourceIP: String?
     var requestID: String
+
+    var actor: Actor { Actor(user: user, tokenFingerprint: tokenFingerprint, sourceIP: sourceIP, requestID: requestID) }
 }
 
 /// What is recorded when a run is over.
@@ -46,31 +62,59 @@ struct RunFinish: Sendable {
     var lockFileSeen: Bool?
     /// The kept part.
     var output: [UInt8]
+
+    /// The facts under the names they have in the table, the trail and the API; the output is none of them.
+    var members: [JSON.Member] {
+        [
+            .init("finished_at", .string(Timestamp.text(finishedAt))), .init("finished_at_exact", .bool(finishedAtExact)),
+            .init("duration_ms", .optional(durationMilliseconds)), .init("outcome", .string(outcome.rawValue)),
+            .init("why", .optional(why)), .init("exit_code", .optional(exitCode)), .init("signal", .optional(signal)),
+            .init("output_bytes", .optional(outputBytes)), .init("output_truncated", .bool(outputTruncated)),
+            .init("output_sha256", .optional(outputSHA256)), .init("script_changed", .optional(scriptChanged)),
+            .init("lock_file_seen", .optional(lockFileSeen)),
+        ]
+    }
 }
 
-/// A run as it is listed: every fact, without the output itself.
-struct RunRecord: Sendable {
-    static let columns = """
-        id, user, user_name, token_fingerprint, "trigger", reason, source_ip, request_id, started_at, finished_at, \
-        finished_at_exact, duration_ms, outcome, exit_code, signal, output_bytes, output_truncated, output_sha256, \
-        script_path, script_sha256, script_changed, lock_file_seen, script_uid, isolated, boot_id
-        """
-    private static let names = [
-        "id", "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at",
-        "finished_at", "finished_at_exact", "duration_ms", "outcome", "exit_code", "signal", "output_bytes",
-        "output_truncated", "output_sha256", "script_path", "script_sha256", "script_changed", "lock_file_seen",
-        "script_uid", "isolated", "boot_id",
-    ]
+extension JSON {
+    static func optional(_ flag: Bool?) -> JSON { flag.map { .bool($0) } ?? .null }
+}
+
+/// A table or view of runs: its columns, and its rows as members of the same names.
+struct RunTable: Sendable {
+    let name: String
+    let columns: [String]
+
+    static let started = RunTable(
+        name: "run_started",
+        columns: [
+            "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at",
+            "script_path", "script_sha256", "script_uid", "isolated", "boot_id",
+        ])
+    static let finished = RunTable(
+        name: "run_finished",
+        columns: [
+            "finished_at", "finished_at_exact", "duration_ms", "outcome", "why", "exit_code", "signal", "output_bytes",
+            "output_truncated", "output_sha256", "script_changed", "lock_file_seen",
+        ])
+    /// What the API shows of a run, in its order.
+    static let runs = RunTable(
+        name: "runs",
+        columns: [
+            "id", "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at",
+            "finished_at", "finished_at_exact", "duration_ms", "outcome", "exit_code", "signal", "output_bytes",
+            "output_truncated", "output_sha256", "script_path", "script_sha256", "script_changed", "lock_file_seen",
+            "script_uid", "isolated", "boot_id",
+        ])
+
     private static let flags: Set = ["finished_at_exact", "output_truncated", "script_changed", "lock_file_seen", "isolated"]
 
-    let id: Int64
-    /// The run's members in the API's order; facts that are absent are null.
-    let members: [JSON.Member]
+    /// For use in a SELECT; `trigger` is a word of SQL.
+    var selection: String { columns.map { "\"\($0)\"" }.joined(separator: ", ") }
 
-    /// Reads a row of ``columns``.
-    init(_ row: Row) {
-        id = row.integer(0) ?? 0
-        members = Self.names.enumerated().map { index, name in
+    /// A row of ``selection``. Facts that are absent are null.
+    func members(_ row: Row) -> [JSON.Member] {
+        columns.enumerated().map { index, name in
             let value: JSON
             if let number = row.integer(index) {
                 value = Self.flags.contains(name) ? .bool(number != 0) : .integer(number)
@@ -79,6 +123,35 @@ struct RunRecord: Sendable {
             }
             return JSON.Member(name, value)
         }
+    }
+
+    func insert(_ members: [JSON.Member], run: Int64, _ connection: Connection) throws(SQLiteError) {
+        let names = (["id"] + members.map(\.name)).map { "\"\($0)\"" }.joined(separator: ", ")
+        let marks = Array(repeating: "?", count: members.count + 1).joined(separator: ", ")
+        try connection.execute(
+            "INSERT INTO \(name) (\(names)) VALUES (\(marks))", [.integer(run)] + members.map { Self.value($0.value) })
+    }
+
+    private static func value(_ value: JSON) -> Value {
+        switch value {
+        case .integer(let number): .integer(number)
+        case .bool(let flag): .integer(flag ? 1 : 0)
+        case .string(let text): .text(text)
+        default: .null
+        }
+    }
+}
+
+/// A run as it is listed: every fact, without the output itself.
+struct RunRecord: Sendable {
+    /// The run's members in the API's order.
+    let members: [JSON.Member]
+
+    /// Reads a row of ``RunTable/runs``.
+    init(_ row: Row) { members = RunTable.runs.members(row) }
+
+    var id: Int64 {
+        if case .integer(let id) = self["id"] { id } else { 0 }
     }
 
     subscript(name: String) -> JSON { members.first { $0.name == name }?.value ?? .null }

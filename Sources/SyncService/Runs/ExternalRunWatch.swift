@@ -1,3 +1,5 @@
+import AuditLog
+import JSON
 import Linux
 import Logging
 import RunProtocol
@@ -9,11 +11,13 @@ struct ExternalRunWatch: Service {
     private static let interval = Duration.seconds(5)
 
     let inquirer: Inquirer
+    let history: History
     let logger: Logger
     private let worker = Worker(threads: 1)
 
-    init(inquirer: Inquirer, logger: Logger) {
+    init(inquirer: Inquirer, history: History, logger: Logger) {
         self.inquirer = inquirer
+        self.history = history
         self.logger = logger
     }
 
@@ -22,7 +26,7 @@ struct ExternalRunWatch: Service {
             var seen: LockFile?
             while !Task.isCancelled {
                 // What cannot be asked now is asked again soon; the status tells a client about a runner that fails.
-                if let now = try? await look() { seen = note(now, before: seen) }
+                if let now = try? await look() { seen = await note(now, before: seen) }
                 try? await Task.sleep(for: Self.interval)
             }
         }
@@ -34,14 +38,26 @@ struct ExternalRunWatch: Service {
     }
 
     /// - Returns: the lock file of an external run that goes on.
-    private func note(_ now: LockInfo, before: LockFile?) -> LockFile? {
+    private func note(_ now: LockInfo, before: LockFile?) async -> LockFile? {
         let present = now.leaseHeld ? nil : now.lockFile
         if let present, present != before {
             logger.notice(
                 "the script runs past this service, or left its lock file behind: since \(Timestamp.text(present.modified)), user \(present.owner)")
+            await record("seen", present)
         }
-        if before != nil && present == nil && !now.leaseHeld { logger.notice("the script's lock file is gone again") }
+        if let before, present == nil, !now.leaseHeld {
+            logger.notice("the script's lock file is gone again")
+            await record("gone", before)
+        }
         // While the lease is held the file may be that of our own run; what was seen before stays in mind.
         return now.leaseHeld ? before : present
+    }
+
+    private func record(_ outcome: String, _ file: LockFile) async {
+        let history = history
+        let event = AuditEvent(
+            .externalRunSeen, outcome: outcome,
+            [.init("lock_file_modified", .string(Timestamp.text(file.modified))), .init("lock_file_owner", .integer(file.owner))])
+        do { try await worker.run { try history.record([event]) } } catch { logger.error("external_run_seen could not be recorded: \(error)") }
     }
 }

@@ -1,3 +1,4 @@
+import JSON
 import Linux
 import OpenSSL
 
@@ -9,11 +10,23 @@ enum Machine {
         return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
     }
 
+    static func hex(_ bytes: [UInt8]) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+
+    /// Whether the kernel believes its clock to be synchronised, and how far off it may be (adjtimex(2)).
+    static func clockFacts() -> [JSON.Member] {
+        guard let state = Clock.synchronisation() else { return [.init("clock_synchronised", .null)] }
+        return [
+            .init("clock_synchronised", .bool(state.synchronised)), .init("clock_error_us", .integer(state.maximumErrorMicroseconds)),
+        ]
+    }
+
     /// 16 hex digits that name one request.
     static func newRequestID() -> String {
         // Not a secret: where OpenSSL has no random bytes, Swift's serve.
         let bytes = (try? Random.bytes(8)) ?? (0..<8).map { _ in UInt8.random(in: 0...255) }
-        let digits = Array("0123456789abcdef".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+        return hex(bytes)
     }
 }

@@ -1,3 +1,5 @@
+import AuditLog
+import FoundationEssentials
 import Glibc
 import Linux
 import Logging
@@ -25,6 +27,8 @@ struct RunPerformer: Sendable {
     let inquirer: Inquirer
     let history: History
     let logger: Logger
+
+    private static let othersTurnMilliseconds: Int64 = 60_000
 
     private var directory: RunDirectory { RunDirectory(settings.runDirectory) }
 
@@ -129,14 +133,30 @@ struct RunPerformer: Sendable {
         }
     }
 
+    /// While we hold the lease every earlier run is over. One that nobody recorded, because its `sync-service run` was
+    /// killed, is recorded now; one that ended a moment ago is left to whoever waits for it.
+    private func settleForgotten() throws {
+        let now = Clock.wallMilliseconds()
+        for run in try history.unfinishedRuns() {
+            if let result = try? directory.readResult(of: run), now - result.finishedAt < Self.othersTurnMilliseconds { continue }
+            try settle(run)
+        }
+    }
+
     private func go(_ runner: MessageChannel, _ start: RunStart, leave: Descriptor, onStart: (Int64) -> Void) -> RunAnswer {
         let run: Int64
-        do { run = try history.recordStart(start) } catch {
+        let checkpoint: SignedCheckpoint
+        do {
+            try settleForgotten()
+            (run, checkpoint) = try history.recordStart(start)
+        } catch {
             // The connection closes behind us, and without the word the runner leaves.
             logger.error("not started, because it could not be recorded: \(error)")
             return .notStarted(reason: "the history cannot be written")
         }
         logger.info("run \(run) started", metadata: ["user": "\(start.requester.user.debugDescription)", "trigger": "\(start.requester.trigger)"])
+        // Journald or syslog carries this line off the machine's database: with it a rollback can be seen later.
+        logger.notice("checkpoint", metadata: ["note": "\(Data(checkpoint.note.encoded).base64EncodedString())"])
         onStart(run)
         do {
             let result = try result(runner, run, leave)

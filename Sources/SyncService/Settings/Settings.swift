@@ -11,6 +11,7 @@ struct Settings: Sendable {
     let tokens: Rules?
     let access: AccessRules
     let script: ScriptSettings
+    let audit: AuditSettings
     /// The service's own folder, closed to all others.
     let stateDirectory: String
     /// The runner's folder: lease, spool, results.
@@ -25,7 +26,8 @@ struct Settings: Sendable {
 
     /// Opens the history, creating it where there is none.
     func openHistory() throws(HistoryError) -> History {
-        try History(opening: historyPath, reserve: DiskReserve(in: stateDirectory, outputLimit: script.outputLimit))
+        try History(
+            opening: historyPath, reserve: DiskReserve(in: stateDirectory, outputLimit: script.outputLimit), audit: audit)
     }
 
     /// The rules for tokens.
@@ -58,6 +60,7 @@ struct Settings: Sendable {
         script = try ScriptSettings(source)
         stateDirectory =
             try source.absolutePath("SYNC_STATE_DIR") ?? environment["STATE_DIRECTORY"] ?? "/var/lib/sync-service"
+        audit = try AuditSettings(source, stateDirectory: stateDirectory)
         runDirectory = try source.absolutePath("SYNC_RUN_DIR") ?? stateDirectory + "/run"
         guard let level = Logger.Level(rawValue: source.text("LOG_LEVEL") ?? "info") else {
             throw source.error(
@@ -65,7 +68,7 @@ struct Settings: Sendable {
                 fix: "set one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         logLevel = level
-        secretFiles = [file?.path, source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), door.tls?.key].compactMap { $0 }
+        secretFiles = [file?.path, source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), door.tls?.key, audit.keyFile].compactMap { $0 }
         var warnings = source.unknownInEnvironment.map { "\($0) in the environment is no setting of this program; check its spelling" }
         if source.text("JWT_SECRET") != nil {
             warnings.append("JWT_SECRET is set by value; JWT_SECRET_FILE keeps it out of the environment")

@@ -1,0 +1,68 @@
+import OpenSSL
+
+/// What a log is at one moment: three lines (c2sp.org/tlog-checkpoint).
+public struct Checkpoint: Sendable, Equatable {
+    /// The log's name.
+    public let origin: String
+    /// The number of entries.
+    public let size: Int64
+    /// The root of the tree over them.
+    public let root: Hash
+
+    init(origin: String, size: Int64, root: Hash) {
+        self.origin = origin
+        self.size = size
+        self.root = root
+    }
+
+    /// The text that is signed: each line with its line feed.
+    public var text: [UInt8] { Array("\(origin)\n\(size)\n\(root)\n".utf8) }
+
+    /// Reads the text of a note.
+    ///
+    /// - Throws: `FormatError`; also for lines behind the third, which the specification allows and nobody can audit.
+    init(parsing text: [UInt8]) throws(FormatError) {
+        let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+        // A text ends with a line feed, hence the empty line behind it.
+        guard lines.count == 4, lines[3].isEmpty else { throw FormatError(.checkpoint, "it does not have three lines") }
+        let origin = String(decoding: lines[0], as: UTF8.self)
+        guard VerifierKey.isName(origin) else { throw FormatError(.checkpoint, "its first line cannot be an origin") }
+        guard let size = Decimal.parse(lines[1]) else {
+            throw FormatError(.checkpoint, "its second line is not the size of a tree")
+        }
+        guard let root = Hash(base64: lines[2]) else {
+            throw FormatError(.checkpoint, "its third line is not the base64 of a hash")
+        }
+        self.init(origin: origin, size: size, root: root)
+    }
+}
+
+/// A checkpoint with its signature: what leaves the machine and what an auditor keeps.
+public struct SignedCheckpoint: Sendable, Equatable {
+    public let checkpoint: Checkpoint
+    public let note: SignedNote
+
+    /// Signs the state of a tree. Whoever calls answers for it that the tree extends all that were signed before.
+    ///
+    /// - Throws: `OpenSSLError` when there is no memory.
+    public init(of tree: Tree, signedBy signer: Signer) throws(OpenSSLError) {
+        checkpoint = Checkpoint(origin: signer.verifierKey.name, size: tree.size, root: tree.root)
+        note = try SignedNote(checkpoint.text, signedBy: signer)
+    }
+
+    /// Reads a note that may come from anybody. Verifies no signature.
+    ///
+    /// - Throws: `FormatError`.
+    public init(parsing bytes: [UInt8]) throws(FormatError) {
+        note = try SignedNote(parsing: bytes)
+        checkpoint = try Checkpoint(parsing: note.text)
+    }
+
+    /// Whether this key signed it, and under its own name.
+    ///
+    /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
+    public func isSigned(by key: VerifierKey) throws(OpenSSLError) -> Bool {
+        guard checkpoint.origin.utf8.elementsEqual(key.name.utf8) else { return false }
+        return try note.isSigned(by: key)
+    }
+}

@@ -1,0 +1,132 @@
+import JSON
+import OpenSSL
+
+/// Why bytes are no entry, or fields cannot become one. Holds none of the content, so it may be logged.
+public enum LeafError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// These bytes are not in the form `Leaf` writes, from that offset on.
+    case malformed(offset: Int)
+    /// The key is missing or its value has another form.
+    case key(String)
+    /// More bytes than an entry may have.
+    case tooLarge(Int)
+    /// Key names are 1 to 64 visible ASCII characters besides `"` and `\`, each once in its object.
+    case keyName
+    /// A number that is not an integer of 64 bits.
+    case number
+
+    public var description: String {
+        switch self {
+        case .malformed(let offset): "not an entry as the service writes it, from byte \(offset) on"
+        case .key(let name): "the entry's \(name) is missing or has another form"
+        case .tooLarge(let count): "an entry of \(count) bytes; at most \(Leaf.maximumBytes) are allowed"
+        case .keyName: "an entry's key has a name that is not allowed, or is there twice"
+        case .number: "an entry holds integers of 64 bits only"
+        }
+    }
+}
+
+/// One entry of the log: the exact bytes that are hashed and stored.
+///
+/// They are one JSON object in UTF-8 with one way to write it: keys sorted by their bytes, no white space, integers only,
+/// no escape that is not needed. `event` names the kind, `at` the time.
+public struct Leaf: Sendable, Equatable {
+    /// No entry is longer.
+    public static let maximumBytes = 32 * 1024
+    /// A string whose JSON form, between the quotes, is longer is cut; see `cut`.
+    public static let maximumStringBytes = 1024
+
+    public let bytes: [UInt8]
+    /// The value of `event`. A later version may know kinds that this one does not.
+    public let event: String
+    public let at: LeafTime
+
+    /// A new entry.
+    ///
+    /// - Parameter fields: everything but `event` and `at`, in any order. Strings too long are cut.
+    /// - Throws: `LeafError`. Never `tooLarge` for up to 25 strings of whatever length that are not nested.
+    public init(_ event: Event, at: LeafTime, _ fields: [JSON.Member]) throws(LeafError) {
+        let members = fields + [
+            JSON.Member("event", .string(event.rawValue)), JSON.Member("at", .string(at.description)),
+        ]
+        try self.init(stored: try Self.canonical(.object(members)).encoded())
+    }
+
+    /// An entry from bytes that may be anybody's.
+    ///
+    /// - Throws: `LeafError` unless they are exactly in the form described.
+    public init(stored bytes: [UInt8]) throws(LeafError) {
+        guard bytes.count <= Self.maximumBytes else { throw .tooLarge(bytes.count) }
+        var scanner = LeafScanner(bytes)
+        try scanner.scan()
+        guard let event = scanner.event else { throw .key("event") }
+        guard let at = scanner.at.flatMap({ LeafTime(bytes[$0]) }) else { throw .key("at") }
+        self.bytes = bytes
+        self.event = String(decoding: bytes[event], as: UTF8.self)
+        self.at = at
+    }
+
+    /// The hash of the entry in the tree.
+    public var hash: Hash { Hash.leaf(bytes) }
+
+    /// All keys and values, to be compared or shown. Parses anew on each call.
+    public var object: JSON {
+        // The scanner's form is stricter than the parser's, so this cannot fail.
+        (try? JSON(parsing: bytes, maxBytes: Self.maximumBytes, maxDepth: LeafScanner.maximumDepth)) ?? .null
+    }
+
+    /// A string as an entry holds it: as it is, or, where its JSON form is longer than `maximumStringBytes`, cut at the
+    /// last whole character before that, with `…[<bytes> bytes, sha256 <hex>]` behind it: length and digest of the whole
+    /// string in UTF-8.
+    ///
+    /// So the 64 KiB somebody calls a user name make one bounded entry that still tells two of them apart. A cut string
+    /// is always longer than `maximumStringBytes`, one that is not cut never, so neither can pass for the other.
+    public static func cut(_ string: String) -> String {
+        var size = 0
+        var end = string.unicodeScalars.startIndex
+        for index in string.unicodeScalars.indices {
+            size += jsonByteCount(string.unicodeScalars[index])
+            if size <= maximumStringBytes {
+                end = string.unicodeScalars.index(after: index)
+            } else {
+                let bytes = Array(string.utf8)
+                return "\(string.unicodeScalars[..<end])…[\(bytes.count) bytes, sha256 \(hex(SHA256.hash(bytes)))]"
+            }
+        }
+        return string
+    }
+
+    private static func jsonByteCount(_ scalar: Unicode.Scalar) -> Int {
+        switch scalar {
+        case "\"", "\\", "\u{8}", "\t", "\n", "\u{C}", "\r": 2
+        case "\0"..<" ": 6
+        default: UTF8.width(scalar)
+        }
+    }
+
+    private static func hex(_ digest: SIMD32<UInt8>) -> String {
+        digest.indices.map { (digest[$0] < 0x10 ? "0" : "") + String(digest[$0], radix: 16) }.joined()
+    }
+
+    private static func canonical(_ value: JSON) throws(LeafError) -> JSON {
+        switch value {
+        case .null, .bool, .integer: return value
+        case .number: throw .number
+        case .string(let string): return .string(cut(string))
+        case .array(let elements):
+            var result: [JSON] = []
+            for element in elements { result.append(try canonical(element)) }
+            return .array(result)
+        case .object(let members):
+            guard members.allSatisfy({ isKeyName($0.name) }) else { throw .keyName }
+            let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+            guard zip(sorted, sorted.dropFirst()).allSatisfy({ $0.name != $1.name }) else { throw .keyName }
+            var result: [JSON.Member] = []
+            for member in sorted { result.append(JSON.Member(member.name, try canonical(member.value))) }
+            return .object(result)
+        }
+    }
+
+    private static func isKeyName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count) && name.utf8.allSatisfy(LeafScanner.isKeyByte)
+    }
+}

@@ -1,0 +1,208 @@
+import JSON
+import OpenSSL
+
+/// Verifies a log, entry after entry from the first to the last, in memory that does not grow with it.
+///
+/// It trusts nothing that it is given but the expected key and the checkpoints from outside. Without these a log that was
+/// replaced or signed anew as a whole is consistent with itself; `Report` says what was there to compare with.
+public struct LogVerifier: Sendable {
+    /// The result.
+    public struct Report: Sendable, Equatable {
+        /// How many entries were read.
+        public let size: Int64
+        /// The root over them, nil where entries are missing.
+        public let root: Hash?
+        /// The key that the log ends with, nil without a genesis.
+        public let key: VerifierKey?
+        /// Whether a key was expected, and is the log's.
+        public let keyConfirmed: Bool
+        /// The size of the largest checkpoint from outside that the log extends, 0 for none: what is before it was
+        /// neither altered nor replaced since.
+        public let confirmedSize: Int64
+        public let problems: Findings<Problem>
+        public let remarks: Findings<Remark>
+
+        /// Whether nothing is wrong.
+        public var isIntact: Bool { problems.count == 0 }
+    }
+
+    private let expectedKey: VerifierKey?
+    /// Those still ahead, the next one last.
+    private var checkpoints: [SignedCheckpoint]
+
+    private var tree = Tree()
+    /// Missing entries: no root can be computed behind them.
+    private var isBroken = false
+    /// Counts missing entries as well.
+    private var next: Int64 = 0
+    private var lastTime: LeafTime?
+    private var genesisKey: VerifierKey?
+    private var key: VerifierKey?
+    private var expectedKeySeen = false
+    private var confirmedSize: Int64 = 0
+    private var differs = false
+    private var problems = Findings<Problem>()
+    private var remarks = Findings<Remark>()
+
+    /// - Parameters:
+    ///   - expectedKey: the vkey that was pinned, the log's first or any later one; nil to take the log's word.
+    ///   - checkpoints: older ones from outside, of any sizes and in any order.
+    public init(expectedKey: VerifierKey? = nil, checkpoints: [SignedCheckpoint] = []) {
+        self.expectedKey = expectedKey
+        self.checkpoints = checkpoints.sorted { $0.checkpoint.size > $1.checkpoint.size }
+    }
+
+    /// Takes the next entry.
+    ///
+    /// - Parameters:
+    ///   - number: the entry's number as stored. Rising; what is left out is missing.
+    ///   - bytes: the entry as stored. May be anything.
+    ///   - stored: the hashes stored for `Subtree.completed(by: number)`, in that order, nil for one that is not there.
+    ///     nil altogether where hashes are not stored with the log: the root still tells whether anything was altered,
+    ///     but not where.
+    /// - Returns: the entry, for comparing it with what else is stored about it; nil where it is malformed.
+    /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory: nothing was verified.
+    @discardableResult
+    public mutating func add(
+        _ number: Int64, _ bytes: [UInt8], stored: [Hash?]? = nil
+    ) throws(OpenSSLError) -> Leaf? {
+        guard number >= next, number < Tree.maximumSize else {
+            problems.add(.entryOutOfOrder(number))
+            return nil
+        }
+        if number > next {
+            problems.add(.entriesMissing(next..<number))
+            isBroken = true
+        }
+        next = number + 1
+
+        let leaf = read(number, bytes)
+        if let leaf { try follow(leaf, number) } else if number == 0 { problems.add(.genesisMissing) }
+
+        let hash = Hash.leaf(bytes)
+        let completed =
+            isBroken ? [StoredHash(subtree: Subtree(level: 0, index: number), hash: hash)] : tree.append(hash)
+        if let stored { compare(completed, with: stored, number) }
+        try compareCheckpoints()
+        return leaf
+    }
+
+    private mutating func read(_ number: Int64, _ bytes: [UInt8]) -> Leaf? {
+        do {
+            let leaf = try Leaf(stored: bytes)
+            if let lastTime, leaf.at < lastTime, leaf.event != Event.clockStepped.rawValue {
+                remarks.add(
+                    .timeBackwards(entry: number, microseconds: lastTime.microseconds - leaf.at.microseconds))
+            }
+            lastTime = leaf.at
+            return leaf
+        } catch {
+            problems.add(.entryMalformed(number, error))
+            return nil
+        }
+    }
+
+    /// Keeps account of the log's key.
+    private mutating func follow(_ leaf: Leaf, _ number: Int64) throws(OpenSSLError) {
+        if number == 0 {
+            guard leaf.event == Event.genesis.rawValue, let key = KeyChange.verifierKey(in: leaf.object),
+                leaf.object["origin"] == .string(key.name)
+            else {
+                problems.add(.genesisMissing)
+                return
+            }
+            genesisKey = key
+            use(key)
+        } else if leaf.event == Event.genesis.rawValue {
+            problems.add(.genesisRepeated(number))
+        } else if leaf.event == Event.keyChanged.rawValue {
+            // Behind a gap the tree that the statement names is not known; the gap is a problem already.
+            guard let key, !isBroken, let newKey = try KeyChange.newKey(in: leaf, after: tree, oldKey: key) else {
+                problems.add(.keyChangeNotSigned(number))
+                return
+            }
+            remarks.add(.keyChanged(entry: number, to: newKey))
+            use(newKey)
+        }
+    }
+
+    private mutating func use(_ key: VerifierKey) {
+        self.key = key
+        if key == expectedKey { expectedKeySeen = true }
+    }
+
+    private mutating func compare(_ completed: [StoredHash], with stored: [Hash?], _ number: Int64) {
+        for (position, computed) in completed.enumerated() {
+            let entries = computed.subtree.entries
+            guard position < stored.count, let hash = stored[position] else {
+                problems.add(.hashMissing(entries))
+                continue
+            }
+            guard hash != computed.hash else { continue }
+            problems.add(position == 0 ? .entryAltered(number) : .hashAltered(entries))
+            // What is above was computed from this one: naming it too would say nothing.
+            return
+        }
+    }
+
+    /// Compares with every checkpoint whose size is reached now.
+    private mutating func compareCheckpoints() throws(OpenSSLError) {
+        while !isBroken, let checkpoint = checkpoints.last, checkpoint.checkpoint.size <= tree.size {
+            checkpoints.removeLast()
+            let root = checkpoint.checkpoint.size == 0 ? Hash.empty : tree.root
+            if try agrees(checkpoint, with: root) { confirmedSize = checkpoint.checkpoint.size }
+        }
+    }
+
+    private mutating func agrees(_ signed: SignedCheckpoint, with root: Hash) throws(OpenSSLError) -> Bool {
+        let isSigned = try checkSignature(signed)
+        let size = signed.checkpoint.size
+        guard root == signed.checkpoint.root else {
+            // All later ones will differ too: the first says where.
+            if !differs { problems.add(.differs(size: size, agreed: confirmedSize)) }
+            differs = true
+            return false
+        }
+        return isSigned
+    }
+
+    /// Whether a checkpoint is signed by the key that the log has now. If one that the auditor kept is not, somebody
+    /// replaced the log, or it is of another.
+    private mutating func checkSignature(_ signed: SignedCheckpoint) throws(OpenSSLError) -> Bool {
+        // Without a genesis there is no key; that is a problem already.
+        guard let key else { return false }
+        let checkpoint = signed.checkpoint
+        if checkpoint.origin != key.name {
+            problems.add(.otherOrigin(size: checkpoint.size, origin: checkpoint.origin))
+            return false
+        }
+        if try signed.isSigned(by: key) { return true }
+        problems.add(.notSigned(size: checkpoint.size))
+        return false
+    }
+
+    /// Ends the verification.
+    ///
+    /// - Parameter head: the log's own last checkpoint; must cover exactly the entries read.
+    /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory: nothing was verified.
+    public consuming func finish(head: SignedCheckpoint) throws(OpenSSLError) -> Report {
+        for checkpoint in checkpoints.reversed() where checkpoint.checkpoint.size > next {
+            problems.add(.cutOff(size: checkpoint.checkpoint.size, found: next))
+        }
+        let size = head.checkpoint.size
+        if size == next, !isBroken {
+            _ = try agrees(head, with: tree.root)
+        } else {
+            _ = try checkSignature(head)
+            if size > next { problems.add(.cutOff(size: size, found: next)) }
+            if size < next { problems.add(.notCovered(size..<next)) }
+        }
+        if next == 0 { problems.add(.genesisMissing) }
+        if let expectedKey, let genesisKey, !expectedKeySeen {
+            problems.add(.foreignKey(expected: expectedKey, found: genesisKey))
+        }
+        return Report(
+            size: next, root: isBroken ? nil : tree.root, key: key, keyConfirmed: expectedKeySeen,
+            confirmedSize: confirmedSize, problems: problems, remarks: remarks)
+    }
+}

@@ -1,0 +1,118 @@
+/// A complete subtree: 2^level entries, the first of them at index × 2^level. Its hash never changes, so it is stored.
+public struct Subtree: Hashable, Sendable {
+    /// 0 for an entry itself.
+    public let level: Int
+    /// Counted from the left among the subtrees of this level.
+    public let index: Int64
+
+    init(level: Int, index: Int64) {
+        self.level = level
+        self.index = index
+    }
+
+    /// The first entry under it, and the one behind its last.
+    public var entries: Range<Int64> { (index << Int64(level))..<((index + 1) << Int64(level)) }
+
+    /// Its place when all hashes are stored one behind the other in the order in which they become known: entry 0, entry
+    /// 1, the node over both, entry 2, entry 3, the node over these, the node over all four, entry 4 … (post-order;
+    /// Crosby and Wallach, "Efficient Data Structures for Tamper-Evident Logging", section 3.3).
+    ///
+    /// As a table's primary key it makes every append an append to the table, and a verification one sequential read.
+    public var position: Int64 {
+        // Before the last entry under it: that many entries, half as many nodes over two, a quarter over four …
+        var count = entries.upperBound - 1
+        var position = Int64(level)
+        while count > 0 {
+            position += count
+            count >>= 1
+        }
+        return position
+    }
+
+    /// The subtrees that become complete with this entry, itself first, by rising level and position.
+    public static func completed(by entry: Int64) -> [Subtree] {
+        guard (0..<Tree.maximumSize).contains(entry) else { return [] }
+        return (0...(entry + 1).trailingZeroBitCount).map { Subtree(level: $0, index: entry >> Int64($0)) }
+    }
+
+    /// The fewest complete subtrees that make up the entries from `start` to before `end`, left to right: the largest
+    /// first. `start` must be a multiple of the largest power of two that fits in, as everywhere in RFC 6962.
+    static func covering(_ start: Int64, _ end: Int64) -> [Subtree] {
+        var subtrees: [Subtree] = []
+        var start = start
+        while start < end {
+            let level = 63 - (end - start).leadingZeroBitCount
+            subtrees.append(Subtree(level: level, index: start >> Int64(level)))
+            start += 1 << Int64(level)
+        }
+        return subtrees
+    }
+}
+
+/// A hash to store, and where.
+public struct StoredHash: Sendable, Equatable {
+    public let subtree: Subtree
+    public let hash: Hash
+}
+
+/// The right edge of a tree (RFC 6962, section 2.1): all that is needed to add an entry and to know the root, however
+/// many entries there are.
+public struct Tree: Sendable, Equatable {
+    /// No tree is larger, so that no arithmetic on an index can overflow.
+    public static let maximumSize: Int64 = 1 << 60
+
+    /// The number of entries.
+    public private(set) var size: Int64
+    /// The hashes of the complete subtrees, left to right: the largest first.
+    private var edge: [Hash]
+
+    /// The tree without entries.
+    public init() {
+        size = 0
+        edge = []
+    }
+
+    /// The tree as it was left, from stored hashes.
+    ///
+    /// - Parameter edge: the hashes of `Tree.edge(ofSize:)`, in that order.
+    /// - Returns: nil where their number does not fit the size, or the size is not one of a tree.
+    public init?(size: Int64, edge: [Hash]) {
+        guard (0...Self.maximumSize).contains(size), edge.count == size.nonzeroBitCount else { return nil }
+        self.size = size
+        self.edge = edge
+    }
+
+    /// The stored hashes from which a tree of this size goes on: one for each bit set in the size. None for a size that
+    /// no tree has.
+    public static func edge(ofSize size: Int64) -> [Subtree] {
+        (0...maximumSize).contains(size) ? Subtree.covering(0, size) : []
+    }
+
+    /// Adds an entry.
+    ///
+    /// - Returns: the hashes to store: those of `Subtree.completed(by:)`, in that order, about two on average. None
+    ///   where the tree has its maximum size, and then nothing was added.
+    public mutating func append(_ leaf: Hash) -> [StoredHash] {
+        guard size < Self.maximumSize else { return [] }
+        var completed = [StoredHash(subtree: Subtree(level: 0, index: size), hash: leaf)]
+        var hash = leaf
+        // Each bit set at the end of the size is a subtree that is complete with a sibling now.
+        for level in 0..<(size + 1).trailingZeroBitCount {
+            hash = Hash.node(edge.removeLast(), hash)
+            completed.append(StoredHash(subtree: Subtree(level: level + 1, index: size >> Int64(level + 1)), hash: hash))
+        }
+        edge.append(hash)
+        size += 1
+        return completed
+    }
+
+    /// The root (RFC 6962's Merkle Tree Hash).
+    public var root: Hash { Self.root(of: edge) }
+
+    /// The root over complete subtrees, left to right.
+    static func root(of subtrees: [Hash]) -> Hash {
+        guard var root = subtrees.last else { return .empty }
+        for hash in subtrees.dropLast().reversed() { root = Hash.node(hash, root) }
+        return root
+    }
+}

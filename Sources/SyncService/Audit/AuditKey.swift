@@ -1,0 +1,59 @@
+import AuditLog
+import Glibc
+import Linux
+import OpenSSL
+
+/// The key that signs the history, in a file that nobody else can read.
+enum AuditKey {
+    /// Reads the key, or makes it where there is neither key nor history.
+    /// - Parameter hasEntries: whether the log has begun: then a missing key is a loss to be told, not to be papered over.
+    /// - Throws: ``HistoryError`` with what to do.
+    static func load(_ settings: AuditSettings, hasEntries: Bool) throws(HistoryError) -> AuditLog.Signer {
+        let path = settings.keyFile
+        do {
+            if (try? Files.facts(path, followLink: false)) == nil {
+                guard !hasEntries else {
+                    throw HistoryError("\(path): the key that signed this history is gone; put it back from your backup (AUDIT_KEY_FILE)")
+                }
+                try create(path)
+            }
+            let facts = try Files.facts(path, followLink: false)
+            guard facts.mode & 0o077 == 0, facts.owner == geteuid() else {
+                throw HistoryError("\(path): others can read the key that signs the history; chmod 600 \(path)")
+            }
+            return try AuditLog.Signer(origin: settings.origin, key: Ed25519.PrivateKey(pem: try Files.read(path, limit: 4096)))
+        } catch let error as HistoryError {
+            throw error
+        } catch {
+            throw HistoryError("\(path): the key that signs the history cannot be used: \(error)")
+        }
+    }
+
+    /// Makes a key beside the present one.
+    /// - Returns: its signer, and what puts it in the present one's place once the trail names it.
+    static func prepareNext(_ settings: AuditSettings) throws(HistoryError) -> (AuditLog.Signer, () throws(HistoryError) -> Void) {
+        let next = settings.keyFile + ".next"
+        do {
+            try Files.removeIfPresent(next)
+            try create(next)
+            let key = try Ed25519.PrivateKey(pem: try Files.read(next, limit: 4096))
+            return (try AuditLog.Signer(origin: settings.origin, key: key), { () throws(HistoryError) in
+                do {
+                    try Files.rename(next, settings.keyFile)
+                    try Files.syncFolder(of: settings.keyFile)
+                } catch {
+                    throw HistoryError("\(error): the trail names the new key already; rename \(next) to \(settings.keyFile)")
+                }
+            })
+        } catch {
+            throw HistoryError(next, error)
+        }
+    }
+
+    private static func create(_ path: String) throws {
+        let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        try file.write(try Ed25519.PrivateKey.generate().pem())
+        try file.sync()
+        try Files.syncFolder(of: path)
+    }
+}

@@ -1,0 +1,97 @@
+import AuditLog
+import JSON
+import Linux
+import SQLite
+import Synchronization
+
+/// The append-only log in the history's database: entries go in with the rows they describe, in one transaction, and
+/// each transaction ends with a checkpoint signed over all that is there.
+final class Trail: Sendable {
+    let signer: AuditLog.Signer
+    /// Wall clock minus the clock that nobody can set, when last looked at: how a step is noticed.
+    private let clockOffset = Mutex<Int64?>(nil)
+    private static let tolerableStepMilliseconds: Int64 = 2000
+
+    init(signer: AuditLog.Signer) { self.signer = signer }
+
+    /// Appends within the caller's transaction.
+    ///
+    /// The head is read in here, inside the write lock: another process may have appended since.
+    /// - Returns: the number of the first entry, and the checkpoint over all.
+    @discardableResult
+    func append(_ events: [AuditEvent], to connection: Connection) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
+        var tree = try Self.tree(connection)
+        let stepped = try clockStep(connection, size: tree.size).map { [$0] } ?? []
+        let first = tree.size + Int64(stepped.count)
+        for event in stepped + events {
+            let leaf = try Leaf(event.kind, at: LeafTime(microseconds: Clock.wallMicroseconds()), event.fields)
+            try connection.execute("INSERT INTO leaf (entry, bytes) VALUES (?, ?)", [.integer(tree.size), .blob(leaf.bytes)])
+            if case .integer(let run)? = leaf.object["run"] {
+                try connection.execute("INSERT INTO run_entry (run, entry) VALUES (?, ?)", [.integer(run), .integer(tree.size)])
+            }
+            for stored in tree.append(leaf.hash) {
+                try connection.execute(
+                    "INSERT INTO tree_hash (position, hash) VALUES (?, ?)",
+                    [.integer(stored.subtree.position), .blob(stored.hash.bytes)])
+            }
+        }
+        let checkpoint = try SignedCheckpoint(of: tree, signedBy: signer)
+        try connection.execute(
+            "INSERT INTO checkpoint (size, note) VALUES (?, ?)", [.integer(tree.size), .blob(checkpoint.note.encoded)])
+        return (first, checkpoint)
+    }
+
+    /// The tree as the stored hashes give it.
+    static func tree(_ connection: Connection) throws -> Tree {
+        let size = try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
+        let edge = try Tree.edge(ofSize: size).map { try hash($0, connection) }
+        guard let tree = Tree(size: size, edge: edge) else { throw TrailError.edgeMissing(size: size) }
+        return tree
+    }
+
+    /// A stored hash.
+    static func hash(_ subtree: Subtree, _ connection: Connection) throws -> Hash {
+        let bytes = try connection.first("SELECT hash FROM tree_hash WHERE position = ?", [.integer(subtree.position)]) { $0.blob(0) ?? [] }
+        guard let hash = bytes.flatMap({ Hash($0) }) else { throw TrailError.hashMissing(entries: subtree.entries) }
+        return hash
+    }
+
+    /// The newest checkpoint, nil where there is none.
+    static func head(_ connection: Connection) throws -> SignedCheckpoint? {
+        let note = try connection.first("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") { $0.blob(0) ?? [] }
+        return try note.map { try SignedCheckpoint(parsing: $0) }
+    }
+
+    /// An event where the wall clock was set: against the clock that goes on by itself, or, after a start, against the
+    /// last entry, which cannot be of the future.
+    private func clockStep(_ connection: Connection, size: Int64) throws -> AuditEvent? {
+        let now = Clock.wallMilliseconds()
+        let offset = now - Clock.bootMilliseconds()
+        let before = clockOffset.withLock { previous in
+            defer { previous = offset }
+            return previous
+        }
+        var step: Int64?
+        if let before {
+            step = offset - before
+        } else if size > 0 {
+            let last = try connection.first("SELECT bytes FROM leaf WHERE entry = ?", [.integer(size - 1)]) { $0.blob(0) ?? [] }
+            if let leaf = last.flatMap({ try? Leaf(stored: $0) }) { step = min(0, now - leaf.at.microseconds / 1000) }
+        }
+        guard let step, abs(step) > Self.tolerableStepMilliseconds else { return nil }
+        return AuditEvent(.clockStepped, [.init("step_ms", .integer(step))])
+    }
+}
+
+/// The stored trail is not whole.
+enum TrailError: Error, CustomStringConvertible {
+    case edgeMissing(size: Int64)
+    case hashMissing(entries: Range<Int64>)
+
+    var description: String {
+        switch self {
+        case .edgeMissing(let size): "the trail of \(size) entries has no right edge; run sync-service audit verify"
+        case .hashMissing(let entries): "the trail's hash over entries \(entries.lowerBound) to \(entries.upperBound - 1) is missing; run sync-service audit verify"
+        }
+    }
+}

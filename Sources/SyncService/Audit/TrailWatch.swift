@@ -1,0 +1,82 @@
+import AuditLog
+import JSON
+import Logging
+import ServiceLifecycle
+import SQLite
+
+/// Looks at the trail when the service starts: signature, right edge and schema at once, the whole in the background.
+/// Damage stops runs, because what cannot be proven later must not be done; reading goes on.
+struct TrailWatch: Service {
+    let history: History
+    let pinned: VerifierKey?
+    let logger: Logger
+    private let worker = Worker(threads: 1)
+
+    init(history: History, pinned: VerifierKey?, logger: Logger) {
+        self.history = history
+        self.pinned = pinned
+        self.logger = logger
+    }
+
+    /// To be called before the listener opens. Cheap however long the trail is.
+    func checkEdge() throws {
+        guard history.knownDamage == nil else { return tell(history.knownDamage ?? "") }
+        let key = history.trail.signer.verifierKey
+        let problem = try history.reader.read { connection -> String? in
+            do {
+                guard let head = try Trail.head(connection) else { return "there is no signed checkpoint" }
+                guard try head.isSigned(by: key) else { return "the newest checkpoint is not signed by this service's key" }
+                let tree = try Trail.tree(connection)
+                guard tree.size == head.checkpoint.size else { return "the newest checkpoint covers \(head.checkpoint.size) of \(tree.size) entries" }
+                guard tree.root == head.checkpoint.root else { return "the stored hashes do not give the signed root" }
+                guard try TrailVerification.schema(connection) == TrailVerification.schema(HistorySchema.fresh()) else {
+                    return "the database's schema was changed"
+                }
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+        if let problem, try !isAccepted(problems: 1) { declare(problem) }
+    }
+
+    func run() async throws {
+        let verification = TrailVerification(reader: history.reader, expectedKey: pinned)
+        await cancelWhenGracefulShutdown {
+            do {
+                let report = try await worker.run { try verification.run() }
+                if report.isIntact {
+                    logger.info("the history is intact: \(report.log.size) entries")
+                } else if try await worker.run({ try isAccepted(problems: report.problemCount) }) {
+                    logger.warning("the history has \(report.problemCount) problems that were accepted with audit resume")
+                } else {
+                    declare(report.problems.first ?? "problems were found")
+                }
+            } catch {
+                logger.error("the history could not be checked: \(error)")
+            }
+            // A service that ends is taken for one that failed.
+            try? await gracefulShutdown()
+        }
+    }
+
+    /// Whether an administrator recorded that so many problems are known.
+    private func isAccepted(problems: Int) throws -> Bool {
+        let bytes = try history.reader.read { connection in
+            try connection.first(
+                "SELECT bytes FROM leaf WHERE json_extract(CAST(bytes AS TEXT), '$.event') = 'recovered' ORDER BY entry DESC LIMIT 1"
+            ) { $0.blob(0) ?? [] }
+        }
+        guard case .integer(let accepted)? = bytes.flatMap({ try? Leaf(stored: $0) })?.object["problem_count"] else { return false }
+        return problems <= accepted
+    }
+
+    private func declare(_ problem: String) {
+        history.declareDamaged("the history was tampered with or damaged: \(problem); look with sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason")
+        tell(problem)
+    }
+
+    private func tell(_ problem: String) {
+        logger.critical("runs are refused, because the history cannot be trusted: \(problem)")
+    }
+}

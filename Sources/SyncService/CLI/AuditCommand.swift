@@ -1,0 +1,125 @@
+import ArgumentParser
+import AuditLog
+import Glibc
+import JSON
+import Linux
+
+struct AuditCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "audit", abstract: "Verify the history, and take it out for others to verify.",
+        subcommands: [Verify.self, ExportTrail.self, Checkpoint.self, Vkey.self, Resume.self, RotateKey.self])
+
+    struct Verify: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Check every entry, the tables and the outputs.",
+            discussion: "Exits with 0 if all is intact, 1 if something was tampered with, 3 if it could not be checked.")
+
+        @OptionGroup var common: CommonOptions
+        @Option(help: ArgumentHelp("A checkpoint kept from earlier; may be given several times.", valueName: "file"))
+        var checkpoint: [String] = []
+        @Option(help: "The key the history must be signed with, as sync-service audit vkey printed it.") var vkey: String?
+
+        func run() throws {
+            let report: TrailVerification.Report
+            do {
+                let settings = try common.settings()
+                try Caller.becomeOwner(of: settings.stateDirectory)
+                var verification = TrailVerification(reader: try AuditCommand.reader(settings))
+                verification.expectedKey = try vkey.map { try VerifierKey(parsing: $0) } ?? settings.audit.pinned
+                verification.checkpoints = try checkpoint.map { try SignedCheckpoint(parsing: try Files.read($0, limit: 65536)) }
+                if isatty(STDERR_FILENO) == 1 {
+                    verification.progress = { done, all in if done % 100_000 == 0 { tell("\(done) of \(all) entries") } }
+                }
+                report = try verification.run()
+            } catch {
+                tell("sync-service: the history could not be checked: \(error)")
+                throw Exit(code: 3)
+            }
+            AuditCommand.tellReport(report, compared: !checkpoint.isEmpty)
+            if !report.isIntact { throw Exit(.wrong) }
+        }
+    }
+
+    struct Checkpoint: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Print the newest signed checkpoint. Keep it elsewhere: only with it can a rollback be seen.")
+        @OptionGroup var common: CommonOptions
+
+        func run() throws {
+            let reader = try AuditCommand.reader(try common.settings())
+            guard let head = try reader.read({ try Trail.head($0) }) else { throw CommandError("there is no checkpoint yet") }
+            try Descriptor.standardOutput.write(head.note.encoded)
+        }
+    }
+
+    struct Vkey: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Print the key that others verify with.")
+        @OptionGroup var common: CommonOptions
+
+        func run() throws { print(try AuditCommand.openHistory(common).trail.signer.verifierKey) }
+    }
+
+    struct Resume: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Go on although the history is missing or damaged, and record that decision.")
+        @OptionGroup var common: CommonOptions
+        @Option(help: "Why, for the record.") var reason: String
+
+        func run() throws {
+            let history = try AuditCommand.openHistory(common)
+            let verified = try? TrailVerification(reader: history.reader).run()
+            let problems = [history.knownDamage].compactMap { $0 } + (verified?.problems ?? [])
+            try history.resume(by: Caller.actor(), reason: reason, problems: problems)
+            print("Recorded. The service may be started again.")
+        }
+    }
+
+    struct RotateKey: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rotate-key", abstract: "Sign from now on with a new key, which the old one approves.",
+            discussion: "To be done while the service is stopped. Afterwards hand out the new vkey.")
+        @OptionGroup var common: CommonOptions
+
+        func run() throws {
+            let settings = try common.settings()
+            try Caller.becomeOwner(of: settings.stateDirectory)
+            let state = try StateDirectory(settings)
+            let lock = try state.lockForService()
+            let history = try settings.openHistory()
+            print(try history.rotateKey(settings.audit))
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    fileprivate static func reader(_ settings: Settings) throws -> HistoryReader {
+        guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else {
+            throw CommandError("there is no history at \(settings.historyPath); check SYNC_STATE_DIR")
+        }
+        return try HistoryReader(opening: settings.historyPath)
+    }
+
+    fileprivate static func openHistory(_ common: CommonOptions) throws -> History {
+        let settings = try common.settings()
+        try Caller.becomeOwner(of: settings.stateDirectory)
+        _ = try StateDirectory(settings)
+        return try settings.openHistory()
+    }
+
+    /// What was found, what was not, and what could not be excluded.
+    fileprivate static func tellReport(_ report: TrailVerification.Report, compared: Bool) {
+        for problem in report.problems { print("✗ \(problem)") }
+        if report.problemCount > report.problems.count { print("✗ … \(report.problemCount - report.problems.count) more") }
+        for remark in report.log.remarks.first { print("! \(remark)") }
+        for redaction in report.tables.redactions { print("! \(redaction)") }
+        print("\(report.log.size) entries, \(report.tables.runs) runs, root \(report.log.root.map(\.description) ?? "unknown")")
+        if report.tables.notIsolated > 0 {
+            print("! \(report.tables.notIsolated) runs were not isolated: their script ran as the service's own user and could have used its key")
+        }
+        guard report.isIntact else { return print("TAMPERED: \(report.problemCount) problems") }
+        var limits: [String] = []
+        if report.log.confirmedSize == 0 { limits.append("rollback and re-signing not excluded: compare with a checkpoint you kept (--checkpoint)") }
+        if !report.log.keyConfirmed { limits.append("the key was taken from the log itself: compare with the vkey you were given (--vkey)") }
+        print(limits.isEmpty ? "Intact." : "Consistent; \(limits.joined(separator: "; ")).")
+        if report.log.confirmedSize > 0 { print("It extends the checkpoint of \(report.log.confirmedSize) entries.") }
+    }
+}

@@ -1,0 +1,117 @@
+import AuditLog
+import HTTPTypes
+import HummingbirdCore
+import JSON
+import SQLite
+import Synchronization
+
+/// The trail over HTTP, for administrators.
+struct AuditEndpoints: Sendable {
+    let history: History
+    let pinned: VerifierKey?
+    let events: EventBuffer
+    private let worker = Worker(threads: 2)
+    private let verifying = VerificationSlot()
+
+    init(history: History, pinned: VerifierKey?, events: EventBuffer) {
+        self.history = history
+        self.pinned = pinned
+        self.events = events
+    }
+
+    var routes: [Route] {
+        [
+            Route(method: .get, path: "/admin/audit", role: .admin, handler: list),
+            Route(method: .get, path: "/admin/audit/checkpoint", role: .admin, handler: checkpoint),
+            Route(method: .get, path: "/admin/audit/verify", role: .admin, handler: verify),
+            Route(method: .get, path: "/admin/runs/{id}/receipt", role: .admin, handler: receipt),
+        ]
+    }
+
+    /// Events, newest first, each as it was signed, with its number.
+    @Sendable func list(_ call: Call) async throws -> Response {
+        let query = try Query(call.request.uri.query ?? "")
+        try query.allow(only: ["limit", "cursor", "event"])
+        let limits = RunFilter.limits
+        let limit = try query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
+            Int64($0).flatMap { limits.contains(Int($0)) ? $0 : nil }
+        } ?? 50
+        let before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } } ?? Int64.max
+        let event = try query.value("event", "one of \(Event.allCases.map(\.rawValue).joined(separator: ", "))") { Event(rawValue: $0) }
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("audit"))])
+        let reader = history.reader
+        let found = try await worker.run { () throws -> [(Int64, [UInt8])] in
+            try reader.read { connection in
+                // A stored entry is a BLOB; its text is asked for its kind only where one is wanted.
+                let kind = event.map { Value.text($0.rawValue) }
+                return try connection.query(
+                    """
+                    SELECT entry, bytes FROM leaf WHERE entry < ?
+                    \(kind == nil ? "" : "AND json_extract(CAST(bytes AS TEXT), '$.event') = ?") ORDER BY entry DESC LIMIT ?
+                    """, [.integer(before)] + (kind.map { [$0] } ?? []) + [.integer(limit + 1)]
+                ) { ($0.integer(0) ?? 0, $0.blob(1) ?? []) }
+            }
+        }
+        let page = found.prefix(Int(limit))
+        let events = page.map { entry, bytes -> JSON in
+            guard case .object(let members)? = (try? Leaf(stored: bytes))?.object else { return .object([.init("entry", .integer(entry))]) }
+            return .object([.init("entry", .integer(entry))] + members)
+        }
+        let next = found.count > Int(limit) ? page.last.map { String($0.0) } : nil
+        return Answer.json(.ok, .object([.init("events", .array(events)), .init("next", .optional(next))]))
+    }
+
+    @Sendable func checkpoint(_ call: Call) async throws -> Response {
+        let reader = history.reader
+        guard let head = try await worker.run({ try reader.read { try Trail.head($0) } }) else { throw RequestError.notFound }
+        return Answer.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
+    }
+
+    /// The proof that the last entry about a run is in the log, for keeping and checking elsewhere.
+    @Sendable func receipt(_ call: Call) async throws -> Response {
+        let reader = history.reader
+        let receipt = try await worker.run { () throws -> Receipt? in
+            try reader.read { connection in
+                let entry = try connection.first("SELECT max(entry) FROM run_entry WHERE run = ?", [.integer(call.id)]) { $0.integer(0) } ?? nil
+                guard let entry, let head = try Trail.head(connection),
+                    let bytes = try connection.first("SELECT bytes FROM leaf WHERE entry = ?", [.integer(entry)], { $0.blob(0) ?? [] })
+                else { return nil }
+                let proof = try InclusionProof(index: entry, size: head.checkpoint.size) { try Trail.hash($0, connection) }
+                return try Receipt(entry: bytes, proof: proof, signedCheckpoint: head)
+            }
+        }
+        guard let receipt else { throw RequestError.notFound }
+        return Answer.bytes(.ok, "text/plain; charset=utf-8", receipt.encoded)
+    }
+
+    /// The whole verification, one at a time.
+    @Sendable func verify(_ call: Call) async throws -> Response {
+        guard verifying.take() else { throw RequestError.tooManyRequests(retryAfterSeconds: 10) }
+        defer { verifying.free() }
+        var verification = TrailVerification(reader: history.reader)
+        verification.expectedKey = pinned
+        let prepared = verification
+        let report = try await worker.run { try prepared.run() }
+        return Answer.json(
+            .ok,
+            .object([
+                .init("status", .string(report.isIntact ? "ok" : "tampered")), .init("size", .integer(report.log.size)),
+                .init("root", .optional(report.log.root?.description)),
+                .init("problems", .array(report.problems.map { .string($0) })),
+            ]))
+    }
+}
+
+/// Lets one verification through at a time: each reads the whole log.
+private final class VerificationSlot: Sendable {
+    private let taken = Mutex(false)
+
+    func take() -> Bool {
+        taken.withLock { taken in
+            defer { taken = true }
+            return !taken
+        }
+    }
+
+    func free() { taken.withLock { $0 = false } }
+}

@@ -1,0 +1,50 @@
+import SQLite
+import Synchronization
+
+/// The history cannot be opened, read or written. A person reads this in a log or on a terminal.
+struct HistoryError: Error, CustomStringConvertible {
+    let description: String
+    var isFull = false
+    var isIOError = false
+
+    init(_ description: String) { self.description = description }
+
+    init(_ path: String, _ error: any Error) {
+        if let error = error as? HistoryError {
+            self = error
+            return
+        }
+        if let error = error as? SQLiteError {
+            isFull = error.isFull
+            isIOError = error.isIOError
+        }
+        description = "\(path): \(error)"
+    }
+}
+
+/// The history for reading. Calls block: on threads of their own, never on an event loop.
+final class HistoryReader: Sendable {
+    let path: String
+    private let connection: Mutex<Connection>
+
+    init(opening path: String) throws(HistoryError) {
+        self.path = path
+        do { connection = Mutex(try Connection(path: path, mode: .readOnly)) } catch { throw HistoryError(path, error) }
+    }
+
+    /// Reads one state of the database. Keep it short: writers wait meanwhile.
+    func read<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
+        do {
+            return try connection.use { connection in try connection.read { try body(connection) } }
+        } catch {
+            throw HistoryError(path, error)
+        }
+    }
+}
+
+extension Mutex where Value == Connection {
+    /// Lends the connection to `body` for the time of the call. (`withLock` alone does not accept a body that calls another.)
+    func use<Result: Sendable>(_ body: (Connection) throws -> Result) throws -> Result {
+        try withLock { try body($0) }
+    }
+}

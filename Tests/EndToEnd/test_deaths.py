@@ -1,0 +1,200 @@
+"""kill -9 of service, supervisor or both at each step of a run (design, section 1), and what must hold afterwards.
+
+The steps are not a list of ours: one run is traced, and each system call that changes something, or says something to
+somebody, is a step. In a round strace holds the process in front of one of them, so that the kill comes exactly there.
+
+SOAK_ROUNDS sets the number of rounds; 50 by default, which is each step at least once with one of its three deaths.
+"""
+
+import os
+import random
+import re
+from collections import Counter
+from contextlib import ExitStack
+
+import pytest
+
+from faults import Watched, all_recorded, calls, run_threads, strace, untrace
+from harness import alive, eventually
+
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "50"))
+SEED = int(os.environ.get("SOAK_SEED", "4"))
+
+# What a process does that others can see: files, locks, messages, processes. pwrite64 (each page, each piece of output)
+# is left out here and has its turn when there are more rounds than steps.
+STEPS = {
+    "service": ("clone3", "write", "fdatasync", "unlink"),
+    "runner": ("flock", "ftruncate", "fallocate", "write", "rename", "unlink", "bind", "listen", "clone3", "wait4", "fsync"),
+}
+MORE = {"service": ("pwrite64",), "runner": ("pwrite64", "openat", "close")}
+VICTIMS = ("service", "supervisor", "both")
+HOLD = 300 * 1_000_000  # microseconds: longer than any round; a round ends by kill or by taking strace off
+
+SCRIPT = '''
+exec 9>"{folder}/witness.lock"
+flock -n 9 || echo "overlap $SYNC_RUN_ID" >> "{folder}/witness"
+echo "start $SYNC_RUN_ID" >> "{folder}/witness"
+echo "of run $SYNC_RUN_ID"
+echo "end $SYNC_RUN_ID" >> "{folder}/witness"
+exit 7
+'''
+
+
+class Stepped(Watched):
+    """Runs in which one process is held in front of one of its system calls."""
+
+    def start(self, *prefix, environment=None):
+        super().start(*prefix, environment=environment)
+        # The runner that is kept for questions; one with another number supervises a run.
+        self.inquirer = self.latest_runner()
+        return self
+
+    def supervisor(self):
+        latest = self.latest_runner()
+        return latest if latest != self.inquirer and alive(latest) else None
+
+    def learn(self):
+        """The steps of one undisturbed run as (process, call, occurrence): those of STEPS, those of MORE."""
+        runner_trace, service_trace = self.folder / "runner.trace", self.folder / "service.trace"
+        self.arm("-o", str(runner_trace), "-e", "trace=" + ",".join(STEPS["runner"] + MORE["runner"]))
+        with strace(run_threads(self.process.pid), "-e", "trace=" + ",".join(STEPS["service"] + MORE["service"]),
+                    output=service_trace):
+            assert self.run().code == 500
+        text = service_trace.read_text()
+        thread = re.search(r"^(\d+)\s+clone3\(", text, re.MULTILINE).group(1)
+        steps, more = [], []
+        for process, names in (("service", calls(text, thread)), ("runner", calls(runner_trace.read_text()))):
+            seen = Counter()
+            for name in names:
+                seen[name] += 1
+                (steps if name in STEPS[process] else more).append((process, name, seen[name]))
+        return steps, more
+
+    def hold(self, process, call, occurrence):
+        """Begins a run whose `process` stops in front of that call: the client, and what lets the process go again."""
+        trace = self.folder / "held.trace"
+        trace.unlink(missing_ok=True)
+        inject = ("-e", f"trace={call}", "-e", f"inject={call}:delay_enter={HOLD}:when={occurrence}")
+        release = ExitStack()
+        if process == "runner":
+            self.arm("-o", str(trace), *inject)
+            release.callback(lambda: self.supervisor() and untrace(self.supervisor()))
+        else:
+            release.enter_context(strace(run_threads(self.process.pid), *inject, output=trace))
+        client = self.begin_run()
+
+        def stands():
+            assert not client.is_answered, f"not held: {client.result()}"
+            # A thread's lines begin with its number; each thread counts for itself.
+            lines = trace.read_text().splitlines() if trace.exists() else []
+            seen = Counter(line.split(call + "(")[0] for line in lines if call + "(" in line)
+            return max(seen.values(), default=0) >= occurrence
+
+        eventually(stands, f"the {process} stands in front of {call} {occurrence}")
+        return client, release
+
+
+def plan(steps, more):
+    """Rounds without end: each step with one victim, then with the next. What `more` holds comes after all of these."""
+    dice = random.Random(SEED)
+    while True:
+        for some in (steps, more):
+            order = [(index, *step) for index, step in enumerate(some)]
+            for turn in range(len(VICTIMS)):
+                dice.shuffle(order)
+                for index, *step in order:
+                    yield *step, VICTIMS[(index + turn) % len(VICTIMS)]
+
+
+class Witness:
+    """What the script itself wrote down, as far as it was not read before."""
+
+    def __init__(self, service):
+        self.path, self.read = service.folder / "witness", 0
+
+    def news(self):
+        """The runs that began, and those that came to their end, since the last call."""
+        text = self.path.read_text()[self.read:] if self.path.exists() else ""
+        self.read += len(text)
+        lines = [line.split() for line in text.splitlines()]
+        assert all(word != "overlap" for word, _ in lines), lines
+        return [int(run) for word, run in lines if word == "start"], [int(run) for word, run in lines if word == "end"]
+
+
+def round_of(service, witness, process, call, occurrence, victim):
+    """One run with one death; what it came to."""
+    last = service.sql("SELECT coalesce(max(id), 0) FROM run_started")[0][0]
+    client, release = service.hold(process, call, occurrence)
+    supervisor = service.supervisor()
+    victims = [pid for pid in (
+        supervisor if victim != "service" else None,
+        service.process.pid if victim != "supervisor" or not supervisor else None,
+    ) if pid]
+    kill_all(service, victims)
+    with release:
+        pass
+    answer = None
+    if service.process is None:
+        client.abandon()
+        service.start()
+    else:
+        answer = client.result()
+    eventually(lambda: service.status() == "idle", "nothing runs any more")
+    all_recorded(service)
+    began, ended = witness.news()
+    runs = service.sql("SELECT id, outcome, exit_code, finished_at_exact FROM runs WHERE id > ?", last)
+    supervised = supervisor not in victims
+    assert len(runs) <= 1, "one request, at most one run"
+    assert began in ([], [last + 1]) and set(ended) <= set(began), "executed at most once"
+    assert runs or not began, "nothing is executed without a row"
+    for run, outcome, code, exact in runs:
+        if began and supervised:
+            assert (outcome, code, exact) == ("failed", 7, 1) and ended, "the supervisor lived: all is known"
+        else:
+            assert (outcome, code, exact) in (("failed", 7, 1), ("interrupted", None, 0))
+            assert ended or outcome == "interrupted"
+    if answer is not None:
+        assert answer.code in (500, 503)
+        assert answer.code == 500 or not began, "an answer that nothing was started is true"
+        assert answer.code == 503 or answer.header("Sync-Run-Id") == str(last + 1)
+    return "not begun" if not runs else "no script" if not began else runs[0][1]
+
+
+def kill_all(service, pids):
+    """At once: the second must not see the first one's death and act on it."""
+    for pid in pids:
+        os.kill(pid, 9)
+    eventually(lambda: not any(alive(pid) for pid in pids), "the victims are gone")
+    if service.process.pid in pids:
+        service.process.wait()
+        service.process = None
+
+
+@pytest.fixture
+def stepped(tmp_path_factory):
+    service = Stepped(tmp_path_factory.mktemp("s"))
+    yield service
+    try:
+        service.stop()
+    finally:
+        service.end_leftovers()
+
+
+def test_deaths_at_every_step(stepped):
+    stepped.script(SCRIPT.format(folder=stepped.folder))
+    stepped.start()
+    assert stepped.run().code == 500
+    steps, more = stepped.learn()
+    assert {name for _, name, _ in steps} >= {"flock", "fdatasync", "rename", "fsync", "clone3", "write", "unlink"}
+    witness = Witness(stepped)
+    assert witness.news() == ([1, 2], [1, 2])
+    came_to = Counter()
+    for number, step in zip(range(ROUNDS), plan(steps, more)):
+        try:
+            came_to[round_of(stepped, witness, *step)] += 1
+        except AssertionError as failure:
+            raise AssertionError(f"round {number}, {' '.join(map(str, step))}: {failure}") from failure
+    print(f"{len(steps)} steps and {len(more)} more, {ROUNDS} rounds, seed {SEED}: {dict(came_to)}")
+    # A run that is left alone is none the worse for all of that.
+    assert stepped.run().json["message"] == "Failed to execute sync script: exited with code 7"
+    all_recorded(stepped)

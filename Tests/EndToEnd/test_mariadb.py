@@ -1,0 +1,405 @@
+"""config/sync_fkk_db.sh between two real MariaDB servers, through the API: what arrives, and what every failure leaves."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness import ROOT, alive, eventually, free_port
+from mariadb import MEGABYTE, Server, StoppingClient, make_data_folder, tables_of, comparable
+
+HERE = Path(__file__).parent
+SCRIPT = ROOT / "config/sync_fkk_db.sh"
+PASSWORDS = {"source": "r#1;'x y", "target": "w#2;'x y"}  # with characters that an option file needs quotes for
+SOURCES = {"fkk": None, "few": 600}  # the databases of the source server, and of how many packages: where rows don't matter, few
+KEPT = ("TABLE operators", "TRIGGER operators_kept")
+
+
+def package_rows():
+    """Debian's package index as LOAD DATA wants it: real rows, more than 50,000."""
+    def index():
+        return subprocess.run(["apt-cache", "dumpavail"], check=True, capture_output=True, text=True).stdout
+    text = index()
+    if "Package: " not in text:
+        subprocess.run(["apt-get", "update", "-q"], check=True, capture_output=True)
+        text = index()
+    rows = []
+    for record in text.split("\n\n"):
+        fields = dict(re.findall(r"^([A-Z][\w-]*): (.*)$", record, re.MULTILINE))
+        if "Package" in fields:
+            names = ("Section", "Package", "Version", "Installed-Size", "Maintainer", "Description")
+            values = [fields.get(name) for name in names]
+            rows.append("\t".join("\\N" if v is None else v.replace("\\", "\\\\").replace("\t", " ") for v in values))
+    assert len(rows) >= 50_000, f"the package index has {len(rows)} packages"
+    return rows
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("m")
+    make_data_folder(folder / "template")
+    made = []
+    try:
+        for name in ("source", "target"):
+            (folder / name).mkdir()
+            made.append(Server(folder / name, folder / "template"))
+            made[-1].start()
+        rows = package_rows()
+        made[0].sql("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'r#1;''x y'; GRANT SELECT ON mysql.proc TO reader@'127.0.0.1'")
+        for database, count in SOURCES.items():
+            (folder / database).write_text("".join(f"{row}\n" for row in rows[:count]))
+            sql = (HERE / "mariadb_source.sql").read_text()
+            made[0].sql(sql.replace("{database}", database).replace("{rows}", str(folder / database)))
+        yield made
+    finally:
+        for server in made:
+            server.remove()
+
+
+@pytest.fixture(scope="module")
+def source_contents(servers):
+    return {database: comparable(servers[0].contents(database)) for database in SOURCES}
+
+
+class Sync:
+    """The script, installed beside its settings in a service's folder; the target with its earlier contents."""
+
+    def __init__(self, service, source, target, source_contents):
+        self.service, self.source, self.target = service, source, target
+        self.source_contents = source_contents
+        self.client = StoppingClient(service.folder / "bin")
+        self.work = service.folder / "work"
+        self.work.mkdir()
+        shutil.copy(SCRIPT, service.script_path)
+        self.settings()
+        self.credentials()
+        self.reset()
+        service.start(environment={"PATH": self.client.path})
+
+    def settings(self, **others):
+        self.source_database = others.get("SYNC_SOURCE_DB", "fkk")
+        values = {
+            "SYNC_SOURCE_DB": "fkk", "SYNC_TARGET_DB": "fkk", "SYNC_KEEP_TABLES": "operators", "SYNC_WORK_DIR": self.work,
+            "SYNC_LOCK_PATH": self.service.lock_path, "SYNC_LOG_PATH": self.service.log_path, **others,
+        }
+        text = "".join(f"{name}={value}\n" for name, value in values.items())
+        (self.service.folder / "sync_fkk_db.conf").write_text(text)
+
+    def credentials(self, source_port=None, **passwords):
+        passwords = {**PASSWORDS, **passwords}
+        text = "".join(
+            f'[client_{side}]\nhost=127.0.0.1\nport={port}\nuser={user}\npassword="{passwords[side]}"\n'
+            for side, user, port in (("source", "reader", source_port or self.source.port), ("target", "writer", self.target.port))
+        )
+        self.service.write_private(self.service.folder / "sync_fkk_db.cnf", text.encode())
+
+    def reset(self, owner="writer@'127.0.0.1'"):
+        for name in self.target.databases():
+            self.target.sql(f"DROP DATABASE `{name}`")
+        self.target.sql((HERE / "mariadb_target.sql").read_text().replace("{owner}", owner))
+        self.old = self.target.contents("fkk")
+
+    # Runs
+
+    @property
+    def new(self):
+        return {name: value for name, value in self.source_contents[self.source_database].items() if name not in KEPT}
+
+    def succeeds(self):
+        answer, record = self.service.run_recorded()
+        assert (answer.code, record["outcome"]) == (200, "succeeded"), answer.json["output"]
+        self.target_is_new()
+        self.nothing_is_left()
+        return answer.json["output"]
+
+    def fails(self, message, why="exited with code 1"):
+        return self.failed(self.service.run(), message, why)
+
+    def failed(self, answer, message, why="exited with code 1"):
+        """Asserts a failed run as client and history see it, and a line of its output; the output."""
+        record = self.service.record(answer.header("Sync-Run-Id"))
+        assert answer.code == 500, answer
+        assert answer.json["message"] == f"Failed to execute sync script: {why}"
+        assert re.search(message, answer.json["output"]), answer.json["output"]
+        assert record["outcome"] == "failed" and record["output"] == answer.json["output"]
+        return answer.json["output"]
+
+    def script_pid(self):
+        return int(self.service.lock_path.read_text())
+
+    def kill_script(self):
+        """SIGKILL to the script alone, as the OOM killer does; then the documented `rm` of the stale lock."""
+        os.kill(self.script_pid(), signal.SIGKILL)
+        self.service.lock_path.unlink()
+
+    # The target
+
+    def target_is_old(self):
+        """Every table, row and definition as before the sync, and nothing left beside it."""
+        assert self.target.contents("fkk") == self.old
+        assert self.target.databases() == {"fkk"}
+
+    def target_is_new(self):
+        """Equal to the source, object by object; kept tables as they were; nothing left beside it."""
+        found = self.target.contents("fkk")
+        assert {name: found.pop(name) for name in KEPT} == {name: self.old[name] for name in KEPT}
+        assert {re.search("DEFINER=([^ ]+)", text)[1] for text in found.values() if isinstance(text, str)} == {"`writer`@`127.0.0.1`"}
+        assert comparable(found) == self.new
+        assert self.target.databases() == {"fkk"}
+
+    def tables_are(self):
+        """Which tables the target has, once the killed script's last statement is through; a mixture fails."""
+        eventually(lambda: not self.target.sql("SELECT 1 FROM information_schema.processlist WHERE user = 'writer'"), "no connections")
+        found = tables_of(self.target.contents("fkk"))
+        if found == tables_of(self.old):
+            return "old"
+        assert found == {**tables_of(self.new), "TABLE operators": self.old["TABLE operators"]}
+        return "new"
+
+    def nothing_is_left(self):
+        assert not self.service.lock_path.exists()
+        assert list(self.work.iterdir()) == []
+
+
+@pytest.fixture
+def sync(installed, servers, source_contents):
+    return Sync(installed, *servers, source_contents)
+
+
+@pytest.fixture
+def small_sync(sync):
+    """From the source with few rows: where the point is not in them."""
+    sync.settings(SYNC_SOURCE_DB="few")
+    return sync
+
+
+# What arrives
+
+def test_contents_are_equal(sync):
+    output = sync.succeeds()
+    assert int(re.search(r"Verified: (\d+) rows", output)[1]) >= 50_000
+    for (name,) in sync.source.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'fkk' AND table_type = 'BASE TABLE'"):
+        if name != "operators":
+            select = f"SELECT * FROM `{name.replace('`', '``')}`"
+            assert sorted(sync.source.sql(select, "fkk")) == sorted(sync.target.sql(select, "fkk")), name
+    zero = "SELECT COUNT(*) FROM packages WHERE released = '0000-00-00 00:00:00' AND checked = '0000-00-00 00:00:00'"
+    assert int(sync.target.sql(zero, "fkk")[0][0]) > 30_000
+    for view in ("totals", "heavy"):
+        answers = [sorted(server.sql(f"SELECT {'section, doubled' if view == 'totals' else 'name, doubled'} FROM {view}", "fkk")) for server in (sync.source, sync.target)]
+        assert answers[0] == answers[1] and answers[0]
+    assert "DEFINER" not in output and "ERROR" not in output
+    assert sync.service.log_path.read_text() == output
+    sync.succeeds()  # over its own work
+
+
+def test_trigger_routine_and_view_work_at_the_target(sync):
+    """Objects whose DEFINER does not exist fail only when they are used."""
+    sync.succeeds()
+    sync.target.sql("INSERT INTO packages (section, name, version) VALUES (1, 'mine', '1')", "fkk")
+    assert sync.target.sql("SELECT what FROM changes WHERE what LIKE 'mine%' OR what = 'again'", "fkk") == [("mine ✓",), ("again",)]
+    sync.target.sql("CALL tidy(-1)", "fkk")
+    assert sync.target.sql("SELECT COUNT(*) FROM changes WHERE what = 'mine ✓'", "fkk") == [("0",)]
+    assert sync.target.sql("SELECT DISTINCT operators FROM heavy", "fkk") == [("2",)]
+
+
+def test_nothing_secret_in_arguments_or_environment(sync):
+    sync.client.stop_before("INSERT INTO `packages`")
+    run = sync.service.begin_run()
+    sync.client.wait()
+    seen = b""
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            try:
+                seen += (process / name).read_bytes()
+            except OSError:
+                continue
+    sync.client.go_on()
+    answer = run.result()
+    assert answer.code == 200
+    assert b"--defaults-group-suffix=_target" in seen
+    for secret in PASSWORDS.values():
+        assert secret.encode() not in seen and secret not in answer.text and secret not in sync.service.log_path.read_text()
+
+
+# Failures before the switch
+
+@pytest.mark.parametrize("break_it, message", [
+    (lambda sync: sync.credentials(source_port=free_port()), "ERROR: the source did not answer: .*Can't connect"),
+    (lambda sync: sync.credentials(source="wrong"), "ERROR: the source did not answer: .*Access denied"),
+    (lambda sync: sync.credentials(target="wrong"), "ERROR: the target did not answer: .*Access denied"),
+    (lambda sync: sync.settings(SYNC_SOURCE_DB="nothing"), "lacks privileges on nothing: SELECT, SHOW VIEW"),
+    (lambda sync: sync.settings(SYNC_TARGET_DB="nothing"), "the target server has no database nothing"),
+    (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,operatros"), "names 'operatros', which the target does not have"),
+    (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,sections"), r"foreign key to one that is replaced|to a table that the target keeps"),
+    (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,packages"), r"a table that stays has a foreign key to one that is replaced; drop the key: fkk\.packages"),
+    (lambda sync: sync.settings(SYNC_COLOUR="red"), "sync_fkk_db.conf, line 7: neither a comment nor"),
+    (lambda sync: (sync.service.folder / "sync_fkk_db.cnf").chmod(0o640), "others can read or write the credentials; fix: chmod 600"),
+], ids=["source down", "source password", "target password", "no source", "no target", "unknown kept", "key to kept",
+        "key from kept", "unknown setting", "readable credentials"])
+def test_wrong_from_the_start(sync, break_it, message):
+    break_it(sync)
+    sync.fails(message)
+    sync.target_is_old()
+    sync.nothing_is_left()
+
+
+def test_a_database_that_is_not_ours(sync):
+    sync.target.sql("CREATE DATABASE fkk_sync_old; CREATE TABLE fkk_sync_old.precious (id INT)")
+    sync.fails("database exists")
+    assert sync.target.contents("fkk") == sync.old
+    assert sync.target.contents("fkk_sync_old") and sync.target.databases() == {"fkk", "fkk_sync_old"}
+
+
+def test_source_dies_and_returns(sync):
+    sync.source.stop()
+    try:
+        sync.fails("ERROR: the source did not answer")
+        sync.target_is_old()
+    finally:
+        sync.source.start()
+    sync.succeeds()
+
+
+def test_disk_of_the_target_is_full(sync):
+    with sync.target.full_disk(left=6 * MEGABYTE):
+        output = sync.fails(r"ERROR: cannot import: .*(is full|No space left)")
+        assert "INSERT" not in output, "rows do not belong in a log"
+        sync.target_is_old()
+        sync.nothing_is_left()
+    sync.succeeds()
+
+
+def test_rows_that_change_on_the_way(sync):
+    """The comparison with the dump notices one row too few."""
+    sync.client.stop_before("UNLOCK TABLES", database="fkk_sync_new")
+    run = sync.service.begin_run()
+    sync.client.wait()
+    sync.client.go_on("DELETE FROM `changes` LIMIT 1;\n")
+    sync.failed(run.result(), "ERROR: source and copy differ: < INSERT INTO `changes` VALUES 503 ")
+    sync.target_is_old()
+    sync.succeeds()
+
+
+def test_definition_the_target_does_not_take(sync):
+    sync.source.sql("CREATE VIEW elsewhere AS SELECT * FROM mysql.proc", "fkk")
+    try:
+        sync.fails("ERROR: the target does not take a view: .*denied")
+        sync.target_is_old()
+    finally:
+        sync.source.sql("DROP VIEW elsewhere", "fkk")
+
+
+# Killed
+
+@pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_stopped_in_the_middle_of_the_import(sync, number, code):
+    sync.client.stop_before("LOCK TABLES `sections`")
+    run = sync.service.begin_run()
+    sync.client.wait()
+    os.kill(sync.script_pid(), number)
+    sync.failed(run.result(), f"ERROR: stopped by {number.name}; the target is as it was", f"exited with code {code}")
+    sync.target_is_old()
+    sync.nothing_is_left()
+
+
+def test_killed_in_the_middle_of_the_import(sync):
+    sync.client.stop_before("LOCK TABLES `sections`")
+    run = sync.service.begin_run()
+    sync.client.wait()
+    importing = sync.target.sql("SELECT COUNT(*) FROM packages", "fkk_sync_new")
+    assert int(importing[0][0]) > 50_000
+    sync.kill_script()
+    sync.failed(run.result(), "Importing", "killed by signal 9")
+    assert sync.tables_are() == "old" and sync.target.contents("fkk") == sync.old
+    sync.credentials(source_port=free_port())
+    sync.fails("Removed .*which a sync that was killed had left")
+    sync.target_is_old()
+    sync.nothing_is_left()
+    sync.credentials()
+    sync.succeeds()
+
+
+# The switch's steps, each named by the statement before which the script is killed: where, what, which tables are there.
+STEPS = {
+    "marker made": (None, "CREATE TABLE sync_fkk_db_switch", "old"),
+    "marker filled": (None, "INSERT INTO sync_fkk_db_switch", "old"),
+    "first trigger dropped": (None, "DROP TRIGGER `fkk`.`packages_old`", "old"),
+    "second trigger dropped": (None, "DROP TRIGGER `fkk`.`sections_old`", "old"),
+    "tables renamed": (None, "RENAME TABLE", "old"),
+    "old view dropped": ("fkk", "DROP VIEW", "new"),
+    "routine replaced": ("fkk", "CREATE OR REPLACE PROCEDURE", "new"),
+    "view replaced": ("fkk", r"/\*!50001 VIEW `heavy`", "new"),
+    "trigger made": ("fkk", r"/\*!50003 CREATE OR REPLACE\*/ .*packages_again", "new"),
+    "event made": ("fkk", r"/\*!50106 CREATE OR REPLACE\*/", "new"),
+    "first helper dropped": (None, "DROP DATABASE `fkk_sync_new`", "new"),
+    "second helper dropped": (None, "DROP DATABASE `fkk_sync_old`", "new"),
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_killed_in_the_middle_of_the_switch(small_sync, step):
+    database, statement, tables = STEPS[step]
+    small_sync.client.stop_before(statement, database)
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    small_sync.kill_script()
+    small_sync.failed(run.result(), "Switching to the new tables", "killed by signal 9")
+    assert small_sync.tables_are() == tables
+    # The next run settles it from the target alone, even where it gets no further.
+    small_sync.credentials(source_port=free_port())
+    small_sync.fails("ERROR: the source did not answer")
+    small_sync.target_is_old() if tables == "old" else small_sync.target_is_new()
+    small_sync.nothing_is_left()
+
+
+@pytest.mark.parametrize("statement, database", [("RENAME TABLE", None), (r"/\*!50106 CREATE OR REPLACE\*/", "fkk")])
+def test_target_server_dies_in_the_middle_of_the_switch(small_sync, statement, database):
+    small_sync.client.stop_before(statement, database)
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    small_sync.target.kill()
+    small_sync.client.go_on()
+    small_sync.failed(run.result(), "The next run settles what is left on the target server")
+    small_sync.target.start()
+    assert small_sync.tables_are() == ("new" if database else "old")
+    small_sync.succeeds()
+
+
+def test_term_during_the_switch_waits_for_its_end(small_sync):
+    small_sync.client.stop_before("RENAME TABLE")
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    os.kill(small_sync.script_pid(), signal.SIGTERM)
+    small_sync.client.go_on()
+    assert run.result().code == 200
+    small_sync.target_is_new()
+
+
+@pytest.mark.parametrize("owner", ["writer@'127.0.0.1'", "root@localhost"])
+def test_a_reader_in_the_way_of_the_switch(small_sync, owner):
+    """The triggers are back, with their DEFINER where the account may name it."""
+    small_sync.reset(owner)
+    small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
+    reader = small_sync.target.session("START TRANSACTION; SELECT * FROM changes", "fkk")
+    output = small_sync.fails("ERROR: cannot switch: .*Lock wait timeout")
+    reader.communicate()
+    assert "Undoing a switch that was interrupted" in output
+    assert comparable(small_sync.target.contents("fkk")) == comparable(small_sync.old)
+    if owner.startswith("writer"):
+        small_sync.target_is_old()
+    small_sync.succeeds()
+
+
+def test_already_running(small_sync):
+    small_sync.client.stop_before("LOCK TABLES `sections`")
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    done = subprocess.run([small_sync.service.script_path], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2 and "Sync is already running" in done.stdout
+    assert alive(small_sync.script_pid())
+    small_sync.client.go_on()
+    assert run.result().code == 200

@@ -1,0 +1,191 @@
+"""SIGHUP: secrets, users and JWT_NOT_BEFORE change while connections and runs go on; wrong new values change nothing."""
+
+import signal
+import time
+
+import pytest
+
+from door import RUN, STATUS, authority, closed_door, open_door, scheme  # noqa: F401
+from harness import eventually
+
+NEW = b"another secret, as long as it has to be: 0123456789abcdef"
+
+
+def hang_up(door, taken=True):
+    """Sends SIGHUP and waits until the service has said what it made of it; that line."""
+    said = "settings reloaded" if taken else "settings not reloaded"
+    before = door.output().count("reloaded")
+    door.process.send_signal(signal.SIGHUP)
+    eventually(lambda: door.output().count("reloaded") > before, "the service speaks of the reload")
+    (line,) = [line for line in door.output().splitlines() if "reloaded" in line][before:]
+    assert said in line, line
+    return line
+
+
+def code(door, token, path="/sync/status"):
+    return door.request("GET", path, token=token, source="127.0.2.1").code
+
+
+def test_rotation_of_the_secret(open_door):
+    old, new = open_door.token(), open_door.token(secret=NEW)
+    assert (code(open_door, old), code(open_door, new)) == (200, 401)
+
+    previous = open_door.folder / "jwt.previous"
+    open_door.write_private(previous, open_door.secret)
+    open_door.write_private(open_door.secret_path, NEW)
+    open_door.set(JWT_PREVIOUS_SECRET_FILE=previous)
+    assert (code(open_door, old), code(open_door, new)) == (200, 401), "nothing changes before the signal"
+    hang_up(open_door)
+    assert (code(open_door, old), code(open_door, new)) == (200, 200)
+
+    open_door.set(JWT_PREVIOUS_SECRET_FILE=None)
+    hang_up(open_door)
+    assert (code(open_door, old), code(open_door, new)) == (401, 200)
+
+
+def test_denied_users(open_door):
+    rina, agus = open_door.token("rina"), open_door.token("agus", role="admin")
+    assert (code(open_door, rina), code(open_door, agus, "/admin/runs")) == (200, 200)
+    open_door.set(DENY_USERS="agus")
+    hang_up(open_door)
+    assert (code(open_door, rina), code(open_door, agus), code(open_door, agus, "/admin/runs")) == (200, 401, 401)
+    open_door.set(DENY_USERS=None)
+    hang_up(open_door)
+    assert code(open_door, agus) == 200
+
+
+def test_revoking_what_was_issued_before(open_door):
+    before = open_door.token(iat=int(time.time()) - 100)
+    assert code(open_door, before) == 200
+    open_door.set(JWT_NOT_BEFORE=int(time.time()) - 50)
+    hang_up(open_door)
+    assert (code(open_door, before), code(open_door, open_door.token())) == (401, 200)
+
+
+def test_who_may_run_and_who_administrates(open_door):
+    token = open_door.token("dewi")
+
+    def codes():
+        return open_door.run(token=token).code, code(open_door, token, "/admin/runs")
+
+    assert codes() == (200, 403)
+    open_door.set(RUN_USERS="rina", ADMIN_USERS="dewi")
+    hang_up(open_door)
+    assert codes() == (403, 200)
+    open_door.set(RUN_USERS=None, ADMIN_USERS=None, JWT_RUN_ROLE="operator")
+    hang_up(open_door)
+    assert codes() == (403, 403)
+    open_door.set(JWT_RUN_ROLE=None)
+    hang_up(open_door)
+    assert codes() == (200, 403)
+
+
+def short_secret(door):
+    door.write_private(door.secret_path, b"short")
+
+
+def secret_gone(door):
+    door.secret_path.unlink()
+
+
+def secret_for_all(door):
+    door.secret_path.chmod(0o644)
+
+
+def file_for_all(door):
+    (door.folder / ".env").chmod(0o666)
+
+
+def file_gone(door):
+    (door.folder / ".env").unlink()
+
+
+def not_a_setting(door):
+    door.set(JWT_NOT_BEFOR="2026-01-01T00:00:00Z")
+
+
+def bad_time(door):
+    door.set(JWT_NOT_BEFORE="yesterday")
+
+
+def no_line(door):
+    path = door.folder / ".env"
+    door.write_private(path, path.read_bytes() + b"what is this\n")
+
+
+# what is broken: how, and a word of the message
+BROKEN = {
+    "secret too short": (short_secret, "JWT_SECRET_FILE"), "secret gone": (secret_gone, "JWT_SECRET_FILE"),
+    "secret for all to read": (secret_for_all, "JWT_SECRET_FILE"), "file for all to write": (file_for_all, ".env"),
+    "file gone": (file_gone, "JWT_SECRET_FILE"), "unknown name": (not_a_setting, "JWT_NOT_BEFOR"),
+    "bad time": (bad_time, "JWT_NOT_BEFORE"), "no setting": (no_line, "line"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_wrong_new_values_leave_the_old_ones(open_door, case):
+    open_door.set(DENY_USERS="agus")
+    hang_up(open_door)
+    content = open_door.secret
+    # A good change in the same file must not be taken over by half.
+    open_door.set(DENY_USERS="rina")
+    spoil, word = BROKEN[case]
+    spoil(open_door)
+    line = hang_up(open_door, taken=False)
+    assert word in line and "short" not in line.split("JWT_SECRET_FILE")[0]
+    assert content.decode() not in open_door.output()
+    assert (code(open_door, open_door.token("rina")), code(open_door, open_door.token("agus"))) == (200, 401)
+    # Mended, it is taken.
+    open_door.write_private(open_door.secret_path, content)
+    open_door.set(DENY_USERS="rina", JWT_NOT_BEFORE=None, JWT_NOT_BEFOR=None)
+    (open_door.folder / ".env").chmod(0o600)
+    hang_up(open_door)
+    assert (code(open_door, open_door.token("rina")), code(open_door, open_door.token("agus"))) == (401, 200)
+
+
+def test_connections_and_runs_go_on(open_door):
+    """One connection waits for its run, one stands half way in its request, one is kept alive."""
+    gate = open_door.waiting_script(after="echo done")
+    with open_door.wire() as running, open_door.wire() as halfway, open_door.wire() as kept:
+        kept.send(kept.head(STATUS))
+        assert kept.answer().code == 200
+        running.send(running.head(RUN))
+        gate.reached()
+        head = halfway.head(STATUS)
+        halfway.send(head[:40])
+        open_door.set(DENY_USERS="somebody")
+        for _ in range(5):
+            hang_up(open_door)
+        halfway.send(head[40:])
+        assert halfway.answer().code == 200
+        kept.send(kept.head(STATUS))
+        assert kept.answer().json["status"] == "running"
+        open_door.set(DENY_USERS="rina")
+        hang_up(open_door)
+        for wire in (kept, halfway):
+            wire.send(wire.head(STATUS))
+            assert wire.answer().code == 401, "an open connection is no way round"
+        gate.open()
+        answer = running.answer()
+        assert answer.code == 200 and answer.json["output"] == "done\n", "who was allowed to start it gets the answer"
+
+
+def test_a_storm_of_signals_under_requests(open_door):
+    for number in range(40):
+        open_door.process.send_signal(signal.SIGHUP)
+        assert open_door.status() == "idle"
+    assert open_door.process.poll() is None
+
+
+def test_a_signal_before_the_service_is_ready(closed_door):
+    """`systemctl reload` right behind a start must not end it."""
+    for _ in range(5):
+        closed_door.launch()
+        for _ in range(20):
+            closed_door.process.send_signal(signal.SIGHUP)
+            time.sleep(0.005)
+            if closed_door.process.poll() is not None:
+                break
+        assert closed_door.process.poll() is None, f"ended with {closed_door.process.returncode}"
+        eventually(closed_door._answers, "it serves")
+        closed_door.stop()

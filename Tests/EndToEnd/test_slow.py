@@ -1,0 +1,247 @@
+"""Clients that take their time: deadlines count from the beginning however steadily single bytes come, connections are
+capped, and whoever comes from elsewhere is answered meanwhile.
+
+The long waits (10 to 90 s) all run beside each other, begun by the fixture `waits`.
+"""
+
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from door import HEALTH, PROBE, RUN, STATUS, Door, authority, closed_door, open_door, scheme  # noqa: F401
+from door import _given_back
+from harness import eventually
+
+GENEROUS = 20  # seconds on top of a deadline, for a busy machine
+HEAD_TIME, BODY_TIME, IDLE_TIME, UNREAD_TIME = 10, 30, 60, 60
+
+
+def dripped(door, first, piece, deadline, pause=0.5):
+    """Sends `first`, then `piece` again and again until the service closes; its last words, and how long it took."""
+    with door.wire(source="127.0.2.1", seconds=pause) as wire:
+        begun = time.monotonic()
+        wire.send(first(wire))
+        while time.monotonic() - begun < deadline + GENEROUS:
+            try:
+                if not wire.more():
+                    return wire.buffer, time.monotonic() - begun
+            except TimeoutError:
+                wire.send(piece)
+        return None, None
+
+
+def idle(door):
+    with door.wire(source="127.0.2.1", seconds=IDLE_TIME + GENEROUS) as wire:
+        begun = time.monotonic()
+        wire.send(wire.head(STATUS))
+        assert wire.answer().code == 200
+        wire.socket.settimeout(IDLE_TIME + GENEROUS)
+        return wire.is_closed(), time.monotonic() - begun
+
+
+def silent(door):
+    """Connects and says nothing."""
+    with door.wire(source="127.0.2.1", seconds=HEAD_TIME + GENEROUS) as wire:
+        begun = time.monotonic()
+        return wire.is_closed(), time.monotonic() - begun
+
+
+def unread(door, request, times):
+    """Asks and asks and reads nothing: closed by the service, or still served at the end?"""
+    with door.wire(source="127.0.2.1", receive_buffer=2048, seconds=0.5) as wire:
+        data = request(wire)
+        try:
+            for _ in range(times):
+                wire.socket.sendall(data)
+        except OSError:
+            pass  # the service takes no more
+        time.sleep(UNREAD_TIME + GENEROUS)
+        # Now everything there is, quickly. A closed connection has an end; a living one goes on to answer.
+        wire.socket.settimeout(5)
+        end = time.monotonic() + 60
+        try:
+            while time.monotonic() < end and wire.more():
+                wire.buffer = b""
+        except OSError as error:
+            return not isinstance(error, TimeoutError)
+        return time.monotonic() < end
+
+
+@pytest.fixture(scope="module")
+def waits(tmp_path_factory, scheme, authority):
+    door = Door(tmp_path_factory.mktemp("s"), scheme, authority)
+    door.counting_script()
+    door.log_path.write_text("x" * 900_000)
+    door.start()
+    over = threading.Event()
+    probes = []
+
+    def probe():
+        while not over.wait(0.5):
+            probes.append(door.answers_others())
+
+    with ThreadPoolExecutor(16) as pool:
+        probing = pool.submit(probe)
+        begun = {
+            "head": pool.submit(dripped, door, lambda w: w.head(STATUS)[:-2] + b"X-A: ", b"b", HEAD_TIME),
+            "line": pool.submit(dripped, door, lambda w: b"G", b"E", HEAD_TIME),
+            "later head": pool.submit(dripped, door, lambda w: w.head(HEALTH, token=False) + b"GET /", b"x", HEAD_TIME),
+            "body": pool.submit(dripped, door, lambda w: w.head(RUN, "Content-Length: 60000"), b"b", BODY_TIME),
+            "chunks": pool.submit(dripped, door, lambda w: w.head(RUN, "Transfer-Encoding: chunked"), b"1\r\nb\r\n", BODY_TIME),
+            "extension": pool.submit(
+                dripped, door, lambda w: w.head(RUN, "Transfer-Encoding: chunked") + b"1;", b"b", BODY_TIME),
+            "idle": pool.submit(idle, door),
+            "silent": pool.submit(silent, door),
+            "unread": pool.submit(unread, door, lambda w: w.head(STATUS) * 50, 2000),
+            "unread log": pool.submit(unread, door, lambda w: w.head("GET /sync/log HTTP/1.1"), 1),
+        }
+        yield {"door": door, "probes": probes, **begun}
+        over.set()
+        probing.result()
+    try:
+        assert door.times_run() == 0
+    finally:
+        _given_back(door)
+
+
+@pytest.mark.parametrize("case", ["head", "line", "later head"])
+def test_the_deadline_of_a_head_is_absolute(waits, case):
+    last, seconds = waits[case].result()
+    assert last is not None, "never closed"
+    assert b"HTTP/1.1 408 " in last and last.count(b"HTTP/1.1 ") == (2 if case == "later head" else 1)
+    assert seconds > HEAD_TIME - 1
+
+
+@pytest.mark.parametrize("case", ["body", "chunks", "extension"])
+def test_the_deadline_of_a_body_is_absolute(waits, case):
+    last, seconds = waits[case].result()
+    assert last is not None, "never closed"
+    # A chunk extension is bounded in bytes as well, and may meet that end first.
+    assert last.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 ") if case == "extension" else b"HTTP/1.1 408 ")
+    assert seconds > BODY_TIME - 1 or case == "extension"
+
+
+def test_who_says_nothing_is_not_kept(waits):
+    closed, seconds = waits["silent"].result()
+    assert closed and seconds > HEAD_TIME - 1
+
+
+def test_keep_alive_has_an_end(waits):
+    closed, seconds = waits["idle"].result()
+    assert closed and seconds > IDLE_TIME - 1
+
+
+@pytest.mark.parametrize("case", ["unread", "unread log"])
+def test_answers_that_nobody_reads_have_an_end(waits, case):
+    """Whether much or little is left to send."""
+    assert waits[case].result(), "still served after the time a reader has"
+
+
+def test_others_were_answered_meanwhile(waits):
+    for name in ("head", "body", "silent"):
+        waits[name].result()
+    assert len(waits["probes"]) > 10 and all(waits["probes"])
+
+
+# Caps
+
+def opened(door, count, source):
+    return [door.wire(source=source, seconds=10) for _ in range(count)]
+
+
+def closed_without_a_word(wire):
+    return wire.is_closed() and not wire.buffer
+
+
+def connect_and_ask(door, source):
+    try:
+        with door.wire(source=source, seconds=10) as wire:
+            wire.send(wire.head(HEALTH, "Connection: close", token=False))
+            return wire.everything() != []
+    except OSError:  # over TLS already the handshake fails
+        return False
+
+
+def test_a_hundred_connections_from_one_address(open_door):
+    held = opened(open_door, 100, "127.0.2.1")
+    eventually(lambda: open_door.connections() >= 100, "all are accepted")
+    assert not connect_and_ask(open_door, "127.0.2.1")
+    assert open_door.answers_others() and connect_and_ask(open_door, "127.0.2.2")
+    held.pop().socket.close()
+    eventually(lambda: connect_and_ask(open_door, "127.0.2.1"), "its place is free again")
+    for wire in held:
+        wire.send(wire.head(STATUS, "Connection: close"))
+        assert [answer.code for answer in wire.everything()] == [200]
+        wire.socket.close()
+    eventually(lambda: connect_and_ask(open_door, "127.0.2.1"), "all places are free again")
+
+
+def test_a_trusted_proxy_has_no_cap_of_its_own(closed_door):
+    closed_door.set(TRUSTED_PROXIES="127.0.2.1")
+    closed_door.start()
+    held = opened(closed_door, 110, "127.0.2.1")
+    assert connect_and_ask(closed_door, "127.0.2.1")
+    for wire in held:
+        wire.socket.close()
+
+
+def test_a_cap_in_total_that_leaves_descriptors_for_work(closed_door):
+    """With 160 descriptors there are 32 connections, and a run still starts over one of them."""
+    closed_door.counting_script()
+    closed_door.start("prlimit", "--nofile=160:160")
+    with closed_door.wire(source="127.0.2.7") as worker:
+        worker.send(worker.head(STATUS))
+        assert worker.answer().code == 200
+        held = [wire for number in range(1, 5) for wire in opened_while_room(closed_door, f"127.0.2.{number}")]
+        assert not connect_and_ask(closed_door, "127.0.2.8")
+        worker.send(worker.head(RUN))
+        assert worker.answer().code == 200
+    for wire in held:
+        wire.socket.close()
+    eventually(lambda: connect_and_ask(closed_door, "127.0.2.8"), "there is room again")
+
+
+def opened_while_room(door, source):
+    held = []
+    for _ in range(20):
+        try:
+            held.append(door.wire(source=source, seconds=10))
+        except OSError:
+            break
+    return held
+
+
+def test_a_storm_of_connections_does_not_end_the_listener(closed_door):
+    closed_door.start("prlimit", "--nofile=160:160")
+    for number in range(1, 21):
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda n: connect_and_ask(closed_door, f"127.0.3.{n}"), [number] * 40))
+    eventually(lambda: connect_and_ask(closed_door, PROBE), "the listener lives")
+
+
+# A tool made for it: slow headers, slow bodies, slow reading
+
+@pytest.mark.parametrize("mode, path", [
+    (["-H", "-i", "2"], "/sync/status"), (["-B", "-i", "2", "-s", "8192"], "/sync/run"),
+    (["-X", "-w", "16", "-y", "32", "-n", "2", "-z", "8", "-k", "3"], "/healthz"),
+])
+def test_slowhttptest(open_door, mode, path):
+    attack = subprocess.Popen(
+        ["slowhttptest", *mode, "-c", "300", "-r", "100", "-l", "12", "-u", f"{open_door.scheme}://127.0.0.1:{open_door.port}{path}"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=open_door.folder,
+    )
+    try:
+        probes = 0
+        while attack.poll() is None:
+            assert open_door.answers_others()
+            probes += 1
+            time.sleep(0.2)
+        report = attack.stdout.read().decode()
+        assert probes > 10 and attack.returncode == 0, report
+    finally:
+        attack.kill()
+        attack.wait()
+    assert open_door.times_run() == 0
