@@ -66,10 +66,8 @@ actor EventBuffer: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.flushInterval)
-                await self.flush(closingAll: false)
-            }
+            // Ended in its sleep, it leaves the rest to the last flush: a cancelled task gets no thread to write on.
+            while (try? await Task.sleep(for: Self.flushInterval)) != nil { await self.flush(closingAll: false) }
         }
         await flush(closingAll: true)
     }

@@ -8,6 +8,8 @@ enum Program {
         // Nobody waits for the runners this program starts; ignored, the kernel collects them.
         signal(SIGCHLD, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
+        // A reload asked for before the service is ready needs no answer; the default would end it.
+        signal(SIGHUP, SIG_IGN)
         do {
             var command = try SyncService.parseAsRoot()
             if let serve = command as? ServeCommand {

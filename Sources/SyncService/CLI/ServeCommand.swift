@@ -48,8 +48,7 @@ struct ServeCommand: AsyncParsableCommand {
             script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history)
         let health = HealthEndpoints(
             readiness: Readiness(
-                history: history, inquirer: inquirer, coordinator: coordinator, scriptIsSet: settings.script.path != nil),
-            authenticator: authenticator)
+                history: history, inquirer: inquirer, coordinator: coordinator, scriptIsSet: settings.script.path != nil))
         let routes = sync.routes + AdminEndpoints(history: history.reader, events: events).routes + control.routes
             + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes + health.routes
         let responder = Responder(
@@ -57,7 +56,7 @@ struct ServeCommand: AsyncParsableCommand {
             authenticator: authenticator, hosts: AllowedHosts([door.host] + door.allowedHosts), sources: sources,
             cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: events, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
-        let channel = ServiceChannel(limiter: limiter) { request, writer, channel in
+        let channel = ServiceChannel(limiter: limiter, cors: responder.cors) { request, writer, channel in
             let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
             try await writer.write(response: response.head, body: response.body)
         }

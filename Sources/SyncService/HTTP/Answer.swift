@@ -29,7 +29,8 @@ enum Answer {
     }
 
     /// A refusal by the guard, written before there is a decoded request: the whole answer as text.
-    static func refusal(_ refusal: RequestFraming.Refusal) -> String {
+    /// - Parameter more: CORS headers, where the request came so far as to name its origin.
+    static func refusal(_ refusal: RequestFraming.Refusal, _ more: HTTPFields) -> String {
         let (status, message): (HTTPResponse.Status, String) =
             switch refusal {
             case .malformed(let what): (.badRequest, "Bad request: \(what)")
@@ -41,7 +42,7 @@ enum Answer {
             }
         let body = String(decoding: JSON.status("error", message).encoded(), as: UTF8.self)
         var lines = ["HTTP/1.1 \(status.code) \(status.reasonPhrase)"]
-        for field in headers("application/json") { lines.append("\(field.name): \(field.value)") }
+        for field in headers("application/json", more) { lines.append("\(field.name): \(field.value)") }
         lines += ["content-length: \(body.utf8.count)", "connection: close", "", body]
         return lines.joined(separator: "\r\n")
     }
@@ -57,8 +58,8 @@ extension JSON {
 /// A request that is answered with an error.
 enum RequestError: Error {
     case badRequest(String)
-    /// - Parameter tokenSent: whether there was a token at all; the body is the same.
-    case unauthorized(tokenSent: Bool)
+    /// - Parameter refused: why a token was refused, for the log only; nil where none was sent. The body is the same.
+    case unauthorized(refused: String?)
     case forbidden
     case notFound
     case methodNotAllowed(allowed: [HTTPRequest.Method])
@@ -101,7 +102,7 @@ enum RequestError: Error {
     /// RFC 6750 section 3 for the challenges, RFC 9110 for the others.
     var headers: HTTPFields {
         switch self {
-        case .unauthorized(let tokenSent): [.wwwAuthenticate: #"Bearer realm="sync""# + (tokenSent ? #", error="invalid_token""# : "")]
+        case .unauthorized(let refused): [.wwwAuthenticate: #"Bearer realm="sync""# + (refused != nil ? #", error="invalid_token""# : "")]
         case .forbidden: [.wwwAuthenticate: #"Bearer realm="sync", error="insufficient_scope""#]
         case .methodNotAllowed(let allowed): [.allow: allowed.map(\.rawValue).joined(separator: ", ")]
         case .rangeNotSatisfiable(let size): [.contentRange: "bytes */\(size)"]

@@ -1,7 +1,6 @@
 import HTTPTypes
 import JWT
 import Linux
-import Logging
 
 /// Who a request comes from, by its bearer token (RFC 6750 section 2.1, the header only: a token in a query or a body
 /// would end up in logs).
@@ -14,22 +13,18 @@ struct Authenticator: Sendable {
         self.access = access
     }
 
-    /// - Throws: ``RequestError/unauthorized(tokenSent:)``; why a token was refused goes to the log only.
-    func claims(_ headers: HTTPFields, _ logger: Logger) throws(RequestError) -> Claims {
-        guard let header = headers[.authorization] else { throw .unauthorized(tokenSent: false) }
+    /// - Throws: ``RequestError/unauthorized(refused:)``.
+    func claims(_ headers: HTTPFields) throws(RequestError) -> Claims {
+        guard let header = headers[.authorization] else { throw .unauthorized(refused: nil) }
         let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized(tokenSent: false) }
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized(refused: nil) }
         let claims: Claims
         do {
             claims = try verifier.verify(String(parts[1]), now: Clock.wallMilliseconds() / 1000)
         } catch {
-            logger.notice("token refused: \(error)")
-            throw .unauthorized(tokenSent: true)
+            throw .unauthorized(refused: "\(error)")
         }
-        guard !access.isDenied(claims) else {
-            logger.notice("token refused: its user is in DENY_USERS")
-            throw .unauthorized(tokenSent: true)
-        }
+        guard !access.isDenied(claims) else { throw .unauthorized(refused: "its user is in DENY_USERS") }
         return claims
     }
 

@@ -9,20 +9,28 @@ struct CORSPolicy: Sendable {
     init(origins: [String]) { self.origins = origins }
 
     /// The headers that go with an answer, errors included: without them a page cannot even read why.
-    /// - Parameter preflight: whether this answers an OPTIONS request of the browser's own.
-    func headers(for request: HTTPRequest, path: String, methods: [HTTPRequest.Method], preflight: Bool) -> HTTPFields {
+    /// - Parameter origin: the request's Origin.
+    func headers(origin: String?, path: String) -> HTTPFields {
+        var headers = allowed(origin, path)
+        if headers[.accessControlAllowOrigin] != nil { headers[.accessControlExposeHeaders] = "Sync-Run-Id, Sync-Checkpoint, Retry-After" }
+        return headers
+    }
+
+    /// The headers of an answer to an OPTIONS request that the browser makes on its own before the real one.
+    func preflightHeaders(origin: String?, path: String, methods: [HTTPRequest.Method]) -> HTTPFields {
+        var headers = allowed(origin, path)
+        guard headers[.accessControlAllowOrigin] != nil else { return headers }
+        headers[.accessControlAllowMethods] = methods.map(\.rawValue).joined(separator: ", ")
+        headers[.accessControlAllowHeaders] = "Authorization, Content-Type, Accept, Prefer"
+        headers[.accessControlMaxAge] = "600"
+        return headers
+    }
+
+    private func allowed(_ origin: String?, _ path: String) -> HTTPFields {
         guard !origins.isEmpty, !path.hasPrefix("/admin") else { return [:] }
         // Caches must not show one origin the answer made for another, also where none was allowed.
         var headers: HTTPFields = [.vary: "Origin"]
-        guard let origin = request.headerFields[.origin], origins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) else { return headers }
-        headers[.accessControlAllowOrigin] = origin
-        if preflight {
-            headers[.accessControlAllowMethods] = methods.map(\.rawValue).joined(separator: ", ")
-            headers[.accessControlAllowHeaders] = "Authorization, Content-Type, Accept, Prefer"
-            headers[.accessControlMaxAge] = "600"
-        } else {
-            headers[.accessControlExposeHeaders] = "Sync-Run-Id, Sync-Checkpoint, Retry-After"
-        }
+        if let origin, origins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) { headers[.accessControlAllowOrigin] = origin }
         return headers
     }
 }

@@ -20,7 +20,7 @@ final class ConnectionLimiter: Sendable {
 
     /// - Returns: false where the connection is one too many and is to be closed at once.
     func admit(_ channel: any Channel) -> Bool {
-        let address = channel.remoteAddress?.ipAddress ?? ""
+        let address = channel.remoteAddress?.ipAddress.flatMap(SourceAddress.normal) ?? ""
         let single = !sources.isTrusted(address)
         let admitted = counts.withLock { counts in
             guard counts.total < maximum, !single || counts.byAddress[address, default: 0] < Self.maximumPerAddress else { return false }

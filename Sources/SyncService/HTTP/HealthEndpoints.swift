@@ -6,18 +6,14 @@ import Logging
 /// What a supervisor or a load balancer asks, without a token and without a word about the inside.
 struct HealthEndpoints: Sendable {
     let readiness: Readiness
-    let authenticator: Reloadable<Authenticator>
     private let worker = Worker(threads: 1)
 
-    init(readiness: Readiness, authenticator: Reloadable<Authenticator>) {
-        self.readiness = readiness
-        self.authenticator = authenticator
-    }
+    init(readiness: Readiness) { self.readiness = readiness }
 
     var routes: [Route] {
         [
             Route(method: .get, path: "/healthz", role: nil) { _ in Answer.json(.ok, .object([.init("status", .string("ok"))])) },
-            Route(method: .get, path: "/readyz", role: nil, handler: ready),
+            Route(method: .get, path: "/readyz", role: nil, readsToken: true, handler: ready),
         ]
     }
 
@@ -28,9 +24,7 @@ struct HealthEndpoints: Sendable {
         if await readiness.coordinator.isLeaving { reasons.append(.shuttingDown) }
         guard !reasons.isEmpty else { return Answer.json(.ok, .object([.init("status", .string("ready"))])) }
         var body: [JSON.Member] = [.init("status", .string("not_ready"))]
-        if call.request.headers.contains(.authorization), (try? authenticator.current.claims(call.request.headers, call.logger)) != nil {
-            body.append(.init("reasons", .array(reasons.map { .string($0.rawValue) })))
-        }
+        if call.claims != nil { body.append(.init("reasons", .array(reasons.map { .string($0.rawValue) }))) }
         return Answer.json(.serviceUnavailable, .object(body), [.retryAfter: "10"])
     }
 }

@@ -51,6 +51,10 @@ struct RequestFraming {
     /// Whether the head is complete and passed.
     var isInBody: Bool { bodyStart > 0 }
 
+    /// As far as they have come: for the answer to a request that is refused.
+    var origin: String? { head.origin }
+    var path: String { head.path }
+
     /// Looks at everything received of one request so far. `bytes` only ever grows between calls.
     mutating func inspect(_ bytes: [UInt8]) throws(Refusal) -> Verdict {
         while true {
@@ -138,6 +142,8 @@ private struct RequestHead {
     private(set) var chunked = false
     private(set) var closes = false
     private(set) var expectsContinue = false
+    private(set) var origin: String?
+    private(set) var path = ""
     private var isHTTP10 = false
     private var hosts = 0
     private var authorizations = 0
@@ -155,6 +161,7 @@ private struct RequestHead {
         case "HTTP/1.0": isHTTP10 = true
         default: throw .malformed("a version other than HTTP/1.1 and HTTP/1.0")
         }
+        path = String(decoding: parts[1], as: UTF8.self)
         guard parts[1].first == UInt8(ascii: "/") || parts[1].elementsEqual("*".utf8) else { throw .malformed("a target that is no path") }
     }
 
@@ -166,6 +173,7 @@ private struct RequestHead {
         let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmed()
         switch name {
         case "host": hosts += 1
+        case "origin": origin = value
         case "authorization": authorizations += 1
         case "content-length":
             guard !hasLength, !value.isEmpty, value.utf8.count <= 18, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(value)

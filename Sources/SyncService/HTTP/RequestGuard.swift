@@ -35,12 +35,15 @@ final class RequestGuard: ChannelDuplexHandler {
         case refused
     }
 
+    private let cors: CORSPolicy
     private var state = State.gathering
     private var framing = RequestFraming()
     private var received: [UInt8] = []
     private var discarded = 0
     private var context: ChannelHandlerContext?
     private var deadline: (waiting: Waiting, task: Scheduled<Void>)?
+
+    init(cors: CORSPolicy) { self.cors = cors }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -138,7 +141,7 @@ final class RequestGuard: ChannelDuplexHandler {
     }
 
     private func refuse(_ refusal: RequestFraming.Refusal, _ context: ChannelHandlerContext) {
-        write(Answer.refusal(refusal), context)
+        write(Answer.refusal(refusal, cors.headers(origin: framing.origin, path: framing.path)), context)
         closeGently(context)
     }
 

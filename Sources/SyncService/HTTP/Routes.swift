@@ -27,6 +27,8 @@ struct Route: Sendable {
     let path: String
     /// nil: no token is asked for.
     let role: Role?
+    /// Whether a token, which nobody has to send, gets more of an answer.
+    var readsToken = false
     let handler: @Sendable (Call) async throws -> Response
 
     /// - Returns: nil where the path is another; otherwise the number that stands for `{id}`, 0 without one.
@@ -71,34 +73,36 @@ struct Responder: Sendable {
         do {
             response = try await answer(request, sourceIP, requestID, logger)
         } catch let error as RequestError {
-            await record(error, request, sourceIP, requestID)
-            response = Answer.error(limited(error, sourceIP))
+            response = Answer.error(await refused(error, request, sourceIP, requestID, logger))
         } catch {
             logger.error("\(request.method) failed: \(error)")
             response = Answer.error(.internalError)
         }
-        let methods = methods(matching: request)
-        let preflight = request.method == .options
-        for field in cors.headers(for: request.head, path: request.uri.path, methods: methods, preflight: preflight) {
-            response.headers[field.name] = field.value
-        }
+        let origin = request.headers[.origin]
+        let path = request.uri.path
+        let fields =
+            request.method == .options
+            ? cors.preflightHeaders(origin: origin, path: path, methods: methods(matching: request))
+            : cors.headers(origin: origin, path: path)
+        for field in fields { response.headers[field.name] = field.value }
         if hstsSeconds > 0 { response.headers[.strictTransportSecurity] = "max-age=\(hstsSeconds)" }
         if request.method == .head { response = response.createHeadResponse() }
         return response
     }
 
-    /// A refused token after too many of them becomes 429.
-    private func limited(_ error: RequestError, _ sourceIP: String?) -> RequestError {
-        guard case .unauthorized(tokenSent: true) = error, let wait = limiter.recordFailure(from: sourceIP) else { return error }
-        return .tooManyRequests(retryAfterSeconds: wait)
-    }
-
-    /// A refused token is recorded; a request without one is nobody's attempt at anything.
-    private func record(_ error: RequestError, _ request: Request, _ sourceIP: String?, _ requestID: String) async {
-        guard case .unauthorized(tokenSent: true) = error else { return }
+    /// Counts, logs and records a refused token; a request without one is nobody's attempt at anything.
+    /// - Returns: the error to answer, which after too many is 429.
+    private func refused(
+        _ error: RequestError, _ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger
+    ) async -> RequestError {
+        guard case .unauthorized(let reason?) = error else { return error }
+        let wait = limiter.recordFailure(from: sourceIP)
+        // A flood of guesses must not fill the log; the trail has their number.
+        logger.log(level: wait == nil ? .notice : .debug, "token refused: \(reason)")
         let sent = request.headers[.authorization].flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
         let fingerprint = sent.flatMap { try? Fingerprint.of($0) }
         await events.record(.authFailed, by: Actor(tokenFingerprint: fingerprint, sourceIP: sourceIP, requestID: requestID))
+        return wait.map { .tooManyRequests(retryAfterSeconds: $0) } ?? error
     }
 
     private func matches(_ request: Request) -> [(route: Route, id: Int64)] {
@@ -122,9 +126,15 @@ struct Responder: Sendable {
             throw RequestError.methodNotAllowed(allowed: methods(matching: request))
         }
         var claims: Claims?
+        if route.readsToken, request.headers[.authorization] != nil {
+            do { claims = try authenticator.current.claims(request.headers) } catch {
+                let error = await refused(error, request, sourceIP, requestID, logger)
+                if case .tooManyRequests = error { throw error }
+            }
+        }
         if let role = route.role {
             let authenticator = authenticator.current
-            let checked = try authenticator.claims(request.headers, logger)
+            let checked = try authenticator.claims(request.headers)
             do { try authenticator.authorize(checked, for: role) } catch {
                 let actor = Actor(user: checked.user, tokenFingerprint: checked.fingerprint, sourceIP: sourceIP, requestID: requestID)
                 await events.record(.accessDenied, by: actor, [.init("path", .string(route.path))])

@@ -10,6 +10,7 @@ struct ServiceChannel: HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
     let limiter: ConnectionLimiter
+    let cors: CORSPolicy
     let responder: HTTPChannelHandler.Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -22,7 +23,7 @@ struct ServiceChannel: HTTPChannelHandler {
                 return closed
             }
             let pipeline = channel.pipeline.syncOperations
-            let requestGuard = RequestGuard()
+            let requestGuard = RequestGuard(cors: cors)
             try pipeline.addHandlers([
                 requestGuard,
                 HTTPResponseEncoder(),

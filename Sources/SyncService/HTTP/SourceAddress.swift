@@ -15,7 +15,7 @@ struct SourceAddress: Sendable {
     /// The rightmost hop that is not itself a trusted proxy: everything left of it was written by strangers.
     /// - Parameter peer: the other end of the connection.
     func of(peer: String?, _ headers: HTTPFields) -> String? {
-        guard let peer, isTrusted(peer) else { return peer }
+        guard let peer = peer.map({ Self.normal($0) ?? $0 }), isTrusted(peer) else { return peer.flatMap(Self.normal) }
         var hops: [Substring] = []
         for value in headers[values: .xForwardedFor] { hops += value.split(separator: ",") }
         var source = peer

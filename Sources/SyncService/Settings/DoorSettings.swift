@@ -54,6 +54,8 @@ struct DoorSettings: Sendable {
     private static func isOrigin(_ text: String) -> Bool {
         guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
         let rest = text.dropFirst(scheme.utf8.count)
+        // A browser leaves the scheme's own port out, so that one written out would never match.
+        if rest.hasSuffix(scheme == "https://" ? ":443" : ":80") { return false }
         return !rest.isEmpty && rest == rest.lowercased() && !rest.contains { "/?#@* ".contains($0) }
     }
 }
