@@ -4,7 +4,7 @@ SHELL := /bin/bash
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
-TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck python3 python3-pytest python3-jwt
+TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core mariadb-client python3 python3-pytest python3-jwt
 
 help:
 	@echo 'make demo    build, sync a real database through the API, compare it row by row'

@@ -31,11 +31,13 @@ let package = Package(
 
         // One owner for each C library; everything above speaks Swift.
         .target(name: "SQLite", dependencies: ["CSQLite"], swiftSettings: strict),
-        .target(name: "OpenSSL", dependencies: ["COpenSSL"], swiftSettings: strict),
+        .target(name: "OpenSSL", dependencies: ["COpenSSL", "Linux"], swiftSettings: strict),
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
 
         .target(name: "JSON", swiftSettings: strict),
         .target(name: "JWT", dependencies: ["OpenSSL", "JSON"], swiftSettings: strict),
+        .target(
+            name: "TLS", dependencies: ["OpenSSL", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: strict),
         .target(name: "AuditLog", dependencies: ["OpenSSL", "JSON"], swiftSettings: strict),
         .target(name: "Migrations", dependencies: ["SQLite", "OpenSSL"], swiftSettings: strict),
         .target(name: "RunProtocol", dependencies: ["Linux"], swiftSettings: strict),
@@ -48,7 +50,7 @@ let package = Package(
         .executableTarget(
             name: "SyncService",
             dependencies: [
-                "SQLite", "OpenSSL", "Linux", "JSON", "JWT", "AuditLog", "Migrations", "RunProtocol",
+                "SQLite", "OpenSSL", "Linux", "JSON", "JWT", "TLS", "AuditLog", "Migrations", "RunProtocol",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -72,6 +74,18 @@ let package = Package(
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "SQLite", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RunProtocolTests", dependencies: ["RunProtocol", "Linux", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "TLSTests",
+            dependencies: [
+                "TLS", "OpenSSL",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "AuditLogTests", dependencies: ["AuditLog", "OpenSSL", "JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "SyncServiceTests",
             dependencies: [

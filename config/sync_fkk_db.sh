@@ -30,13 +30,14 @@
 #   dropped, and what others wrote into the target is gone.
 # - DEFINERs are left out, so everything belongs to the account of the sync. The accounts of the source rarely exist at
 #   the target (calling the object would fail), and a source that could choose one could have its code run as root there.
-# - The two databases are one unit each: definitions that name the source's database name that very database at the
-#   target too, and the history of system-versioned tables is not copied. Accounts and grants are not touched.
+# - A view, routine or event that names the source's database, instead of leaving it out, names that very database at
+#   the target too. The history of system-versioned tables is not copied. Accounts and grants are not touched.
 
 set -euo pipefail
 
 readonly SWITCH=sync_fkk_db_switch           # the table that describes a switch
 readonly MADE_BY='made by sync_fkk_db.sh'    # comment of the helper databases: no others are ever dropped
+readonly SERVER_ID="SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir);"
 readonly SETTINGS=(SYNC_SOURCE_DB SYNC_TARGET_DB SYNC_KEEP_TABLES SYNC_CREDENTIALS_FILE SYNC_WORK_DIR
     SYNC_LOCK_WAIT_SECONDS SYNC_LOCK_PATH SYNC_LOG_PATH)
 
@@ -55,7 +56,7 @@ log() {
 }
 
 fail() {
-    log "ERROR: $1"
+    log "ERROR: $*"
     exit 1
 }
 
@@ -152,7 +153,8 @@ check_settings() {
     for name in SYNC_SOURCE_DB SYNC_TARGET_DB; do
         [[ -n ${!name-} ]] || refuse "$name is not set; set it in $settings_file"
         # 54, because the names of the helper databases are longer by ten.
-        [[ ${!name} =~ ^[A-Za-z0-9_-]{1,54}$ ]] || refuse "$name must be a database's name of letters, digits, _ and -, it is: ${!name}"
+        [[ ${!name} =~ ^[A-Za-z0-9_-]{1,54}$ ]] ||
+            refuse "$name must be a database's name of at most 54 letters, digits, _ and -, it is: ${!name}"
     done
     for name in SYNC_CREDENTIALS_FILE SYNC_WORK_DIR SYNC_LOCK_PATH SYNC_LOG_PATH; do
         [[ ${!name} == /* ]] || refuse "$name must be an absolute path, it is: ${!name}"
@@ -210,20 +212,25 @@ client() {
     run mariadb --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" --default-character-set=utf8mb4 \
         --batch --skip-column-names --raw --comments --sandbox --skip-local-infile --loose-skip-print-query-on-error \
         --no-auto-rehash --connect-timeout=30 --max-allowed-packet=1G \
-        --init-command="SET SESSION sql_mode = '', lock_wait_timeout = $SYNC_LOCK_WAIT_SECONDS, group_concat_max_len = 1073741824" \
+        --init-command="SET sql_mode = '', lock_wait_timeout = $SYNC_LOCK_WAIT_SECONDS, group_concat_max_len = 1 << 30" \
         "${@:2}"
 }
 
-# ask SERVER SQL: the answer is in $answer, one row a line.
+# ask SERVER SQL: the answer is in $answer, one row a line. Its last line says that it is whole: on a full disk the
+# client drops rows without an error, and a table that is missing in a list would be dropped.
 ask() {
-    client "$1" <<<"$2" || fail "the $1 did not answer: $(printed)"
-    answer=$(<printed)
+    client "$1" <<<"$2 SELECT 'that is all';" || fail "the $1 did not answer: $(printed)"
+    answer=$'\n'$(<printed)
+    [[ $answer == *$'\nthat is all' ]] || fail "an answer of the $1 is incomplete; is the disk of $SYNC_WORK_DIR full?"
+    answer=${answer%$'\nthat is all'}
+    answer=${answer#$'\n'}
 }
 
 # dump SERVER FILE OPTION... DATABASE [TABLE...]
 dump() {
-    run mariadb-dump --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" --default-character-set=utf8mb4 \
-        --no-tablespaces --skip-comments --max-allowed-packet=1G --result-file="$2" "${@:3}" ||
+    run mariadb-dump --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" \
+        --default-character-set=utf8mb4 --no-tablespaces --skip-comments --max-allowed-packet=1G \
+        --result-file="$2" "${@:3}" ||
         fail "cannot dump the $1: $(printed)"
 }
 
@@ -235,48 +242,62 @@ dump_definitions() {
     dump "$1" "$2" --skip-opt --set-charset --no-data --skip-triggers "${@:3}"
 }
 
+# list_none SERVER SQL COMPLAINT: fails with the list that the SQL gives, unless it is empty.
+list_none() {
+    ask "$1" "$2"
+    [[ $answer == NULL ]] || fail "$3: $answer"
+}
+
+# Pieces of SQL
 kept() { printf "FIND_IN_SET(BINARY %s, '%s')" "$1" "$SYNC_KEEP_TABLES"; }
 name_of() { printf "CONCAT('\`%s\`.\`', REPLACE(%s, '\`', '\`\`'), '\`')" "$1" "$2"; }
+tables_of() { printf "%s AND TABLE_TYPE <> 'VIEW'" "$(tables_and_views_of "$1")"; }
+views_of() { printf "%s AND TABLE_TYPE = 'VIEW'" "$(tables_and_views_of "$1")"; }
+tables_and_views_of() { printf "information_schema.TABLES WHERE TABLE_SCHEMA = '%s' AND NOT %s" "$1" "$(kept TABLE_NAME)"; }
+triggers_of() {
+    printf "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '%s' AND NOT %s" "$1" "$(kept EVENT_OBJECT_TABLE)"
+}
+routines_of() { printf "information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '%s'" "$1"; }
+events_of() { printf "information_schema.EVENTS WHERE EVENT_SCHEMA = '%s'" "$1"; }
+collation_of() { printf "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '%s';" "$1"; }
 
-# Every object that is to be the same, one a line. Bodies with their digests; tables' rows have their own comparison.
+# Every object that is to be the same, one a line, bodies as digests. Rows have a comparison of their own.
 objects_of() {
     cat <<SQL
-SELECT CONCAT(IF(TABLE_TYPE = 'VIEW', 'view ', 'table '), TABLE_NAME) AS object FROM information_schema.TABLES
-WHERE TABLE_SCHEMA = '$1' AND NOT $(kept TABLE_NAME)
+SELECT CONCAT('table ', TABLE_NAME) AS object FROM $(tables_of "$1")
+UNION ALL SELECT CONCAT('view ', TABLE_NAME) FROM $(views_of "$1")
 UNION ALL SELECT CONCAT_WS(' ', 'trigger', TRIGGER_NAME, ACTION_TIMING, EVENT_MANIPULATION, 'ON', EVENT_OBJECT_TABLE,
-    ACTION_ORDER, MD5(ACTION_STATEMENT)) FROM information_schema.TRIGGERS
-WHERE TRIGGER_SCHEMA = '$1' AND NOT $(kept EVENT_OBJECT_TABLE)
-UNION ALL SELECT CONCAT_WS(' ', LOWER(ROUTINE_TYPE), ROUTINE_NAME, MD5(ROUTINE_DEFINITION)) FROM information_schema.ROUTINES
-WHERE ROUTINE_SCHEMA = '$1' ORDER BY object;
+    ACTION_ORDER, MD5(ACTION_STATEMENT)) FROM $(triggers_of "$1")
+UNION ALL SELECT CONCAT_WS(' ', LOWER(ROUTINE_TYPE), ROUTINE_NAME, MD5(ROUTINE_DEFINITION)) FROM $(routines_of "$1")
+ORDER BY object;
 SQL
 }
 
-collation_of() { printf "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '%s';" "$1"; }
-
 check_source() {
-    ask source "SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir);"
+    ask source "$SERVER_ID"
     source_server=$answer
     ask source "$(collation_of "$SYNC_SOURCE_DB")"
     source_collation=$answer
-    # Without these, objects are not refused but unseen, and would be dropped at the target.
-    ask source "SELECT GROUP_CONCAT(privilege SEPARATOR ', ') FROM (SELECT 'SELECT' AS privilege UNION SELECT 'SHOW VIEW'
-        UNION SELECT 'EXECUTE' UNION SELECT 'TRIGGER' UNION SELECT 'EVENT') AS needed WHERE CURRENT_ROLE() IS NULL AND privilege NOT IN (
-        SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = $me
-        UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES
-        WHERE GRANTEE = $me AND '$SYNC_SOURCE_DB' LIKE TABLE_SCHEMA);"
-    [[ $answer == NULL ]] || fail "the account at the source lacks privileges on $SYNC_SOURCE_DB: $answer"
+    # Without these, objects are not refused but unseen, and would be dropped at the target. What a role grants
+    # information_schema does not tell.
+    list_none source "SET @me = CURRENT_USER();
+        SET @me = CONCAT(QUOTE(SUBSTRING_INDEX(@me, '@', 1)), '@', QUOTE(SUBSTRING_INDEX(@me, '@', -1)));
+        SELECT GROUP_CONCAT(privilege SEPARATOR ', ') FROM (SELECT 'SELECT' AS privilege UNION SELECT 'SHOW VIEW'
+            UNION SELECT 'EXECUTE' UNION SELECT 'TRIGGER' UNION SELECT 'EVENT') AS needed
+        WHERE CURRENT_ROLE() IS NULL AND privilege NOT IN (
+            SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = @me
+            UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES
+            WHERE GRANTEE = @me AND '$SYNC_SOURCE_DB' LIKE TABLE_SCHEMA);" \
+        "the account at the source lacks privileges on $SYNC_SOURCE_DB"
     client source <<<'SELECT 1 FROM mysql.proc LIMIT 0;' ||
         fail "the account at the source cannot read the bodies of routines; fix: GRANT SELECT ON mysql.proc TO it"
-    ask source "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SYNC_SOURCE_DB'
-        AND TABLE_TYPE <> 'VIEW' AND NOT $(kept TABLE_NAME) ORDER BY TABLE_NAME;"
-    [[ -n $answer ]] || fail "the source has no database $SYNC_SOURCE_DB with tables; the target is not replaced by an empty one"
+    ask source "SELECT TABLE_NAME FROM $(tables_of "$SYNC_SOURCE_DB") ORDER BY TABLE_NAME;"
+    [[ -n $answer ]] || fail "the source has no database $SYNC_SOURCE_DB with tables; the target is not emptied"
     mapfile -t tables <<<"$answer"
-    ask source "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SYNC_SOURCE_DB'
-        AND TABLE_TYPE = 'VIEW' AND NOT $(kept TABLE_NAME) ORDER BY TABLE_NAME;"
+    ask source "SELECT TABLE_NAME FROM $(views_of "$SYNC_SOURCE_DB") ORDER BY TABLE_NAME;"
     views=()
     [[ -z $answer ]] || mapfile -t views <<<"$answer"
-    ask source "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM information_schema.TABLES
-        WHERE TABLE_SCHEMA = '$SYNC_SOURCE_DB' AND TABLE_TYPE <> 'VIEW' AND ENGINE <> 'InnoDB' AND NOT $(kept TABLE_NAME);"
+    ask source "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM $(tables_of "$SYNC_SOURCE_DB") AND ENGINE <> 'InnoDB';"
     [[ $answer == NULL ]] || log "Note: not in InnoDB, so their rows may be of another moment than the others': $answer"
 }
 
@@ -284,24 +305,27 @@ check_target() {
     local name
     ask target "SELECT VERSION();"
     if ! [[ $answer =~ ^([0-9]+)\.([0-9]+).*MariaDB ]] || (( BASH_REMATCH[1] * 100 + BASH_REMATCH[2] < 1006 )); then
-        fail "the target must be MariaDB 10.6 or later, where one RENAME TABLE happens whole or not at all; it is $answer"
+        fail "the target must be MariaDB 10.6 or later, where RENAME TABLE happens whole or not at all; it is $answer"
     fi
-    ask target "SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir);"
-    [[ $answer != "$source_server" || $SYNC_SOURCE_DB != "$SYNC_TARGET_DB" ]] || fail "source and target are the same database"
+    ask target "$SERVER_ID"
+    [[ $answer != "$source_server" || $SYNC_SOURCE_DB != "$SYNC_TARGET_DB" ]] ||
+        fail "source and target are the same database"
     ask target "$(collation_of "$SYNC_TARGET_DB")"
     [[ -n $answer ]] || fail "the target server has no database $SYNC_TARGET_DB, or the account no access; create it first"
     # Variables of routines and triggers take it.
     [[ $answer == "$source_collation" ]] ||
-        fail "source and target differ in the default collation; fix: ALTER DATABASE \`$SYNC_TARGET_DB\` COLLATE $source_collation"
+        fail "the default collations differ; fix at the target: ALTER DATABASE \`$SYNC_TARGET_DB\` COLLATE $source_collation"
     while IFS= read -r -d , name; do
-        ask target "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND BINARY TABLE_NAME = '$name';"
+        ask target "SELECT COUNT(*) FROM information_schema.TABLES
+            WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND BINARY TABLE_NAME = '$name';"
         [[ $answer == 1 ]] || fail "SYNC_KEEP_TABLES names '$name', which the target does not have"
     done <<<"${SYNC_KEEP_TABLES:+$SYNC_KEEP_TABLES,}"
-    ask target "SELECT GROUP_CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME SEPARATOR ', ') FROM information_schema.REFERENTIAL_CONSTRAINTS
+    # RENAME would take the foreign key along, to the old table.
+    list_none target "SELECT GROUP_CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME SEPARATOR ', ')
+        FROM information_schema.REFERENTIAL_CONSTRAINTS
         WHERE UNIQUE_CONSTRAINT_SCHEMA = '$SYNC_TARGET_DB' AND NOT $(kept REFERENCED_TABLE_NAME)
-        AND (CONSTRAINT_SCHEMA <> '$SYNC_TARGET_DB' OR $(kept TABLE_NAME));"
-    # RENAME takes the foreign key along, so that it would point to the old table.
-    [[ $answer == NULL ]] || fail "a table that stays has a foreign key to one that is replaced; drop the key: $answer"
+        AND (CONSTRAINT_SCHEMA <> '$SYNC_TARGET_DB' OR $(kept TABLE_NAME));" \
+        "a table that stays has a foreign key to one that is replaced; drop the key"
 }
 
 # --- The copy ---------------------------------------------------------------------------------------------------------
@@ -312,7 +336,9 @@ check_target() {
 readonly DIGEST_ROWS='
     function finish() {
         if (header == "") return
-        close("sha256sum >digest"); getline digest <"digest"; close("digest")
+        close("sha256sum >digest")
+        if ((getline digest <"digest") < 1) exit 1
+        close("digest")
         print header, rows, digest
     }
     !inside && /^INSERT INTO `/ {
@@ -388,7 +414,8 @@ readonly UNQUALIFY_TRIGGERS='
 dump_triggers() {
     local file=$2
     dump_definitions "$1" "$file.raw" --no-create-info --triggers "$3" -- "${@:4}"
-    LC_ALL=C awk "$UNQUALIFY_TRIGGERS" "$file.raw" 2>printed | replacing >"$file" || fail "cannot copy the triggers: $(printed)"
+    LC_ALL=C awk "$UNQUALIFY_TRIGGERS" "$file.raw" 2>printed | replacing >"$file" ||
+        fail "cannot copy the triggers: $(printed)"
 }
 
 dump_source() {
@@ -396,22 +423,28 @@ dump_source() {
     dump_rows source rows.sql "$SYNC_SOURCE_DB"
     digest_rows rows.sql source.rows
     dump_definitions source routines.raw --no-create-info --routines "$SYNC_SOURCE_DB"
-    replacing routines.raw | without_definers >routines.sql
+    replacing routines.raw | without_definers >routines.sql || fail "cannot copy the routines"
     dump_definitions source events.raw --no-create-info --events "$SYNC_SOURCE_DB"
-    replacing events.raw | without_definers >events.sql
+    replacing events.raw | without_definers >events.sql || fail "cannot copy the events"
     dump_triggers source triggers.own "$SYNC_SOURCE_DB" "${tables[@]}"
-    without_definers triggers.own >triggers.sql
+    without_definers triggers.own >triggers.sql || fail "cannot copy the triggers"
     if (( ${#views[@]} > 0 )); then
         dump_definitions source views.raw "$SYNC_SOURCE_DB" -- "${views[@]}"
         # One file a view. What comes before the first DROP VIEW are stand-ins, for views that use views.
         replacing views.raw | without_definers |
-            awk '/^\/\*!50001 DROP VIEW/ { close(file); file = sprintf("view.%05d", ++n); next } n && /^\/\*!500(01|13) / { print >file }'
+            awk '/^\/\*!50001 DROP VIEW/ { close(file); file = sprintf("view.%05d", ++n); next }
+                n && /^\/\*!500(01|13) / { print >file }' || fail "cannot copy the views"
     fi
     ask source "$(objects_of "$SYNC_SOURCE_DB")"
     printf '%s\n' "$answer" >source.objects
-    ask source "SELECT COUNT(*) FROM information_schema.EVENTS WHERE EVENT_SCHEMA = '$SYNC_SOURCE_DB';"
-    [[ $(grep -c '^/\*!50106 CREATE OR REPLACE' events.sql) == "$answer" ]] || fail "the dump does not have the source's $answer events"
+    ask source "SELECT COUNT(*) FROM $(events_of "$SYNC_SOURCE_DB");"
+    [[ $(grep -c '^/\*!50106 CREATE OR REPLACE' events.sql) == "$answer" ]] ||
+        fail "the dump does not have the source's $answer events"
     log "$(stat -c 'Dumped %s bytes' rows.sql)"
+}
+
+same() {
+    cmp -s -- "$1" "$2" || fail "source and copy differ: $(diff -- "$1" "$2" | grep '^[<>]' | head -c 1000 | tr '\n' ' ')"
 }
 
 import() {
@@ -424,10 +457,10 @@ import() {
     dump_rows target copy.sql "$new"
     digest_rows copy.sql copy.rows
     rm -- copy.sql
-    cmp -s -- source.rows copy.rows || fail "source and copy differ: $(diff source.rows copy.rows | grep '^[<>]' | head -c 1000)"
-    ask target "SELECT GROUP_CONCAT(DISTINCT TABLE_NAME SEPARATOR ', ') FROM information_schema.REFERENTIAL_CONSTRAINTS
-        WHERE CONSTRAINT_SCHEMA = '$new' AND UNIQUE_CONSTRAINT_SCHEMA = '$new' AND $(kept REFERENCED_TABLE_NAME);"
-    [[ $answer == NULL ]] || fail "tables of the source have a foreign key to a table that the target keeps: $answer"
+    same source.rows copy.rows
+    list_none target "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM information_schema.REFERENTIAL_CONSTRAINTS
+        WHERE CONSTRAINT_SCHEMA = '$new' AND UNIQUE_CONSTRAINT_SCHEMA = '$new' AND $(kept REFERENCED_TABLE_NAME);" \
+        "tables of the source have a foreign key to a table that the target keeps"
     log "$(awk '{ rows += $(NF - 2) } END { printf "Verified: %d rows", rows }' source.rows) in ${#tables[@]} tables"
 }
 
@@ -437,7 +470,8 @@ try_definitions() {
     local pending view later
     log "Trying views, triggers and routines..."
     # Views may use the tables that stay. The structure is enough.
-    ask target "SELECT CONCAT('CREATE TABLE ', $(name_of "$new" TABLE_NAME), ' AS SELECT * FROM ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' LIMIT 0;')
+    ask target "SELECT CONCAT('CREATE TABLE ', $(name_of "$new" TABLE_NAME), ' AS SELECT * FROM ',
+        $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' LIMIT 0;')
         FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND $(kept TABLE_NAME);"
     client target "$new" <<<"$answer" || fail "cannot make stand-ins for the tables that stay: $(printed)"
     client target "$new" <routines.sql || fail "the target does not take the routines: $(printed)"
@@ -459,7 +493,7 @@ try_definitions() {
     client target "$new" <triggers.sql || fail "the target does not take the triggers: $(printed)"
     ask target "$(objects_of "$new")"
     printf '%s\n' "$answer" >copy.objects
-    cmp -s -- source.objects copy.objects || fail "source and copy differ: $(diff source.objects copy.objects | grep '^[<>]' | head -c 1000)"
+    same source.objects copy.objects
 }
 
 # --- The switch -------------------------------------------------------------------------------------------------------
@@ -467,50 +501,48 @@ try_definitions() {
 # Writes before.sql (undoes step 2), after.sql (step 4) and switch.sql (steps 2 and 3).
 plan_switch() {
     local triggered=()
-    ask target "SELECT GROUP_CONCAT(TRIGGER_NAME SEPARATOR ', ') FROM information_schema.TRIGGERS
+    list_none target "SELECT GROUP_CONCAT(TRIGGER_NAME SEPARATOR ', ') FROM information_schema.TRIGGERS
         WHERE TRIGGER_SCHEMA = '$SYNC_TARGET_DB' AND $(kept EVENT_OBJECT_TABLE)
-        AND TRIGGER_NAME IN (SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '$new');"
-    [[ $answer == NULL ]] || fail "tables that stay have triggers of the same name as triggers of the source: $answer"
+        AND TRIGGER_NAME IN (SELECT TRIGGER_NAME FROM $(triggers_of "$new"));" \
+        "tables that stay have triggers of the same name as triggers of the source"
 
     # What the source does not have. Events all: they were not tried, so the copy has none to compare with.
-    ask target "SELECT CONCAT('DROP VIEW IF EXISTS ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ';') FROM information_schema.VIEWS
-        WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND NOT $(kept TABLE_NAME)
-        AND TABLE_NAME NOT IN (SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$new' AND TABLE_TYPE = 'VIEW')
-        UNION ALL SELECT CONCAT('DROP ', ROUTINE_TYPE, ' IF EXISTS ', $(name_of "$SYNC_TARGET_DB" ROUTINE_NAME), ';') FROM information_schema.ROUTINES
-        WHERE ROUTINE_SCHEMA = '$SYNC_TARGET_DB' AND CONCAT(ROUTINE_TYPE, ROUTINE_NAME) NOT IN
-        (SELECT CONCAT(ROUTINE_TYPE, ROUTINE_NAME) FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '$new')
-        UNION ALL SELECT CONCAT('DROP EVENT IF EXISTS ', $(name_of "$SYNC_TARGET_DB" EVENT_NAME), ';') FROM information_schema.EVENTS
-        WHERE EVENT_SCHEMA = '$SYNC_TARGET_DB';"
+    ask target "SELECT CONCAT('DROP VIEW IF EXISTS ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ';')
+        FROM $(views_of "$SYNC_TARGET_DB") AND TABLE_NAME NOT IN (SELECT TABLE_NAME FROM $(views_of "$new"))
+        UNION ALL SELECT CONCAT('DROP ', ROUTINE_TYPE, ' IF EXISTS ', $(name_of "$SYNC_TARGET_DB" ROUTINE_NAME), ';')
+        FROM $(routines_of "$SYNC_TARGET_DB")
+        AND CONCAT(ROUTINE_TYPE, ROUTINE_NAME) NOT IN
+            (SELECT CONCAT(ROUTINE_TYPE, ROUTINE_NAME) FROM $(routines_of "$new"))
+        UNION ALL SELECT CONCAT('DROP EVENT IF EXISTS ', $(name_of "$SYNC_TARGET_DB" EVENT_NAME), ';')
+        FROM $(events_of "$SYNC_TARGET_DB");"
     { printf '%s\n' "$answer"; cat routines.sql views.sql triggers.sql events.sql; } >after.sql
 
     : >before.sql
-    ask target "SELECT DISTINCT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS
-        WHERE TRIGGER_SCHEMA = '$SYNC_TARGET_DB' AND NOT $(kept EVENT_OBJECT_TABLE);"
+    ask target "SELECT DISTINCT EVENT_OBJECT_TABLE FROM $(triggers_of "$SYNC_TARGET_DB");"
     if [[ -n $answer ]]; then
         mapfile -t triggered <<<"$answer"
         dump_triggers target before.sql "$SYNC_TARGET_DB" "${triggered[@]}"
     fi
 
     # The copy's triggers were only a trial.
-    ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$new" TRIGGER_NAME), ';') FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '$new';"
+    ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$new" TRIGGER_NAME), ';') FROM $(triggers_of "$new");"
     client target <<<"$answer" || fail "cannot drop the copy's triggers: $(printed)"
-    ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$SYNC_TARGET_DB" TRIGGER_NAME), ';') FROM information_schema.TRIGGERS
-        WHERE TRIGGER_SCHEMA = '$SYNC_TARGET_DB' AND NOT $(kept EVENT_OBJECT_TABLE);"
-    printf '%s\n' "$answer" >switch.sql
-    ask target "SELECT CONCAT('RENAME TABLE ', GROUP_CONCAT(move ORDER BY turn SEPARATOR ', '), ';') FROM (
+    ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$SYNC_TARGET_DB" TRIGGER_NAME), ';')
+        FROM $(triggers_of "$SYNC_TARGET_DB");
+        SELECT CONCAT('RENAME TABLE ', GROUP_CONCAT(move ORDER BY turn SEPARATOR ', '), ';') FROM (
         SELECT 1 AS turn, CONCAT($(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' TO ', $(name_of "$old" TABLE_NAME)) AS move
-        FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND TABLE_TYPE <> 'VIEW' AND NOT $(kept TABLE_NAME)
+        FROM $(tables_of "$SYNC_TARGET_DB")
         UNION ALL SELECT 2, CONCAT($(name_of "$new" TABLE_NAME), ' TO ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME))
-        FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$new' AND TABLE_TYPE <> 'VIEW' AND NOT $(kept TABLE_NAME)
+        FROM $(tables_of "$new")
         UNION ALL SELECT 3, '\`$new\`.$SWITCH TO \`$old\`.$SWITCH') AS moves;"
-    printf '%s\n' "$answer" >>switch.sql
+    printf '%s\n' "$answer" >switch.sql
 }
 
 switch_target() {
     log "Switching to the new tables..."
     {
         echo "CREATE TABLE $SWITCH (to_undo LONGBLOB NOT NULL, to_finish LONGBLOB NOT NULL) ENGINE=InnoDB;"
-        echo "INSERT INTO $SWITCH VALUES (FROM_BASE64('"; base64 before.sql; echo "'), FROM_BASE64('"; base64 after.sql; echo "'));"
+        echo "INSERT INTO $SWITCH VALUES (FROM_BASE64('$(base64 before.sql)'), FROM_BASE64('$(base64 after.sql)'));"
     } >plan.sql
     client target "$new" <plan.sql || fail "cannot write down the switch: $(printed)"
     # A switch that has begun is brought to its end; it is short, but for the locks it may wait for.
@@ -524,7 +556,8 @@ switch_target() {
 # Brings a switch to its end, or back to its beginning if the tables were not switched; drops the helper databases.
 settle() {
     local found
-    ask target "SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ('$new', '$old') AND TABLE_NAME = '$SWITCH';"
+    ask target "SELECT TABLE_SCHEMA FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA IN ('$new', '$old') AND TABLE_NAME = '$SWITCH';"
     found=$answer
     [[ -z $found ]] || target_is='a switch that was interrupted is not settled yet'
     if [[ $found == "$old" ]]; then
@@ -532,17 +565,19 @@ settle() {
         ask target "SELECT TO_BASE64(to_finish) FROM \`$old\`.$SWITCH;"
         base64 -d <<<"$answer" >settle.sql || fail "cannot read $old.$SWITCH"
         client target "$SYNC_TARGET_DB" <settle.sql ||
-            fail "the target has the new tables, but not all their views, triggers, routines and events: $(printed)"
+            fail "the target has its new tables, but not all views, triggers, routines and events; no sync goes on before" \
+                "it has them, or before somebody gives them up and drops the database $old: $(printed)"
     elif [[ $found == "$new" ]]; then
         ask target "SELECT TO_BASE64(to_undo) FROM \`$new\`.$SWITCH;"
         base64 -d <<<"$answer" >settle.sql || fail "cannot read $new.$SWITCH"
         if [[ -s settle.sql ]]; then
             log "Undoing a switch that was interrupted..."
             # The account may be unable to name the old DEFINERs. Triggers of its own are better than none.
-            client target "$SYNC_TARGET_DB" <settle.sql || {
-                without_definers settle.sql >own.sql
-                client target "$SYNC_TARGET_DB" <own.sql || fail "the target has the old tables, but not all their triggers: $(printed)"
-            }
+            if ! client target "$SYNC_TARGET_DB" <settle.sql; then
+                without_definers settle.sql >own.sql || fail "cannot put back the triggers; is the disk full?"
+                client target "$SYNC_TARGET_DB" <own.sql ||
+                    fail "the target has its old tables, but not all their triggers: $(printed)"
+            fi
         fi
     fi
     ask target "SELECT CONCAT('DROP DATABASE \`', SCHEMA_NAME, '\`;') FROM information_schema.SCHEMATA
@@ -561,7 +596,6 @@ read_settings "$settings_file"
     "${SYNC_LOCK_PATH:=/tmp/sync_fkk_db.lock}" "${SYNC_LOG_PATH:=/var/log/sync_fkk_db.log}"
 check_settings
 readonly new=${SYNC_TARGET_DB}_sync_new old=${SYNC_TARGET_DB}_sync_old
-readonly me="CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')"    # the account, as information_schema writes it
 
 trap cleanup EXIT
 trap 'stopped TERM 143' TERM

@@ -10,14 +10,16 @@ cd -- "$(dirname -- "$0")/.."
 
 readonly rules='
 SQLite        CSQLite Glibc
-OpenSSL       COpenSSL
+OpenSSL       COpenSSL Glibc Linux
+TLS           NIOCore OpenSSL Synchronization
+AuditLog      JSON OpenSSL
 Linux         CLinux Glibc
 JSON
 JWT           JSON OpenSSL
 Migrations    OpenSSL SQLite
 RunProtocol   Glibc Linux
 SyncRunner    CSHA256 Glibc Linux RunProtocol
-SyncService   ArgumentParser FoundationEssentials Glibc HTTPTypes HummingbirdCore JSON JWT Linux Logging Migrations NIOCore NIOHTTP1 NIOHTTPTypes NIOHTTPTypesHTTP1 NIOPosix OpenSSL RunProtocol SQLite ServiceLifecycle Synchronization UnixSignals
+SyncService   ArgumentParser AuditLog FoundationEssentials Glibc HTTPTypes HummingbirdCore JSON JWT Linux Logging Migrations NIOCore NIOHTTP1 NIOHTTPTypes NIOHTTPTypesHTTP1 NIOPosix OpenSSL RunProtocol SQLite ServiceLifecycle Synchronization TLS UnixSignals
 '
 
 wrong=0

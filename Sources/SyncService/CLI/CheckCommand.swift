@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Linux
+import OpenSSL
 import RunProtocol
 
 struct CheckCommand: ParsableCommand {
@@ -17,6 +18,8 @@ struct CheckCommand: ParsableCommand {
 
         do { _ = try settings.requireTokens() } catch { found(error.problem, fix: error.fix) }
         checkState(settings, found)
+        checkCertificate(settings, found)
+        checkTrail(settings, found)
         if let script = settings.script.path {
             checkScript(script, settings, found)
         } else {
@@ -40,6 +43,28 @@ struct CheckCommand: ParsableCommand {
                 "start the service once, or install -d -m 700 \(settings.stateDirectory)")
         }
         do { _ = try StateDirectory(settings) } catch { found(error.problem, error.fix) }
+    }
+
+    private func checkCertificate(_ settings: Settings, _ found: Found) {
+        do {
+            guard let certificate = try settings.door.loadTLS()?.certificate else { return }
+            let days = (certificate.notAfter - Clock.wallMilliseconds() / 1000) / 86400
+            if days < 30 { found("TLS_CERT_FILE: the certificate expires in \(days) days", "renew it and send the service SIGHUP") }
+        } catch {
+            found(error.problem, error.fix)
+        }
+    }
+
+    /// Whether a rollback of the history could be noticed by anybody.
+    private func checkTrail(_ settings: Settings, _ found: Found) {
+        guard let file = settings.audit.checkpointFile else {
+            return found(
+                "AUDIT_CHECKPOINT_FILE is not set: nothing outside the database would show a rollback of the history",
+                "set it to a file on another disk or machine, or keep the checkpoints from the log or the Sync-Checkpoint header")
+        }
+        guard let facts = try? Files.facts(file, followLink: true) else { return }
+        let days = (Clock.wallMilliseconds() - facts.modified) / 86_400_000
+        if days > 7 { found("AUDIT_CHECKPOINT_FILE: the newest checkpoint in \(file) is \(days) days old", "check that the service can append to it") }
     }
 
     /// The runner's own checks, by the runner and as its user.

@@ -1,6 +1,7 @@
 import AuditLog
 import Logging
 import ServiceLifecycle
+import TLS
 import UnixSignals
 
 /// On SIGHUP reads the settings again and takes over what may change while serving: secrets, user lists and
@@ -8,6 +9,7 @@ import UnixSignals
 struct Reloader: Service {
     let environmentFile: String?
     let authenticator: Reloadable<Authenticator>
+    let tls: CurrentTLSContext?
     let history: History
     let logger: Logger
 
@@ -15,10 +17,13 @@ struct Reloader: Service {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
             do {
                 let settings = try Settings(environmentFile: environmentFile)
+                // Both are read before either is taken over: a bad pair must not leave half of the new settings in force.
+                let context = try tls == nil ? nil : settings.door.loadTLS()
                 authenticator.replace(with: Authenticator(rules: try settings.requireTokens(), access: settings.access))
+                if let tls, let context { tls.value = context }
                 let worker = Worker(threads: 1)
                 try await worker.run { try history.record([AuditEvent(.settingsChanged)]) }
-                logger.notice("settings reloaded: secrets, users, JWT_NOT_BEFORE")
+                logger.notice("settings reloaded: certificate, secrets, users, JWT_NOT_BEFORE")
             } catch {
                 logger.error("settings not reloaded, the old ones go on: \(error)")
             }

@@ -7,7 +7,9 @@ import Linux
 import Logging
 import NIOCore
 import NIOPosix
+import OpenSSL
 import ServiceLifecycle
+import TLS
 import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
@@ -42,6 +44,9 @@ struct ServeCommand: AsyncParsableCommand {
         let sync = SyncEndpoints(
             script: settings.script, coordinator: coordinator, inquirer: inquirer, reader: history.reader, events: events)
         let door = settings.door
+        let tls = try door.loadTLS().map { CurrentTLSContext($0) }
+        if let notAfter = tls?.value.certificate.notAfter { logger.info("the certificate is valid until \(Timestamp.text(notAfter * 1000))") }
+        let certificate = tls?.value.certificate
         let sources = SourceAddress(trustedProxies: door.trustedProxies)
         let authenticator = Reloadable(Authenticator(rules: rules, access: settings.access))
         let control = RunControlEndpoints(
@@ -53,16 +58,17 @@ struct ServeCommand: AsyncParsableCommand {
             + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes + health.routes
         let responder = Responder(
             routes: routes,
-            authenticator: authenticator, hosts: AllowedHosts([door.host] + door.allowedHosts), sources: sources,
+            authenticator: authenticator, hosts: AllowedHosts(
+                [door.host] + door.allowedHosts + (certificate?.dnsNames ?? []) + (certificate?.ipAddresses ?? [])), sources: sources,
             cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: events, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
-        let channel = ServiceChannel(limiter: limiter, cors: responder.cors) { request, writer, channel in
+        let channel = ServiceChannel(tls: tls, limiter: limiter, cors: responder.cors) { request, writer, channel in
             let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
             try await writer.write(response: response.head, body: response.body)
         }
         let server = channel.server(
             configuration: ServerConfiguration(address: .hostname(door.host, port: door.port), serverName: nil),
-            onServerRunning: { _ in logger.notice("listening on http://\(door.host):\(door.port)") },
+            onServerRunning: { _ in logger.notice("listening on \(tls == nil ? "http" : "https")://\(door.host):\(door.port)") },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.make(max(settings.logLevel, .notice)))
         do {
             // The coordinator comes last and is told first to leave, so that those who wait for a run get an answer.
@@ -70,7 +76,8 @@ struct ServeCommand: AsyncParsableCommand {
                 configuration: .init(
                     services: [
                         .init(service: Reloader(
-                            environmentFile: common.envFile, authenticator: authenticator, history: history, logger: logger)),
+                            environmentFile: common.envFile, authenticator: authenticator, tls: tls, history: history,
+                            logger: logger)),
                         .init(service: ExternalRunWatch(inquirer: inquirer, history: history, logger: logger)),
                         .init(service: trailWatch), .init(service: events),
                         .init(service: server), .init(service: coordinator),

@@ -4,11 +4,14 @@ import NIOCore
 import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
+import TLS
 
 /// A connection's pipeline: our guard, then Hummingbird's public handlers around NIO's decoder.
 struct ServiceChannel: HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
 
+    /// nil: plain HTTP.
+    let tls: CurrentTLSContext?
     let limiter: ConnectionLimiter
     let cors: CORSPolicy
     let responder: HTTPChannelHandler.Responder
@@ -23,13 +26,14 @@ struct ServiceChannel: HTTPChannelHandler {
                 return closed
             }
             let pipeline = channel.pipeline.syncOperations
+            if let tls { try pipeline.addHandler(TLSHandler(context: tls.value)) }
             let requestGuard = RequestGuard(cors: cors)
             try pipeline.addHandlers([
                 requestGuard,
                 HTTPResponseEncoder(),
                 ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)),
                 AnswerWatch(requestGuard),
-                HTTP1ToHTTPServerCodec(secure: false),
+                HTTP1ToHTTPServerCodec(secure: tls != nil),
                 HTTPConnectionStateHandler(logger: logger),
             ])
             return try NIOAsyncChannel(

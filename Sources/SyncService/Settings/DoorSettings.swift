@@ -1,4 +1,5 @@
 import Linux
+import OpenSSL
 
 /// Where the service listens and to whom it answers.
 struct DoorSettings: Sendable {
@@ -43,6 +44,15 @@ struct DoorSettings: Sendable {
             throw source.error(
                 "CORS_ALLOW_ORIGINS", "lists \"\(origin)\", which is no origin",
                 fix: "list origins as a browser sends them, such as https://app.example:8443; * and null are never allowed")
+        }
+    }
+
+    /// Reads and checks certificate and key; blocks.
+    /// - Returns: nil where HTTPS is not set.
+    func loadTLS() throws(SettingsError) -> TLSContext? {
+        guard let tls else { return nil }
+        do { return try TLSContext(certificateFile: tls.certificate, keyFile: tls.key) } catch {
+            throw SettingsError("TLS_CERT_FILE, TLS_KEY_FILE: \(error.problem)", fix: error.fix)
         }
     }
 

@@ -1,0 +1,130 @@
+import COpenSSL
+import Glibc
+
+/// What a certificate says (RFC 5280), as plain values.
+public struct Certificate: Sendable, Equatable {
+    /// The distinguished name on one line, such as `CN = sync.example`; for people only.
+    public let subject: String
+    /// Unix seconds; not valid before.
+    public let notBefore: Int64
+    /// Unix seconds; not valid after.
+    public let notAfter: Int64
+    /// The names of hosts it speaks for (subjectAltName; the common name counts no more, RFC 9525), lower case;
+    /// may hold wildcards such as `*.example`.
+    public let dnsNames: [String]
+    /// The addresses it speaks for, `192.0.2.1` or `2001:db8::1`.
+    public let ipAddresses: [String]
+}
+
+/// The owner of one `X509`.
+final class X509Certificate {
+    let pointer: OpaquePointer
+
+    init(owning pointer: OpaquePointer) { self.pointer = pointer }
+    deinit { X509_free(pointer) }
+
+    /// Every certificate of a PEM text, in its order.
+    static func chain(_ file: PEMFile) throws(TLSIdentityError) -> [X509Certificate] {
+        guard let text = MemoryText(file.bytes) else { throw .noCertificate(file: file.name) }
+        var chain: [X509Certificate] = []
+        ErrorQueue.clear()
+        while let pointer = PEM_read_bio_X509(text.bio, nil, refusePassphrase, nil) {
+            chain.append(X509Certificate(owning: pointer))
+        }
+        // The end of the text is told as an error too; anything else is a certificate cut short or damaged.
+        let end = ERR_peek_last_error()
+        ErrorQueue.clear()
+        let isEnd = ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE
+        guard isEnd, !chain.isEmpty else { throw .noCertificate(file: file.name) }
+        return chain
+    }
+
+    /// - Throws: `OpenSSLError` when a date or a name cannot be read.
+    func facts() throws(OpenSSLError) -> Certificate {
+        var dnsNames: [String] = []
+        var ipAddresses: [String] = []
+        ErrorQueue.clear()
+        if let names = X509_get_ext_d2i(pointer, NID_subject_alt_name, nil, nil).map(OpaquePointer.init) {
+            defer { GENERAL_NAMES_free(names) }
+            for index in 0..<OPENSSL_sk_num(names) {
+                guard let name = OPENSSL_sk_value(names, index) else { continue }
+                var kind: Int32 = 0
+                let value = GENERAL_NAME_get0_value(name.assumingMemoryBound(to: GENERAL_NAME.self), &kind)
+                guard let bytes = Self.bytes(value) else { continue }
+                if kind == GEN_DNS, let name = Self.dnsName(bytes) { dnsNames.append(name) }
+                if kind == GEN_IPADD, let address = Self.address(bytes) { ipAddresses.append(address) }
+            }
+        }
+        return Certificate(
+            subject: subject, notBefore: try Self.seconds(X509_get0_notBefore(pointer)),
+            notAfter: try Self.seconds(X509_get0_notAfter(pointer)), dnsNames: dnsNames, ipAddresses: ipAddresses)
+    }
+
+    var subject: String {
+        guard let text = BIO_new(BIO_s_mem()) else { return "" }
+        defer { BIO_free(text) }
+        // This form escapes control characters and foreign bytes: the text ends in logs and terminals.
+        guard X509_NAME_print_ex(text, X509_get_subject_name(pointer), 0, copenssl_xn_flag_oneline) >= 0 else { return "" }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = BIO_read(text, &bytes, Int32(bytes.count))
+        return count > 0 ? String(decoding: bytes.prefix(Int(count)), as: UTF8.self) : "(no name)"
+    }
+
+    var isSelfIssued: Bool { X509_get_extension_flags(pointer) & UInt32(EXFLAG_SI) != 0 }
+
+    /// The digest inside its signature by name, or nil where that is SHA-256 or better.
+    var weakSignature: String? {
+        var digest: Int32 = 0
+        var kind: Int32 = 0
+        guard X509_get_signature_info(pointer, &digest, &kind, nil, nil) == 1 else { return "an unknown algorithm" }
+        let strong = [NID_sha256, NID_sha384, NID_sha512].contains(digest) || kind == NID_ED25519 || kind == NID_ED448
+        return strong ? nil : OBJ_nid2sn(digest).map { String(cString: $0) } ?? "an unknown algorithm"
+    }
+
+    private static func seconds(_ time: UnsafePointer<ASN1_TIME>?) throws(OpenSSLError) -> Int64 {
+        var parts = tm()
+        ErrorQueue.clear()
+        guard ASN1_TIME_to_tm(time, &parts) == 1 else { throw ErrorQueue.failure(of: "ASN1_TIME_to_tm") }
+        return Int64(timegm(&parts))
+    }
+
+    private static func bytes(_ value: UnsafeMutableRawPointer?) -> UnsafeBufferPointer<UInt8>? {
+        guard let string = value.map({ UnsafePointer($0.assumingMemoryBound(to: ASN1_STRING.self)) }) else { return nil }
+        return UnsafeBufferPointer(start: ASN1_STRING_get0_data(string), count: Int(max(0, ASN1_STRING_length(string))))
+    }
+
+    /// Nil for what is no host name, such as one with a NUL that a C string would end at.
+    private static func dnsName(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        let allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*".utf8
+        guard !bytes.isEmpty, bytes.count <= 253, bytes.allSatisfy(allowed.contains) else { return nil }
+        return String(decoding: bytes, as: UTF8.self).lowercased()
+    }
+
+    private static func address(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
+        guard let family = [4: AF_INET, 16: AF_INET6][bytes.count] else { return nil }
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(family, bytes.baseAddress, &text, socklen_t(text.count)) != nil else { return nil }
+        return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+}
+
+/// A read-only BIO over a copy of a text, so that no pointer of an array outlives its closure.
+final class MemoryText {
+    let bio: OpaquePointer
+
+    init?(_ bytes: [UInt8]) {
+        guard let bio = BIO_new(BIO_s_mem()) else { return nil }
+        self.bio = bio
+        guard let count = Int32(exactly: bytes.count), count == 0 || BIO_write(bio, bytes, count) == count else { return nil }
+    }
+
+    deinit { BIO_free(bio) }
+}
+
+/// OpenSSL asks the terminal for a passphrase where it is given no callback. `asked`, where given, becomes true.
+let refusePassphrase: @convention(c) (
+    UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?
+) -> Int32 = { _, _, _, asked in
+    asked?.assumingMemoryBound(to: Bool.self).pointee = true
+    return 0
+}

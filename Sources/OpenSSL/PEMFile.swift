@@ -1,0 +1,43 @@
+import Glibc
+import Linux
+
+/// A PEM file's content (RFC 7468) and the name that messages call it by.
+public struct PEMFile: Sendable {
+    /// The path, or what a person knows the bytes by.
+    public let name: String
+    /// The content, not yet looked at.
+    public let bytes: [UInt8]
+
+    /// Far above any chain; keeps a device or a log file named by mistake from being read whole.
+    private static let limit = 1 << 20
+
+    /// For content that was read elsewhere.
+    public init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
+
+    /// Reads a certificate chain. Links are followed: ACME clients keep `live/…/fullchain.pem` as one.
+    public init(certificate path: String) throws(TLSIdentityError) {
+        do {
+            self.init(name: path, bytes: try Files.read(try Files.realPath(path), limit: Self.limit))
+        } catch {
+            throw .unreadable(file: path, reason: error.reason)
+        }
+    }
+
+    /// Reads a private key, which nobody but the owner may change and nobody but owner and group may read; the owner
+    /// must be root or this process's user.
+    public init(privateKey path: String) throws(TLSIdentityError) {
+        let facts: FileFacts
+        do {
+            facts = try Files.facts(path, followLink: true)
+        } catch {
+            throw .unreadable(file: path, reason: error.reason)
+        }
+        guard facts.mode & 0o027 == 0, facts.owner == 0 || facts.owner == geteuid() else {
+            throw .exposedKey(file: path, mode: facts.mode, owner: facts.owner)
+        }
+        try self.init(certificate: path)
+    }
+}

@@ -1,0 +1,167 @@
+import COpenSSL
+
+/// One connection's TLS over memory BIOs: the one owner of an `SSL`. Bytes go in and out by hand; it knows no socket.
+///
+/// Not Sendable: one thread or event loop at a time. Whatever OpenSSL wants to send after any call, alerts included,
+/// is then in `pendingCiphertext` and must be taken.
+public final class TLSConnection {
+    public enum Handshake: Sendable, Equatable {
+        case complete
+        /// More ciphertext is needed.
+        case wantsInput
+    }
+
+    /// What stopped a read.
+    public enum ReadEnd: Sendable, Equatable {
+        /// The buffer is full; there may be more.
+        case full
+        /// More ciphertext is needed.
+        case wantsInput
+        /// The peer said close_notify: nothing comes any more.
+        case closed
+        /// The peer broke the protocol, or a record was forged. The connection is of no further use.
+        case failed(OpenSSLError)
+    }
+
+    /// What a memory BIO may keep for an idle connection; one that grew beyond is replaced when it is empty, because
+    /// it never shrinks.
+    private static let keptCapacity = 4096
+
+    private let ssl: OpaquePointer
+    /// Owned by `ssl`.
+    private var input: OpaquePointer
+    private var inputHasGrown = false
+    private var output: OpaquePointer
+
+    /// The server's end of a new connection.
+    ///
+    /// - Throws: `OpenSSLError` where there is no memory.
+    public convenience init(_ context: TLSContext) throws(OpenSSLError) {
+        ErrorQueue.clear()
+        guard let ssl = SSL_new(context.pointer) else { throw ErrorQueue.failure(of: "SSL_new") }
+        SSL_set_accept_state(ssl)
+        try self.init(owning: ssl)
+    }
+
+    /// Takes ownership of an `SSL` that knows whether it is client or server.
+    init(owning ssl: OpaquePointer) throws(OpenSSLError) {
+        ErrorQueue.clear()
+        guard let input = BIO_new(BIO_s_mem()), let output = BIO_new(BIO_s_mem()) else {
+            // One BIO more or less does not matter where memory has run out.
+            SSL_free(ssl)
+            throw ErrorQueue.failure(of: "BIO_new")
+        }
+        self.ssl = ssl
+        self.input = input
+        self.output = output
+        SSL_set_bio(ssl, input, output)
+    }
+
+    deinit { SSL_free(ssl) }
+
+    /// Puts in what came from the peer. `handshake` or `read` makes something of it.
+    public func receive(_ ciphertext: UnsafeRawBufferPointer) throws(OpenSSLError) {
+        guard !ciphertext.isEmpty else { return }
+        ErrorQueue.clear()
+        guard let count = Int32(exactly: ciphertext.count), BIO_write(input, ciphertext.baseAddress, count) == count else {
+            throw ErrorQueue.failure(of: "BIO_write")
+        }
+        inputHasGrown = inputHasGrown || BIO_ctrl_pending(input) > Self.keptCapacity
+    }
+
+    /// How many bytes wait to be sent to the peer.
+    public var pendingCiphertext: Int { BIO_ctrl_pending(output) }
+
+    /// Takes what is to be sent to the peer, as much as fits.
+    ///
+    /// - Returns: the number of bytes.
+    public func takeCiphertext(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let hasGrown = pendingCiphertext > Self.keptCapacity
+        let count = Int32(clamping: min(buffer.count, pendingCiphertext))
+        guard count > 0 else { return 0 }
+        let taken = Int(max(0, BIO_read(output, buffer.baseAddress, count)))
+        if hasGrown, pendingCiphertext == 0, let fresh = BIO_new(BIO_s_mem()) {
+            output = fresh
+            SSL_set0_wbio(ssl, fresh)
+        }
+        return taken
+    }
+
+    /// Goes on with the handshake as far as what was received allows.
+    public func handshake() throws(OpenSSLError) -> Handshake {
+        while true {
+            let before = BIO_ctrl_pending(input)
+            ErrorQueue.clear()
+            let result = SSL_do_handshake(ssl)
+            if result == 1 {
+                releaseInput()
+                return .complete
+            }
+            guard SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ else { throw ErrorQueue.failure(of: "SSL_do_handshake") }
+            if !hasProgress(since: before) { return .wantsInput }
+        }
+    }
+
+    /// Decrypts into `buffer`.
+    ///
+    /// - Returns: the number of bytes at its front, and why there are no more. Both count: data may come with an end.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, end: ReadEnd) {
+        var filled = 0
+        while filled < buffer.count {
+            let before = BIO_ctrl_pending(input)
+            var count = 0
+            ErrorQueue.clear()
+            let result = SSL_read_ex(ssl, buffer.baseAddress.map { $0 + filled }, buffer.count - filled, &count)
+            if result == 1 {
+                filled += count
+                continue
+            }
+            switch SSL_get_error(ssl, result) {
+            case SSL_ERROR_WANT_READ:
+                if hasProgress(since: before) { continue }
+                releaseInput()
+                return (filled, .wantsInput)
+            case SSL_ERROR_ZERO_RETURN: return (filled, .closed)
+            default: return (filled, .failed(ErrorQueue.failure(of: "SSL_read_ex")))
+            }
+        }
+        return (filled, .full)
+    }
+
+    /// Encrypts all of `plaintext`, 16 KiB a record. Only after the handshake and before `shutdown`.
+    public func write(_ plaintext: UnsafeRawBufferPointer) throws(OpenSSLError) {
+        // SSL_write_ex does not take nothing for an answer.
+        guard !plaintext.isEmpty else { return }
+        var count = 0
+        ErrorQueue.clear()
+        guard SSL_write_ex(ssl, plaintext.baseAddress, plaintext.count, &count) == 1, count == plaintext.count else {
+            throw ErrorQueue.failure(of: "SSL_write_ex")
+        }
+    }
+
+    /// Says close_notify: nothing will be written any more. Reading goes on. Only after the handshake, once.
+    public func shutdown() throws(OpenSSLError) {
+        ErrorQueue.clear()
+        guard SSL_shutdown(ssl) >= 0 else { throw ErrorQueue.failure(of: "SSL_shutdown") }
+    }
+
+    /// The version in use, such as `TLSv1.3`; meaningful after the handshake.
+    public var version: String { SSL_get_version(ssl).map { String(cString: $0) } ?? "" }
+
+    /// The cipher in use by OpenSSL's name for it; meaningful after the handshake.
+    public var cipher: String { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "" }
+
+    /// Whether asking again makes sense although OpenSSL asked for input: only while each call uses some of what is
+    /// there. Bytes that lie there and are not used would be asked about for ever.
+    private func hasProgress(since before: Int) -> Bool {
+        let now = BIO_ctrl_pending(input)
+        return now > 0 && now < before
+    }
+
+    private func releaseInput() {
+        guard inputHasGrown, BIO_ctrl_pending(input) == 0, let fresh = BIO_new(BIO_s_mem()) else { return }
+        inputHasGrown = false
+        input = fresh
+        SSL_set0_rbio(ssl, fresh)
+    }
+}

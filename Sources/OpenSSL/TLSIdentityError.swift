@@ -1,0 +1,83 @@
+import Glibc
+
+/// Why a certificate and its key cannot be served: what is wrong, in which file, and how to mend it.
+///
+/// Names files and dates, never a byte of the key.
+public enum TLSIdentityError: Error, Sendable, Equatable {
+    case unreadable(file: String, reason: String)
+    /// The key can be read or changed by others, or belongs to somebody else.
+    case exposedKey(file: String, mode: UInt32, owner: UInt32)
+    /// No certificate in PEM, or one that cannot be read to its end.
+    case noCertificate(file: String)
+    /// No private key in PEM, or one that cannot be read to its end.
+    case noPrivateKey(file: String)
+    case encryptedKey(file: String)
+    case keyMismatch(certificate: String, key: String)
+    /// Unix seconds.
+    case expired(file: String, subject: String, notAfter: Int64)
+    /// Unix seconds.
+    case notYetValid(file: String, subject: String, notBefore: Int64)
+    case weakKey(file: String, subject: String, kind: String, bits: Int)
+    /// A kind of key or a curve that clients of this service cannot use.
+    case unsuitableKey(file: String, kind: String)
+    case weakSignature(file: String, subject: String, algorithm: String)
+    /// OpenSSL refused for a reason none of the above covers.
+    case refused(file: String, OpenSSLError)
+
+    /// What is wrong.
+    public var problem: String {
+        switch self {
+        case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
+        case .exposedKey(let file, let mode, let owner):
+            "the private key \(file) can be read or changed by others (mode \(String(mode, radix: 8)), owner \(owner))"
+        case .noCertificate(let file): "\(file) does not hold a certificate in PEM that can be read to its end"
+        case .noPrivateKey(let file): "\(file) does not hold a private key in PEM that can be read to its end"
+        case .encryptedKey(let file): "the private key \(file) is encrypted, and nobody is there to type its passphrase"
+        case .keyMismatch(let certificate, let key): "the private key \(key) does not belong to the first certificate of \(certificate)"
+        case .expired(let file, let subject, let notAfter):
+            "\(file): the certificate of \(subject) expired on \(Self.date(notAfter))"
+        case .notYetValid(let file, let subject, let notBefore):
+            "\(file): the certificate of \(subject) is not valid before \(Self.date(notBefore))"
+        case .weakKey(let file, let subject, let kind, let bits): "\(file): the \(kind) key of \(subject) has only \(bits) bits"
+        case .unsuitableKey(let file, let kind): "\(file): a key of the kind \(kind) cannot be served"
+        case .weakSignature(let file, let subject, let algorithm):
+            "\(file): the certificate of \(subject) is signed with \(algorithm), which can be forged"
+        case .refused(let file, let error): "\(file) is refused by \(error)"
+        }
+    }
+
+    /// What to do about it.
+    public var fix: String {
+        switch self {
+        case .unreadable(let file, _): "put the PEM file there and let user \(geteuid()) read it: \(file)"
+        case .exposedKey(let file, _, _): "chmod 600 \(file), and chown it to root or to user \(geteuid())"
+        case .noCertificate:
+            "put the server's certificate first and the intermediate ones after it, each between -----BEGIN CERTIFICATE----- "
+                + "and -----END CERTIFICATE----- (from DER: openssl x509 -inform DER -in FILE)"
+        case .noPrivateKey: "put the key there between its BEGIN and END PRIVATE KEY lines (from DER: openssl pkey -inform DER -in FILE)"
+        case .encryptedKey(let file): "write it without a passphrase (openssl pkey -in \(file) -out NEW) and chmod 600 the new file"
+        case .keyMismatch:
+            "use the key the certificate was requested with, and put the server's own certificate first; both print the same for "
+                + "openssl x509 -in CERT -noout -pubkey and openssl pkey -in KEY -pubout"
+        case .expired: "renew the certificate; if it is new, check this machine's clock"
+        case .notYetValid: "check this machine's clock (timedatectl), or use the certificate that is valid now"
+        case .weakKey, .unsuitableKey: "request a certificate for a new key: EC P-256 or P-384, or RSA of 2048 bits or more"
+        case .weakSignature: "have the certificate issued again, signed with SHA-256 or better"
+        case .refused: "check the file with openssl x509 -text, and have the certificate issued again"
+        }
+    }
+
+    /// `2026-01-31 12:00:00 UTC`.
+    private static func date(_ seconds: Int64) -> String {
+        var time = time_t(seconds)
+        var parts = tm()
+        guard gmtime_r(&time, &parts) != nil else { return "second \(seconds)" }
+        func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + "\(number)" }
+        let day = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+        return "\(day) \(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) UTC"
+    }
+}
+
+extension TLSIdentityError: CustomStringConvertible {
+    public var description: String { "\(problem). To fix it: \(fix)." }
+}

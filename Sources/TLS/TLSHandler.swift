@@ -1,0 +1,266 @@
+import NIOCore
+import OpenSSL
+
+/// Told to the handlers behind by a user inbound event when the handshake is complete.
+public struct TLSHandshakeCompleted: Sendable, Equatable {
+    /// Such as `TLSv1.3`.
+    public let version: String
+    /// OpenSSL's name for it.
+    public let cipher: String
+}
+
+/// First in a server's pipeline: TLS outside, plaintext behind.
+///
+/// Performs what `TLSStateMachine` decides. To those behind it looks like a TCP connection with half closure: a peer's
+/// close_notify is `ChannelEvent.inputClosed`, `close(mode: .output)` sends what waits and then close_notify, and
+/// `close(mode: .all)` gives the same five seconds. An end without close_notify, or within the handshake, is a
+/// `TLSError` through `errorCaught` followed by `channelInactive`, never by `inputClosed`.
+public final class TLSHandler: ChannelDuplexHandler {
+    public typealias InboundIn = ByteBuffer
+    public typealias InboundOut = ByteBuffer
+    public typealias OutboundIn = ByteBuffer
+    public typealias OutboundOut = ByteBuffer
+
+    /// From the connection to the end of the handshake.
+    static let handshakeLimit = TimeAmount.seconds(10)
+    /// From the wish to close to the end of the connection.
+    static let shutdownLimit = TimeAmount.seconds(5)
+
+    private let connection: TLSConnection
+    private var machine = TLSStateMachine()
+    private var queue = PlaintextQueue()
+    private var actions = CircularBuffer<TLSStateMachine.Action>()
+    private var isPerforming = false
+    private var deadline: Scheduled<Void>?
+    private var whenOutputClosed: EventLoopPromise<Void>?
+    private var whenClosed: EventLoopPromise<Void>?
+    private var hasClosed = false
+
+    /// - Parameter context: kept for this connection, whatever replaces it later.
+    /// - Throws: `OpenSSLError` where there is no memory; the connection must then be closed.
+    public init(context: TLSContext) throws(OpenSSLError) {
+        connection = try TLSConnection(context)
+    }
+
+    public func handlerAdded(context: ChannelHandlerContext) {
+        handle(.writabilityChanged(context.channel.isWritable), context)
+        if context.channel.isActive { handle(.connected, context) }
+    }
+
+    public func handlerRemoved(context: ChannelHandlerContext) {
+        // A channel that never became active does not tell that it has become inactive.
+        deadline?.cancel()
+        settlePromises()
+    }
+
+    /// What happens while actions are performed (a write that makes the channel unwritable, a handler behind that closes)
+    /// is told to the machine at once, but its actions wait for those before them.
+    private func handle(_ event: TLSStateMachine.Event, _ context: ChannelHandlerContext) {
+        actions.append(contentsOf: machine.handle(event))
+        guard !isPerforming else { return }
+        isPerforming = true
+        while let action = actions.popFirst() { perform(action, context) }
+        isPerforming = false
+    }
+
+    private func perform(_ action: TLSStateMachine.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .receive(let ciphertext): receive(ciphertext, context)
+        case .advanceHandshake: advanceHandshake(context)
+        case .decrypt: decrypt(context)
+        case .encrypt: encrypt(context)
+        case .sendCloseNotify: sendCloseNotify(context)
+        case .read: context.read()
+        case .flush: context.flush()
+        case .closeOutput: context.close(mode: .output, promise: whenOutputClosed.take())
+        case .close: close(context)
+        case .schedule(let kind): schedule(kind, context)
+        case .cancelDeadline: deadline.take()?.cancel()
+        case .failWrites(let error): queue.fail(error ?? ChannelError.ioOnClosedChannel)
+        case .announceHandshake:
+            let completed = TLSHandshakeCompleted(version: connection.version, cipher: connection.cipher)
+            context.fireUserInboundEventTriggered(completed)
+        case .deliver(let plaintext): context.fireChannelRead(wrapInboundOut(plaintext))
+        case .announceReadComplete: context.fireChannelReadComplete()
+        case .announceInputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+        case .announceError(let error): context.fireErrorCaught(error)
+        case .announceDisconnected:
+            hasClosed = true
+            settlePromises()
+            context.fireChannelInactive()
+        }
+    }
+}
+
+// MARK: - From the socket
+
+extension TLSHandler {
+    public func channelActive(context: ChannelHandlerContext) {
+        handle(.connected, context)
+        context.fireChannelActive()
+    }
+
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        handle(.received(unwrapInboundIn(data)), context)
+    }
+
+    public func channelReadComplete(context: ChannelHandlerContext) {
+        handle(.readCompleted, context)
+    }
+
+    public func channelWritabilityChanged(context: ChannelHandlerContext) {
+        handle(.writabilityChanged(context.channel.isWritable), context)
+        context.fireChannelWritabilityChanged()
+    }
+
+    public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { return handle(.peerFinished, context) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    public func channelInactive(context: ChannelHandlerContext) {
+        handle(.disconnected, context)
+    }
+}
+
+// MARK: - From behind
+
+extension TLSHandler {
+    public func read(context: ChannelHandlerContext) {
+        handle(.readRequested, context)
+    }
+
+    public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard machine.acceptsPlaintext else {
+            promise?.fail(machine.isClosed ? ChannelError.ioOnClosedChannel : ChannelError.outputClosed)
+            return
+        }
+        queue.append(unwrapOutboundIn(data), promise)
+    }
+
+    public func flush(context: ChannelHandlerContext) {
+        queue.flush()
+        if queue.hasFlushed { handle(.flushRequested, context) }
+    }
+
+    public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard !hasClosed else { return context.close(mode: mode, promise: promise) }
+        switch mode {
+        case .input:
+            handle(.closeRequested(.input, hasPlaintext: queue.hasFlushed), context)
+            promise?.succeed(())
+        case .output:
+            queue.flush()
+            whenOutputClosed.chain(promise)
+            handle(.closeRequested(.output, hasPlaintext: queue.hasFlushed), context)
+        case .all:
+            queue.flush()
+            whenClosed.chain(promise)
+            handle(.closeRequested(.all, hasPlaintext: queue.hasFlushed), context)
+        }
+    }
+}
+
+// MARK: - What the machine wants done
+
+extension TLSHandler {
+    private func receive(_ ciphertext: ByteBuffer, _ context: ChannelHandlerContext) {
+        do {
+            try ciphertext.withUnsafeReadableBytes { bytes throws(OpenSSLError) in try connection.receive(bytes) }
+        } catch {
+            handle(.failed(error), context)
+        }
+    }
+
+    private func advanceHandshake(_ context: ChannelHandlerContext) {
+        let event: TLSStateMachine.Event
+        do {
+            event = .handshakeAdvanced(try connection.handshake())
+        } catch {
+            event = .handshakeFailed(error)
+        }
+        sendCiphertext(context)
+        handle(event, context)
+    }
+
+    private func decrypt(_ context: ChannelHandlerContext) {
+        var plaintext = context.channel.allocator.buffer(capacity: PlaintextQueue.sliceLimit)
+        var end = TLSConnection.ReadEnd.wantsInput
+        plaintext.writeWithUnsafeMutableBytes(minimumWritableBytes: PlaintextQueue.sliceLimit) { space in
+            let reading = connection.read(into: space)
+            end = reading.end
+            return reading.count
+        }
+        // Alerts, the refusal to renegotiate among them.
+        sendCiphertext(context)
+        handle(.decrypted(plaintext, end), context)
+    }
+
+    private func encrypt(_ context: ChannelHandlerContext) {
+        guard let slice = queue.next() else { return handle(.encrypted(hasMore: false), context) }
+        do {
+            try slice.bytes.withUnsafeReadableBytes { bytes throws(OpenSSLError) in try connection.write(bytes) }
+        } catch {
+            slice.promise?.fail(TLSError.failed(error))
+            return handle(.failed(error), context)
+        }
+        context.write(wrapOutboundOut(takeCiphertext(context)), promise: slice.promise)
+        handle(.encrypted(hasMore: queue.hasFlushed), context)
+    }
+
+    private func sendCloseNotify(_ context: ChannelHandlerContext) {
+        do {
+            try connection.shutdown()
+        } catch {
+            return handle(.failed(error), context)
+        }
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        // If it cannot be sent the channel is being closed, which we are told by itself.
+        sent.futureResult.assumeIsolated().whenSuccess { self.handle(.closeNotifySent, context) }
+        context.writeAndFlush(wrapOutboundOut(takeCiphertext(context)), promise: sent)
+    }
+
+    private func close(_ context: ChannelHandlerContext) {
+        hasClosed = true
+        let closed = whenClosed.take() ?? context.eventLoop.makePromise()
+        // Who closes all has closed the output.
+        whenOutputClosed.take().map { closed.futureResult.cascade(to: $0) }
+        context.close(mode: .all, promise: closed)
+    }
+
+    private func schedule(_ kind: TLSStateMachine.Deadline, _ context: ChannelHandlerContext) {
+        deadline?.cancel()
+        let limit =
+            switch kind {
+            case .handshake: Self.handshakeLimit
+            case .shutdown: Self.shutdownLimit
+            }
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { self.handle(.deadlinePassed(kind), context) }
+    }
+
+    private func sendCiphertext(_ context: ChannelHandlerContext) {
+        guard connection.pendingCiphertext > 0 else { return }
+        context.writeAndFlush(wrapOutboundOut(takeCiphertext(context)), promise: nil)
+    }
+
+    private func takeCiphertext(_ context: ChannelHandlerContext) -> ByteBuffer {
+        let count = connection.pendingCiphertext
+        var ciphertext = context.channel.allocator.buffer(capacity: count)
+        ciphertext.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { connection.takeCiphertext(into: $0) }
+        return ciphertext
+    }
+
+    private func settlePromises() {
+        queue.fail(ChannelError.ioOnClosedChannel)
+        whenOutputClosed.take()?.fail(ChannelError.ioOnClosedChannel)
+        whenClosed.take()?.succeed(())
+    }
+}
+
+extension EventLoopPromise<Void>? {
+    /// Has `next` completed with this one, or makes it this one.
+    fileprivate mutating func chain(_ next: EventLoopPromise<Void>?) {
+        guard let next else { return }
+        if let first = self { first.futureResult.cascade(to: next) } else { self = next }
+    }
+}
