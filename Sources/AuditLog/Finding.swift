@@ -55,11 +55,13 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
         case .hashMissing(let range): "the hash stored over \(Self.name(range)) is missing"
         case .genesisMissing: "entry 0 is not the log's beginning with origin and verifier key"
         case .genesisRepeated(let entry): "entry \(entry) claims to be the log's beginning"
-        case .keyChangeNotSigned(let entry): "the change of key in entry \(entry) is not signed by the old key for this place"
+        case .keyChangeNotSigned(let entry):
+            "the change of key in entry \(entry) is not signed by the old key for this place"
         case .foreignKey(let expected, let found): "the log belongs to the key \(found), expected is \(expected)"
         case .otherOrigin(let size, let origin): "the checkpoint of \(size) entries is of another log, \(origin)"
         case .notSigned(let size): "the checkpoint of \(size) entries is not signed by the key of this log"
-        case .cutOff(let size, let found): "a checkpoint has \(size) entries, the log \(found): it was cut off before entry \(size)"
+        case .cutOff(let size, let found):
+            "a checkpoint has \(size) entries, the log \(found): it was cut off before entry \(size)"
         case .notCovered(let range): "\(Self.name(range)) behind the log's last checkpoint, signed by nobody"
         case .differs(let size, let agreed):
             "the log differs before entry \(size) from what was signed"

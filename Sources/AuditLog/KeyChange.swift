@@ -30,7 +30,14 @@ public enum KeyChange {
     }
 
     /// The new key that an entry `key_changed` names, nil where the old key did not approve it for this place.
-    static func newKey(in leaf: Leaf, after tree: Tree, oldKey: VerifierKey) throws(OpenSSLError) -> VerifierKey? {
+    ///
+    /// - Parameters:
+    ///   - tree: the log before this entry.
+    ///   - oldKey: the key the log had there.
+    /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
+    public static func newKey(
+        in leaf: Leaf, after tree: Tree, oldKey: VerifierKey
+    ) throws(OpenSSLError) -> VerifierKey? {
         guard let newKey = verifierKey(in: leaf.object), newKey.name == oldKey.name,
             case .string(let base64) = leaf.object["signature"],
             let signature = SignedNote.Signature(name: Array(oldKey.name.utf8), base64: base64.utf8),

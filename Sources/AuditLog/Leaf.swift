@@ -45,10 +45,9 @@ public struct Leaf: Sendable, Equatable {
     /// - Parameter fields: everything but `event` and `at`, in any order. Strings too long are cut.
     /// - Throws: `LeafError`. Never `tooLarge` for up to 25 strings of whatever length that are not nested.
     public init(_ event: Event, at: LeafTime, _ fields: [JSON.Member]) throws(LeafError) {
-        let members = fields + [
-            JSON.Member("event", .string(event.rawValue)), JSON.Member("at", .string(at.description)),
-        ]
-        try self.init(stored: try Self.canonical(.object(members)).encoded())
+        let event = JSON.Member("event", .string(event.rawValue))
+        let at = JSON.Member("at", .string(at.description))
+        try self.init(stored: try Self.canonical(.object(fields + [event, at])).encoded())
     }
 
     /// An entry from bytes that may be anybody's.
@@ -88,8 +87,8 @@ public struct Leaf: Sendable, Equatable {
             if size <= maximumStringBytes {
                 end = string.unicodeScalars.index(after: index)
             } else {
-                let bytes = Array(string.utf8)
-                return "\(string.unicodeScalars[..<end])…[\(bytes.count) bytes, sha256 \(hex(SHA256.hash(bytes)))]"
+                let (start, bytes) = (String(string.unicodeScalars[..<end]), Array(string.utf8))
+                return "\(start)…[\(bytes.count) bytes, sha256 \(hex(SHA256.hash(bytes)))]"
             }
         }
         return string

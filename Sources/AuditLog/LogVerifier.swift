@@ -10,14 +10,15 @@ public struct LogVerifier: Sendable {
     public struct Report: Sendable, Equatable {
         /// How many entries were read.
         public let size: Int64
-        /// The root over them, nil where entries are missing.
+        /// The root over them, nil where entries are missing. Where hashes were stored and do not fit the entries, over
+        /// those, so that it tells whether the rest is as it was signed.
         public let root: Hash?
         /// The key that the log ends with, nil without a genesis.
         public let key: VerifierKey?
         /// Whether a key was expected, and is the log's.
         public let keyConfirmed: Bool
         /// The size of the largest checkpoint from outside that the log extends, 0 for none: what is before it was
-        /// neither altered nor replaced since.
+        /// neither altered nor replaced since, but for the entries named in the problems.
         public let confirmedSize: Int64
         public let problems: Findings<Problem>
         public let remarks: Findings<Remark>
@@ -81,7 +82,9 @@ public struct LogVerifier: Sendable {
 
         let hash = Hash.leaf(bytes)
         let completed =
-            isBroken ? [StoredHash(subtree: Subtree(level: 0, index: number), hash: hash)] : tree.append(hash)
+            isBroken
+            ? [StoredHash(subtree: Subtree(level: 0, index: number), hash: hash)]
+            : tree.append(hash, goingOnWith: stored ?? [])
         if let stored { compare(completed, with: stored, number) }
         try compareCheckpoints()
         return leaf
@@ -132,16 +135,14 @@ public struct LogVerifier: Sendable {
     }
 
     private mutating func compare(_ completed: [StoredHash], with stored: [Hash?], _ number: Int64) {
-        for (position, computed) in completed.enumerated() {
-            let entries = computed.subtree.entries
-            guard position < stored.count, let hash = stored[position] else {
+        for computed in completed {
+            let (level, entries) = (computed.subtree.level, computed.subtree.entries)
+            guard level < stored.count, let hash = stored[level] else {
                 problems.add(.hashMissing(entries))
                 continue
             }
             guard hash != computed.hash else { continue }
-            problems.add(position == 0 ? .entryAltered(number) : .hashAltered(entries))
-            // What is above was computed from this one: naming it too would say nothing.
-            return
+            problems.add(level == 0 ? .entryAltered(number) : .hashAltered(entries))
         }
     }
 

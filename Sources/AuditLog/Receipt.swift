@@ -67,7 +67,8 @@ public struct Receipt: Sendable, Equatable {
 
     /// The receipt's bytes; the usual file name ends in `.tlog-proof`.
     public var encoded: [UInt8] {
-        let lines = [Self.header, "extra \(Base64.encode(entry))", "index \(proof.index)"] + proof.hashes.map(\.description)
+        let lines =
+            [Self.header, "extra \(Base64.encode(entry))", "index \(proof.index)"] + proof.hashes.map(\.description)
         return Array(lines.map { $0 + "\n" }.joined().utf8) + [UInt8(ascii: "\n")] + signedCheckpoint.note.encoded
     }
 

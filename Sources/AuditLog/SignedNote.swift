@@ -67,7 +67,9 @@ public struct SignedNote: Sendable, Equatable {
         }
         // The last empty line parts text and signatures; the text may have empty lines of its own.
         guard bytes.last == lineFeed,
-            let separator = bytes.indices.dropFirst().last(where: { bytes[$0] == lineFeed && bytes[$0 - 1] == lineFeed })
+            let separator = bytes.indices.dropFirst().last(where: {
+                bytes[$0] == lineFeed && bytes[$0 - 1] == lineFeed
+            })
         else { throw FormatError(.note, "it has no empty line before its signatures, or no line feed at its end") }
         let lines = bytes[(separator + 1)...].dropLast().split(separator: lineFeed, omittingEmptySubsequences: false)
         guard separator > 1, (1...Self.maximumSignatures).contains(lines.count) else {

@@ -92,14 +92,21 @@ public struct Tree: Sendable, Equatable {
     ///
     /// - Returns: the hashes to store: those of `Subtree.completed(by:)`, in that order, about two on average. None
     ///   where the tree has its maximum size, and then nothing was added.
-    public mutating func append(_ leaf: Hash) -> [StoredHash] {
+    public mutating func append(_ leaf: Hash) -> [StoredHash] { append(leaf, goingOnWith: []) }
+
+    /// Adds an entry.
+    ///
+    /// - Parameter stored: hashes to go on with in place of those returned, in the same order, as far as there are any. So
+    ///   a verifier finds each one that does not fit, and not all above it as well.
+    mutating func append(_ leaf: Hash, goingOnWith stored: [Hash?]) -> [StoredHash] {
         guard size < Self.maximumSize else { return [] }
-        var completed = [StoredHash(subtree: Subtree(level: 0, index: size), hash: leaf)]
+        var completed: [StoredHash] = []
         var hash = leaf
-        // Each bit set at the end of the size is a subtree that is complete with a sibling now.
-        for level in 0..<(size + 1).trailingZeroBitCount {
-            hash = Hash.node(edge.removeLast(), hash)
-            completed.append(StoredHash(subtree: Subtree(level: level + 1, index: size >> Int64(level + 1)), hash: hash))
+        for subtree in Subtree.completed(by: size) {
+            // Each subtree above the entry is complete with a sibling that was the last of the edge.
+            if subtree.level > 0 { hash = Hash.node(edge.removeLast(), hash) }
+            completed.append(StoredHash(subtree: subtree, hash: hash))
+            if subtree.level < stored.count, let other = stored[subtree.level] { hash = other }
         }
         edge.append(hash)
         size += 1

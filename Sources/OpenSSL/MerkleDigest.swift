@@ -4,13 +4,13 @@ import COpenSSL
 extension SHA256 {
     /// The digest of these bytes.
     public static func hash(_ bytes: [UInt8]) -> SIMD32<UInt8> {
-        bytes.withUnsafeBytes { hash($0, UnsafeRawBufferPointer(start: nil, count: 0), UnsafeRawBufferPointer(start: nil, count: 0)) }
+        bytes.withUnsafeBytes { hash($0, nothing, nothing) }
     }
 
     /// The digest of one byte and these bytes behind it.
     public static func hash(_ prefix: UInt8, _ bytes: [UInt8]) -> SIMD32<UInt8> {
         withUnsafeBytes(of: prefix) { prefix in
-            bytes.withUnsafeBytes { hash(prefix, $0, UnsafeRawBufferPointer(start: nil, count: 0)) }
+            bytes.withUnsafeBytes { hash(prefix, $0, nothing) }
         }
     }
 
@@ -20,6 +20,8 @@ extension SHA256 {
             withUnsafeBytes(of: left) { left in withUnsafeBytes(of: right) { hash(prefix, left, $0) } }
         }
     }
+
+    private static var nothing: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: nil, count: 0) }
 
     private static func hash(
         _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer

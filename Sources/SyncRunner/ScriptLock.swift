@@ -19,14 +19,31 @@ extension ScriptProcess {
             self = .cannotSee
             return
         }
-        let wanted = Array(script.utf8)
+        let file = try? Files.facts(script, followLink: true)
         let found = ((try? Files.names(in: "/proc")) ?? []).contains { name in
-            guard let pid = Int32(name), pid != getpid(), let file = try? Descriptor.open("/proc/\(pid)/cmdline", O_RDONLY),
-                let bytes = try? file.read(at: 0, count: 1 << 16)
-            else { return false }
-            return bytes.split(separator: 0).contains { $0.elementsEqual(wanted) }
+            guard let pid = Int32(name), pid != getpid() else { return false }
+            return Self.runs(script, file, "/proc/\(pid)")
         }
         self = found ? .yes : .no
+    }
+
+    /// By the file, however its path was written: as the program itself, or as an argument seen from the process's folder.
+    private static func runs(_ script: String, _ file: FileFacts?, _ process: String) -> Bool {
+        func isScript(_ path: String) -> Bool {
+            guard let file, let facts = try? Files.facts(path, followLink: true) else { return false }
+            return facts.isSameFile(as: file)
+        }
+        if isScript(process + "/exe") { return true }
+        guard let commandLine = try? Descriptor.open(process + "/cmdline", O_RDONLY),
+            let bytes = try? commandLine.read(at: 0, count: 1 << 16)
+        else { return false }
+        let base = script.utf8.split(separator: UInt8(ascii: "/")).last ?? script.utf8[...]
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.contains { argument in
+            guard argument.utf8.suffix(base.count).elementsEqual(base) else { return false }
+            if argument == script || isScript(argument.hasPrefix("/") ? argument : "\(process)/cwd/\(argument)") { return true }
+            // Where the folder of another user's process is hidden, the name has to do.
+            return !argument.hasPrefix("/") && (try? Files.facts(process + "/cwd/.", followLink: true)) == nil
+        }
     }
 }
 

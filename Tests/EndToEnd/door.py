@@ -16,8 +16,7 @@ import pytest
 from client import Answer, Connection, fetch
 from harness import Service
 
-# Once the service speaks TLS: ["http", "https"].
-SCHEMES = ["http"]
+SCHEMES = ["http", "https"]
 
 RUN = "POST /sync/run HTTP/1.1"
 STATUS = "GET /sync/status HTTP/1.1"
@@ -42,13 +41,11 @@ class Authority:
         self.openssl("x509", "-req", "-in", folder / "cert.csr", "-CA", self.root, "-CAkey", folder / "root.key",
                      "-days", "30", "-set_serial", str(random.getrandbits(120) | 1), "-extfile", extensions, "-out", self.certificate)
         self.key.chmod(0o600)
+        self.context = ssl.create_default_context(cafile=self.root)
 
     @staticmethod
     def openssl(*arguments):
         subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-    def context(self):
-        return ssl.create_default_context(cafile=self.root)
 
 
 class Door(Service):
@@ -110,7 +107,7 @@ class Wire(Connection):
             plain.bind((source, 0))
         plain.connect(("127.0.0.1", door.port))
         self.encrypted = door.scheme == "https"
-        self.socket = door.authority.context().wrap_socket(plain, server_hostname="localhost") if self.encrypted else plain
+        self.socket = door.authority.context.wrap_socket(plain, server_hostname="localhost") if self.encrypted else plain
 
     def send(self, data):
         try:

@@ -1,5 +1,5 @@
-"""Faults at named moments: strace on a thread or on the next supervisor, a small disk of one's own, the runner's
-protocol spoken by hand, and what must hold of the record whatever happened."""
+"""Faults at named moments: strace on a thread or on the next supervisor, the runner's protocol spoken by hand, and what
+must hold of the record whatever happened. Disks of one's own are in disks.py."""
 
 import os
 import re
@@ -34,7 +34,8 @@ def untrace(pid):
     """Takes strace off a process that was started under it."""
     tracer = int(re.search(r"TracerPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1))
     if tracer:
-        os.kill(tracer, 15)
+        # strace with an output file ignores TERM; without its tracer the process simply goes on.
+        os.kill(tracer, 9)
         eventually(lambda: not alive(tracer), "strace has let go")
 
 
@@ -134,6 +135,14 @@ def kill(*pids):
     eventually(lambda: not any(alive(pid) for pid in pids), f"{pids} are gone")
 
 
+def end_all(service):
+    """The machine's processes are gone at once: service, runners and scripts."""
+    service.process.kill()
+    service.end_leftovers()
+    service.process.wait()
+    service.process = None
+
+
 def kill_service(service):
     service.process.kill()
     service.process.wait()
@@ -155,6 +164,13 @@ def reasons(service):
     return answer.json.get("reasons", [])
 
 
+def is_unavailable(answer, run=None):
+    """503 of the documented form; `run` is the number in its header."""
+    assert answer.code == 503, answer
+    assert list(answer.json) == ["status", "message", "output"] and answer.json["status"] == "error"
+    assert int(answer.header("Retry-After")) > 0 and answer.header("Sync-Run-Id") == run
+
+
 # What must hold afterwards
 
 
@@ -174,36 +190,6 @@ def all_recorded(service):
         lambda: service.sql("SELECT count(*) FROM run_started WHERE id NOT IN (SELECT id FROM run_finished)") == [(0,)],
         "every run that began has ended in the record")
     is_sound(service)
-
-
-# Disks
-
-
-@contextmanager
-def disk(folder, mebibytes):
-    """A tmpfs of that size over a folder, whose mode and owner stay."""
-    status = folder.stat()
-    options = f"size={mebibytes}m,mode={status.st_mode & 0o777:o},uid={status.st_uid},gid={status.st_gid}"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(folder):
-    """Takes the disk's last byte; the file to remove again."""
-    filler = folder / "filler"
-    with filler.open("ab", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
-            try:
-                while file.write(b"\0" * size):
-                    pass
-            except OSError:
-                continue
-    free = os.statvfs(folder)
-    assert free.f_bavail == 0, "the disk is full"
-    return filler
 
 
 # The runner's protocol
@@ -262,9 +248,3 @@ def decoded(data):
         fields[name], data = data[4:4 + length].decode(), data[4 + length:]
     fields.pop("version")
     return fields.pop("kind"), fields
-
-
-def calls(text, thread=None):
-    """The names of the system calls in a trace, in their order; those of one thread where the lines name threads."""
-    prefix = rf"{thread}\s+" if thread else ""
-    return re.findall(rf"^{prefix}(\w+)\(", text, re.MULTILINE)

@@ -15,12 +15,13 @@ CLIENT = shutil.which("mariadb", path=SBIN)
 AS_ROOT = ["--user=root"] if os.geteuid() == 0 else []
 MEGABYTE = 1 << 20
 
+ROUTINES = "SELECT routine_name FROM information_schema.routines WHERE"
 OBJECTS = {
     "TABLE": "SELECT table_name FROM information_schema.tables WHERE table_type <> 'VIEW' AND table_schema",
     "VIEW": "SELECT table_name FROM information_schema.views WHERE table_schema",
     "TRIGGER": "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema",
-    "PROCEDURE": "SELECT routine_name FROM information_schema.routines WHERE routine_type = 'PROCEDURE' AND routine_schema",
-    "FUNCTION": "SELECT routine_name FROM information_schema.routines WHERE routine_type = 'FUNCTION' AND routine_schema",
+    "PROCEDURE": f"{ROUTINES} routine_type = 'PROCEDURE' AND routine_schema",
+    "FUNCTION": f"{ROUTINES} routine_type = 'FUNCTION' AND routine_schema",
     "EVENT": "SELECT event_name FROM information_schema.events WHERE event_schema",
 }
 
@@ -57,7 +58,7 @@ class Server:
                 [shutil.which("mariadbd", path=SBIN), "--no-defaults", *AS_ROOT, f"--datadir={self.data}",
                  f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self.socket}",
                  f"--pid-file={self.folder}/pid", "--innodb-log-file-size=8M", "--innodb-buffer-pool-size=64M",
-                 "--character-set-server=utf8mb4", "--skip-name-resolve", *options],
+                 "--character-set-server=utf8mb4", "--sql-mode=TRADITIONAL", "--skip-name-resolve", *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )
         eventually(self._answers, "the server answers")
@@ -100,7 +101,8 @@ class Server:
         else:
             size = (self.data / "ibdata1").stat().st_size // MEGABYTE
             self.stop()
-            self.start("--innodb-file-per-table=0", f"--innodb-data-file-path=ibdata1:12M:autoextend:max:{size + left // MEGABYTE}M")
+            limit = f"ibdata1:12M:autoextend:max:{size + left // MEGABYTE}M"
+            self.start("--innodb-file-per-table=0", f"--innodb-data-file-path={limit}")
             try:
                 yield
             finally:
@@ -109,10 +111,11 @@ class Server:
 
     # SQL, as root through the socket
 
-    def client(self, sql, database=None, *options):
+    def client(self, sql, database=None):
         return subprocess.run(
-            [CLIENT, "--no-defaults", "--user=root", f"--socket={self.socket}", "--default-character-set=utf8mb4", "--batch",
-             "--skip-column-names", "--comments", "--local-infile", "--init-command=SET sql_mode=''", *options, *([database] if database else [])],
+            [CLIENT, "--no-defaults", "--user=root", f"--socket={self.socket}", "--default-character-set=utf8mb4",
+             "--batch", "--skip-column-names", "--comments", "--local-infile", "--init-command=SET sql_mode=''",
+             *([database] if database else [])],
             input=sql, capture_output=True, text=True, errors="surrogateescape",
         )
 
@@ -148,7 +151,8 @@ class Server:
                 if kind == "TABLE":
                     # The counter moves with every insert, undone ones too, and tells nothing about rows.
                     definition = re.sub(r" AUTO_INCREMENT=\d+", "", definition)
-                    found[f"TABLE {name}"] = definition, self.sql(f"CHECKSUM TABLE {quoted} EXTENDED", database)[0][1]
+                    checksum = self.sql(f"CHECKSUM TABLE {quoted} EXTENDED", database)[0][1]
+                    found[f"TABLE {name}"] = definition, checksum
                 else:
                     found[f"{kind} {name}"] = definition
         return found

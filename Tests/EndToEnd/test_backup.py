@@ -6,7 +6,8 @@ import sqlite3
 import stat
 import threading
 
-from faults import all_recorded, disk, fill, is_sound
+from disks import disk, fill
+from faults import all_recorded, is_sound
 from harness import USAGE
 
 

@@ -77,7 +77,7 @@ def test_thousands_of_addresses_take_no_memory(closed_door):
 
     flood(0, 5000)
     before = closed_door.peak_memory()
-    flood(5000, 15000)
+    flood(5000, 10000)
     assert closed_door.peak_memory() - before < 8 * MEBIBYTE
     assert closed_door.request("GET", "/sync/status").code == 200
 

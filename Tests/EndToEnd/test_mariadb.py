@@ -15,7 +15,7 @@ from mariadb import MEGABYTE, Server, StoppingClient, make_data_folder, tables_o
 HERE = Path(__file__).parent
 SCRIPT = ROOT / "config/sync_fkk_db.sh"
 PASSWORDS = {"source": "r#1;'x y", "target": "w#2;'x y"}  # with characters that an option file needs quotes for
-SOURCES = {"fkk": None, "few": 600}  # the databases of the source server, and of how many packages: where rows don't matter, few
+SOURCES = {"fkk": None, "few": 600}  # databases of the source server, with all packages or some: where rows don't matter
 KEPT = ("TABLE operators", "TRIGGER operators_kept")
 
 
@@ -34,7 +34,7 @@ def package_rows():
             names = ("Section", "Package", "Version", "Installed-Size", "Maintainer", "Description")
             values = [fields.get(name) for name in names]
             rows.append("\t".join("\\N" if v is None else v.replace("\\", "\\\\").replace("\t", " ") for v in values))
-    assert len(rows) >= 50_000, f"the package index has {len(rows)} packages"
+    assert len(rows) >= 50_000, f"the package index has only {len(rows)} packages"
     return rows
 
 
@@ -91,9 +91,10 @@ class Sync:
 
     def credentials(self, source_port=None, **passwords):
         passwords = {**PASSWORDS, **passwords}
+        servers = ("source", "reader", source_port or self.source.port), ("target", "writer", self.target.port)
         text = "".join(
             f'[client_{side}]\nhost=127.0.0.1\nport={port}\nuser={user}\npassword="{passwords[side]}"\n'
-            for side, user, port in (("source", "reader", source_port or self.source.port), ("target", "writer", self.target.port))
+            for side, user, port in servers
         )
         self.service.write_private(self.service.folder / "sync_fkk_db.cnf", text.encode())
 
@@ -147,13 +148,15 @@ class Sync:
         """Equal to the source, object by object; kept tables as they were; nothing left beside it."""
         found = self.target.contents("fkk")
         assert {name: found.pop(name) for name in KEPT} == {name: self.old[name] for name in KEPT}
-        assert {re.search("DEFINER=([^ ]+)", text)[1] for text in found.values() if isinstance(text, str)} == {"`writer`@`127.0.0.1`"}
+        definers = {re.search("DEFINER=([^ ]+)", text)[1] for text in found.values() if isinstance(text, str)}
+        assert definers == {"`writer`@`127.0.0.1`"}
         assert comparable(found) == self.new
         assert self.target.databases() == {"fkk"}
 
     def tables_are(self):
         """Which tables the target has, once the killed script's last statement is through; a mixture fails."""
-        eventually(lambda: not self.target.sql("SELECT 1 FROM information_schema.processlist WHERE user = 'writer'"), "no connections")
+        connections = "SELECT 1 FROM information_schema.processlist WHERE user = 'writer'"
+        eventually(lambda: not self.target.sql(connections), "the killed sync has no connection left")
         found = tables_of(self.target.contents("fkk"))
         if found == tables_of(self.old):
             return "old"
@@ -182,15 +185,14 @@ def small_sync(sync):
 def test_contents_are_equal(sync):
     output = sync.succeeds()
     assert int(re.search(r"Verified: (\d+) rows", output)[1]) >= 50_000
-    for (name,) in sync.source.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'fkk' AND table_type = 'BASE TABLE'"):
-        if name != "operators":
-            select = f"SELECT * FROM `{name.replace('`', '``')}`"
-            assert sorted(sync.source.sql(select, "fkk")) == sorted(sync.target.sql(select, "fkk")), name
+    columns = {"totals": "section, doubled, note", "heavy": "name, doubled"}
+    for name in (name.removeprefix("TABLE ") for name in tables_of(sync.new)):
+        columns[name] = "*"
+    for name, selected in columns.items():
+        select = f"SELECT {selected} FROM `{name.replace('`', '``')}`"
+        assert sorted(sync.source.sql(select, "fkk")) == sorted(sync.target.sql(select, "fkk")), name
     zero = "SELECT COUNT(*) FROM packages WHERE released = '0000-00-00 00:00:00' AND checked = '0000-00-00 00:00:00'"
     assert int(sync.target.sql(zero, "fkk")[0][0]) > 30_000
-    for view in ("totals", "heavy"):
-        answers = [sorted(server.sql(f"SELECT {'section, doubled' if view == 'totals' else 'name, doubled'} FROM {view}", "fkk")) for server in (sync.source, sync.target)]
-        assert answers[0] == answers[1] and answers[0]
     assert "DEFINER" not in output and "ERROR" not in output
     assert sync.service.log_path.read_text() == output
     sync.succeeds()  # over its own work
@@ -200,7 +202,8 @@ def test_trigger_routine_and_view_work_at_the_target(sync):
     """Objects whose DEFINER does not exist fail only when they are used."""
     sync.succeeds()
     sync.target.sql("INSERT INTO packages (section, name, version) VALUES (1, 'mine', '1')", "fkk")
-    assert sync.target.sql("SELECT what FROM changes WHERE what LIKE 'mine%' OR what = 'again'", "fkk") == [("mine ✓",), ("again",)]
+    noted = sync.target.sql("SELECT what FROM changes WHERE what LIKE 'mine%' OR what = 'again'", "fkk")
+    assert noted == [("mine ✓",), ("again",)], "both triggers, in their order"
     sync.target.sql("CALL tidy(-1)", "fkk")
     assert sync.target.sql("SELECT COUNT(*) FROM changes WHERE what = 'mine ✓'", "fkk") == [("0",)]
     assert sync.target.sql("SELECT DISTINCT operators FROM heavy", "fkk") == [("2",)]
@@ -225,26 +228,57 @@ def test_nothing_secret_in_arguments_or_environment(sync):
         assert secret.encode() not in seen and secret not in answer.text and secret not in sync.service.log_path.read_text()
 
 
+def test_example_settings(sync):
+    """Every line of the example is understood, the commented ones too; it stops at the credentials it does not find."""
+    example = (ROOT / "config/sync_fkk_db.conf.example").read_text()
+    (sync.service.folder / "example.conf").write_text(re.sub("^#SYNC_", "SYNC_", example, flags=re.MULTILINE))
+    paths = {"SYNC_LOCK_PATH": sync.service.lock_path, "SYNC_LOG_PATH": sync.service.log_path}
+    done = sync.service.command(
+        binary=sync.service.script_path,
+        environment={**paths, "SYNC_SETTINGS_FILE": sync.service.folder / "example.conf"},
+    )
+    assert done.returncode == 1 and done.stderr == ""
+    assert "ERROR: the credentials /etc/sync-service/sync_fkk_db.cnf cannot be read" in done.stdout
+
+
 # Failures before the switch
 
-@pytest.mark.parametrize("break_it, message", [
-    (lambda sync: sync.credentials(source_port=free_port()), "ERROR: the source did not answer: .*Can't connect"),
-    (lambda sync: sync.credentials(source="wrong"), "ERROR: the source did not answer: .*Access denied"),
-    (lambda sync: sync.credentials(target="wrong"), "ERROR: the target did not answer: .*Access denied"),
-    (lambda sync: sync.settings(SYNC_SOURCE_DB="nothing"), "lacks privileges on nothing: SELECT, SHOW VIEW"),
-    (lambda sync: sync.settings(SYNC_TARGET_DB="nothing"), "the target server has no database nothing"),
-    (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,operatros"), "names 'operatros', which the target does not have"),
-    (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,sections"), r"foreign key to one that is replaced|to a table that the target keeps"),
-    (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,packages"), r"a table that stays has a foreign key to one that is replaced; drop the key: fkk\.packages"),
-    (lambda sync: sync.settings(SYNC_COLOUR="red"), "sync_fkk_db.conf, line 7: neither a comment nor"),
-    (lambda sync: (sync.service.folder / "sync_fkk_db.cnf").chmod(0o640), "others can read or write the credentials; fix: chmod 600"),
-], ids=["source down", "source password", "target password", "no source", "no target", "unknown kept", "key to kept",
-        "key from kept", "unknown setting", "readable credentials"])
-def test_wrong_from_the_start(sync, break_it, message):
+WRONG = {
+    "source down": (lambda sync: sync.credentials(source_port=free_port()), "the source did not answer: .*Can't connect"),
+    "source password": (lambda sync: sync.credentials(source="wrong"), "the source did not answer: .*Access denied"),
+    "target password": (lambda sync: sync.credentials(target="wrong"), "the target did not answer: .*Access denied"),
+    "no source": (lambda sync: sync.settings(SYNC_SOURCE_DB="nothing"), "lacks privileges on nothing: SELECT, SHOW VIEW"),
+    "no target": (lambda sync: sync.settings(SYNC_TARGET_DB="nothing"), "the target server has no database nothing"),
+    "unknown kept": (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,operatros"),
+                     "names 'operatros', which the target does not have"),
+    "key to kept": (lambda sync: sync.settings(SYNC_SOURCE_DB="few", SYNC_KEEP_TABLES="operators,sections"),
+                    "foreign key to a table that the target keeps: packages"),
+    "key from kept": (lambda sync: sync.settings(SYNC_KEEP_TABLES="operators,packages"),
+                      r"a table that stays has a foreign key to one that is replaced; drop the key: fkk\.packages"),
+    "unknown setting": (lambda sync: sync.settings(SYNC_COLOUR="red"), "sync_fkk_db.conf, line 7: neither a comment nor"),
+    "readable credentials": (lambda sync: (sync.service.folder / "sync_fkk_db.cnf").chmod(0o640),
+                             "others can read or write the credentials; fix: chmod 600"),
+    "collation": (lambda sync: sync.target.sql("ALTER DATABASE fkk COLLATE latin1_swedish_ci"),
+                  "the default collations differ; fix at the target: ALTER DATABASE `fkk` COLLATE utf8mb4_general_ci"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_from_the_start(sync, what):
+    break_it, message = WRONG[what]
     break_it(sync)
-    sync.fails(message)
+    sync.fails(f"ERROR: .*{message}")
     sync.target_is_old()
     sync.nothing_is_left()
+
+
+def test_a_privilege_without_which_triggers_are_unseen(sync):
+    sync.source.sql("REVOKE TRIGGER ON fkk.* FROM reader@'127.0.0.1'")
+    try:
+        sync.fails("the account at the source lacks privileges on fkk: TRIGGER")
+        sync.target_is_old()
+    finally:
+        sync.source.sql("GRANT TRIGGER ON fkk.* TO reader@'127.0.0.1'")
 
 
 def test_a_database_that_is_not_ours(sync):
@@ -264,8 +298,9 @@ def test_source_dies_and_returns(sync):
     sync.succeeds()
 
 
-def test_disk_of_the_target_is_full(sync):
-    with sync.target.full_disk(left=6 * MEGABYTE):
+@pytest.mark.parametrize("left", [0, 6 * MEGABYTE])
+def test_disk_of_the_target_is_full(sync, left):
+    with sync.target.full_disk(left):
         output = sync.fails(r"ERROR: cannot import: .*(is full|No space left)")
         assert "INSERT" not in output, "rows do not belong in a log"
         sync.target_is_old()
@@ -273,15 +308,18 @@ def test_disk_of_the_target_is_full(sync):
     sync.succeeds()
 
 
-def test_rows_that_change_on_the_way(sync):
-    """The comparison with the dump notices one row too few."""
-    sync.client.stop_before("UNLOCK TABLES", database="fkk_sync_new")
-    run = sync.service.begin_run()
-    sync.client.wait()
-    sync.client.go_on("DELETE FROM `changes` LIMIT 1;\n")
-    sync.failed(run.result(), "ERROR: source and copy differ: < INSERT INTO `changes` VALUES 503 ")
-    sync.target_is_old()
-    sync.succeeds()
+@pytest.mark.parametrize("before, statement, difference", [
+    ("UNLOCK TABLES", "DELETE FROM `changes` LIMIT 1;", "< INSERT INTO `changes` VALUES 503 "),
+    (r"/\*!50003 CREATE OR REPLACE\*/ .*packages_again", "DROP PROCEDURE tidy;;", "< procedure tidy "),
+], ids=["row", "object"])
+def test_something_gets_lost_on_the_way(small_sync, before, statement, difference):
+    """The comparison with the source notices one row or one object too few."""
+    small_sync.client.stop_before(before, database="fkk_sync_new")
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    small_sync.client.go_on(f"{statement}\n")
+    small_sync.failed(run.result(), f"ERROR: source and copy differ: {difference}")
+    small_sync.target_is_old()
 
 
 def test_definition_the_target_does_not_take(sync):

@@ -6,10 +6,13 @@ import signal
 import pytest
 
 from client import Connection
-from faults import Runner, all_recorded, kill_service, named, naming
+from faults import Runner, all_recorded, is_unavailable, kill_service, named, naming
 from harness import ALREADY_RUNNING, alive, eventually
 
-GOES_ON = "The service is shutting down; the run continues"
+
+def goes_on(answer):
+    is_unavailable(answer, run="1")
+    assert answer.json["message"] == "The service is shutting down; the run continues" and answer.json["output"] == ""
 
 
 def tell(service):
@@ -19,19 +22,13 @@ def tell(service):
     return process
 
 
-def is_unavailable(answer, message, run):
-    assert (answer.code, list(answer.json)) == (503, ["status", "message", "output"]), answer
-    assert answer.json == {"status": "error", "message": message, "output": ""}
-    assert int(answer.header("Retry-After")) > 0 and answer.header("Sync-Run-Id") == run
-
-
 def test_the_service_leaves_and_the_run_goes_on(service):
     gate = service.waiting_script(before=f"{naming(service)}; echo before", after="echo after; exit 3")
     client = service.begin_run()
     gate.reached()
     script, supervisor = named(service)
     process = tell(service)
-    is_unavailable(client.result(), GOES_ON, run="1")
+    goes_on(client.result())
     assert process.wait() == 0, "it left in peace, although the run goes on"
     assert alive(script) and alive(supervisor)
     assert service.command("run").returncode == ALREADY_RUNNING
@@ -54,7 +51,7 @@ def test_a_service_that_leaves_takes_no_new_run(service):
         # The answer on another connection shows that the service has read what came before it.
         assert service.status() == "running"
         process = tell(service)
-        is_unavailable(waiting.result(), GOES_ON, run="1")
+        goes_on(waiting.result())
         half.send(b"{}")
         assert half.is_closed() or half.answer().code in (408, 503)
     assert process.wait() == 0

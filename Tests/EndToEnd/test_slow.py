@@ -4,6 +4,7 @@ capped, and whoever comes from elsewhere is answered meanwhile.
 The long waits (10 to 90 s) all run beside each other, begun by the fixture `waits`.
 """
 
+import socket
 import subprocess
 import threading
 import time
@@ -31,6 +32,26 @@ def dripped(door, first, piece, deadline, pause=0.5):
             except TimeoutError:
                 wire.send(piece)
         return None, None
+
+
+def dripped_below(door):
+    """Bytes that begin a TLS record, or a request, and never get further; whether the service closes."""
+    with socket.create_connection(("127.0.0.1", door.port), timeout=0.5) as plain:
+        begun = time.monotonic()
+        plain.sendall(b"\x16\x03\x01\x40\x00" if door.scheme == "https" else b"G")
+        while time.monotonic() - begun < HEAD_TIME + GENEROUS:
+            try:
+                while plain.recv(4096):
+                    pass
+                return True
+            except TimeoutError:
+                try:
+                    plain.sendall(b"A")
+                except OSError:
+                    return True
+            except OSError:
+                return True
+        return False
 
 
 def idle(door):
@@ -95,6 +116,7 @@ def waits(tmp_path_factory, scheme, authority):
                 dripped, door, lambda w: w.head(RUN, "Transfer-Encoding: chunked") + b"1;", b"b", BODY_TIME),
             "idle": pool.submit(idle, door),
             "silent": pool.submit(silent, door),
+            "handshake": pool.submit(dripped_below, door),
             "unread": pool.submit(unread, door, lambda w: w.head(STATUS) * 50, 2000),
             "unread log": pool.submit(unread, door, lambda w: w.head("GET /sync/log HTTP/1.1"), 1),
         }
@@ -127,6 +149,10 @@ def test_the_deadline_of_a_body_is_absolute(waits, case):
 def test_who_says_nothing_is_not_kept(waits):
     closed, seconds = waits["silent"].result()
     assert closed and seconds > HEAD_TIME - 1
+
+
+def test_the_deadline_of_a_handshake_is_absolute(waits):
+    assert waits["handshake"].result()
 
 
 def test_keep_alive_has_an_end(waits):

@@ -15,17 +15,23 @@ struct BackupCommand: ParsableCommand {
         try Caller.becomeOwner(of: settings.stateDirectory)
         guard (try? Files.facts(file, followLink: false)) == nil else { throw CommandError("\(file) exists already; name a new file") }
         do {
-            let source = try Connection(path: settings.historyPath, mode: .readOnly)
-            let target = try Connection(path: file, mode: .create)
-            try source.backUp(to: target)
-            let problem = try target.first("PRAGMA integrity_check") { $0.text(0) ?? "" }
-            guard problem == "ok" else { throw CommandError("the copy \(file) is damaged: \(problem ?? "")") }
-        } catch let error as SQLiteError {
-            try? Files.removeIfPresent(file)
+            try copy(settings.historyPath)
+        } catch {
+            // What is there is a whole copy or nothing.
+            for left in [file, file + "-journal"] { try? Files.removeIfPresent(left) }
             throw HistoryError(settings.historyPath, error)
         }
         // The copy is worth something once it is on the disk with its name.
         try Files.syncFolder(of: file)
         print("\(file): a complete copy of \(settings.historyPath)")
+    }
+
+    private func copy(_ path: String) throws {
+        let source = try Connection(path: path, mode: .readOnly)
+        let target = try Connection(path: file, mode: .create)
+        defer { target.close() }
+        try source.backUp(to: target)
+        let problem = try target.first("PRAGMA integrity_check") { $0.text(0) ?? "" }
+        guard problem == "ok" else { throw CommandError("the copy \(file) is damaged: \(problem ?? "")") }
     }
 }

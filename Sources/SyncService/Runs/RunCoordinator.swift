@@ -30,6 +30,8 @@ actor RunCoordinator: Service {
     /// How long until the record of a run that is over is tried again.
     private static let retryMilliseconds: Int64 = 2000
 
+    private static let forgottenInterval = Duration.seconds(5)
+
     private let performer: RunPerformer
     private let logger: Logger
     private let worker = Worker(threads: 4)
@@ -96,6 +98,15 @@ actor RunCoordinator: Service {
         }
     }
 
+    /// Records runs of the command line whose process was killed before it could.
+    private func settleForgotten() async {
+        guard state == .idle else { return }
+        let performer = performer
+        do { try await worker.run { try performer.settleForgotten() } } catch {
+            logger.debug("unfinished runs cannot be settled now: \(error)")
+        }
+    }
+
     /// Performs runs until the service leaves.
     func run() async throws {
         let leaveSignal = leaveSignal
@@ -103,6 +114,11 @@ actor RunCoordinator: Service {
         await withTaskCancellationOrGracefulShutdownHandler {
             await withDiscardingTaskGroup { group in
                 if let followed { group.addTask { await self.follow(followed) } }
+                group.addTask {
+                    await cancelWhenGracefulShutdown {
+                        while (try? await Task.sleep(for: Self.forgottenInterval)) != nil { await self.settleForgotten() }
+                    }
+                }
                 for await job in jobs {
                     group.addTask { await self.perform(job) }
                 }

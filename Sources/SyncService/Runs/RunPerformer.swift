@@ -28,7 +28,7 @@ struct RunPerformer: Sendable {
     let history: History
     let logger: Logger
 
-    private static let othersTurnMilliseconds: Int64 = 60_000
+    private static let othersTurnMilliseconds: Int64 = 10_000
 
     private var directory: RunDirectory { RunDirectory(settings.runDirectory) }
 
@@ -91,12 +91,31 @@ struct RunPerformer: Sendable {
         }
     }
 
-    /// Waits until the lease is free, then settles.
+    /// Settles runs that are over and that nobody waits for: their `sync-service run` was killed. One that ended a moment
+    /// ago is left to whoever waits for it.
+    func settleForgotten() throws {
+        let unfinished = try history.unfinishedRuns()
+        guard !unfinished.isEmpty else { return }
+        let now = Clock.wallMilliseconds()
+        for run in unfinished where try isOver(run) {
+            if let result = try? directory.readResult(of: run), now - result.finishedAt < Self.othersTurnMilliseconds { continue }
+            try settle(run)
+        }
+    }
+
+    /// Whether a run has left its result, or the lease, which it would still hold.
+    private func isOver(_ run: Int64) throws -> Bool {
+        if (try? directory.readResult(of: run)) != nil { return true }
+        let lock = try inquirer.lockInfo()
+        return !lock.leaseHeld || lock.holder?.run.map { $0 > run } ?? false
+    }
+
+    /// Waits until a run is over, then settles it.
     /// - Returns: nil where the caller left first.
     func follow(_ run: Int64, leave: Descriptor) throws -> RunFinish? {
         while true {
             do {
-                if try !inquirer.lockInfo().leaseHeld { break }
+                if try isOver(run) { break }
             } catch {
                 logger.warning("cannot ask for the lease, trying again: \(error)")
             }
@@ -133,21 +152,10 @@ struct RunPerformer: Sendable {
         }
     }
 
-    /// While we hold the lease every earlier run is over. One that nobody recorded, because its `sync-service run` was
-    /// killed, is recorded now; one that ended a moment ago is left to whoever waits for it.
-    private func settleForgotten() throws {
-        let now = Clock.wallMilliseconds()
-        for run in try history.unfinishedRuns() {
-            if let result = try? directory.readResult(of: run), now - result.finishedAt < Self.othersTurnMilliseconds { continue }
-            try settle(run)
-        }
-    }
-
     private func go(_ runner: MessageChannel, _ start: RunStart, leave: Descriptor, onStart: (Int64) -> Void) -> RunAnswer {
         let run: Int64
         let checkpoint: SignedCheckpoint
         do {
-            try settleForgotten()
             (run, checkpoint) = try history.recordStart(start)
         } catch {
             // The connection closes behind us, and without the word the runner leaves.

@@ -1,0 +1,261 @@
+"""Attacks on a history of a thousand runs. Each works on a copy of one installation whose runs are real.
+
+`audit verify` must find each one by exit code 1 and name the first bad entry or run. What nobody can find without an
+older checkpoint it must say itself. AUDIT_RUNS sets another number of runs.
+"""
+
+import os
+import shutil
+
+import pytest
+
+from client import Connection
+from harness import CONFIGURATION, Service, eventually
+from trail import (
+    Key, changed, copy_of, entries_of, entry_of, event, head_of, is_found, is_intact, opened, put_hashes, put_log, sign,
+    size_of, stored_hashes, tampering, verify,
+)
+
+RUNS = int(os.environ.get("AUDIT_RUNS", "1000"))
+RUN, OTHER = RUNS // 2, RUNS // 2 + 7
+NOT_EXCLUDED = "rollback and re-signing not excluded"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A thousand runs, the newest ten made after `yesterday.sqlite` and the checkpoint `yesterday` were kept."""
+    service = Service(tmp_path_factory.mktemp("s"))
+    service.script('echo "output of run $SYNC_RUN_ID"; exit $((SYNC_RUN_ID % 3 == 0))')
+    service.start()
+
+    def run_until(last):
+        with Connection(service) as connection:
+            while True:
+                connection.send(connection.head("POST /sync/run HTTP/1.1", "Content-Length: 0"))
+                if int(connection.answer().header("Sync-Run-Id")) == last:
+                    return
+
+    run_until(RUNS // 4)
+    (service.folder / "older").write_bytes(head_of(service))
+    run_until(RUNS - 10)
+    service.stop()
+    (service.folder / "yesterday").write_bytes(head_of(service))
+    shutil.copy2(service.database, service.folder / "yesterday.sqlite")
+    service.start()
+    run_until(RUNS)
+    service.stop()
+    (service.folder / "newest").write_bytes(head_of(service))
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def copy(original, tmp_path):
+    copy = copy_of(original, tmp_path)
+    yield copy
+    try:
+        copy.stop()
+    finally:
+        copy.end_leftovers()
+
+
+def test_the_history_itself_is_intact(original):
+    kept = [original.folder / name for name in ("older", "yesterday", "newest")]
+    vkey = original.command("audit", "vkey").stdout.strip()
+    said = f"It extends the checkpoint of {size_of(head_of(original))} entries."
+    is_intact(verify(original, *kept, vkey=vkey), f"{RUNS} runs", "Intact.", said)
+    is_intact(verify(original), f"{RUNS} runs", NOT_EXCLUDED, "the key was taken from the log itself")
+
+
+# Only a table, an entry or an output is changed. The triggers are dropped first, and put back afterwards.
+
+
+def update(table, assignment):
+    def attack(connection):
+        connection.execute(f"UPDATE {table} SET {assignment} WHERE id = {RUN}")
+    return attack
+
+
+def delete_rows(connection):
+    for table in ("run_output", "run_finished", "run_started"):
+        connection.execute(f"DELETE FROM {table} WHERE id = {RUN}")
+
+
+def swap_rows(connection):
+    for table in ("run_started", "run_finished", "run_output"):
+        for old, new in ((RUN, -1), (OTHER, RUN), (-1, OTHER)):
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            connection.execute(f"UPDATE {table} SET id = {new} WHERE id = {old}")
+
+
+def insert_backdated(connection):
+    for table in ("run_started", "run_finished", "run_output"):
+        columns = [f'"{row[1]}"' for row in connection.execute(f"PRAGMA table_info({table})")][1:]
+        connection.execute(
+            f"INSERT INTO {table} (id, {', '.join(columns)}) SELECT {RUNS + 1}, {', '.join(columns)} FROM {table} WHERE id = 3")
+
+
+@pytest.mark.parametrize("attack, said", [
+    (update("run_started", "user = 'eva'"), f"run {RUN}: user in run_started is not what entry"),
+    (update("run_started", "started_at = '2020-01-01T00:00:00.000Z'"), f"run {RUN}: started_at in run_started is not"),
+    (update("run_started", "reason = 'because'"), f"run {RUN}: reason in run_started is not"),
+    (update("run_finished", "exit_code = 99"), f"run {RUN}: exit_code in run_finished is not what entry"),
+    (update("run_finished", "outcome = 'cancelled'"), f"run {RUN}: outcome in run_finished is not"),
+    (update("run_finished", "finished_at = '2020-01-01T00:00:00.000Z'"), f"run {RUN}: finished_at in run_finished is not"),
+    (update("run_finished", f"output_sha256 = '{'0' * 64}'"), f"run {RUN}: output_sha256 in run_finished is not"),
+    (update("run_output", "bytes = x'00'"), f"the output of run {RUN} is not the one recorded in entry"),
+    (delete_rows, f"run {RUN} of entry"),
+    (swap_rows, f"run {RUN}: "),
+    (insert_backdated, f"run {RUNS + 1}"),
+], ids=("user", "time", "reason", "exit_code", "outcome", "end", "digest", "output", "delete", "swap", "insert"))
+def test_only_a_row_is_changed(copy, attack, said):
+    with tampering(copy) as connection:
+        attack(connection)
+    is_found(verify(copy), said)
+
+
+def test_the_triggers_refuse_what_is_tried_with_them(copy):
+    for sql in (f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}", f"DELETE FROM leaf WHERE entry = {RUN}",
+                f"REPLACE INTO checkpoint VALUES ({size_of(head_of(copy))}, x'00')", "DELETE FROM run_output"):
+        assert copy.sqlite3(sql).returncode != 0, sql
+    is_intact(verify(copy), NOT_EXCLUDED)
+
+
+def test_only_an_entry_is_changed(copy):
+    entry = entry_of(copy, RUN, "run_started")
+    with tampering(copy) as connection:
+        forged = changed(entries_of(copy)[entry], user="eva")
+        connection.execute("UPDATE leaf SET bytes = ? WHERE entry = ?", (forged, entry))
+    is_found(verify(copy), f"entry {entry} was altered", f"run {RUN}: user in run_started is not what entry {entry} says")
+
+
+def test_an_entry_its_row_and_its_hash_are_changed(copy):
+    entry = entry_of(copy, RUN, "run_started")
+    forged = changed(entries_of(copy)[entry], user="eva")
+    position = len(stored_hashes(entries_of(copy)[:entry])[0])
+    with tampering(copy) as connection:
+        connection.execute("UPDATE leaf SET bytes = ? WHERE entry = ?", (forged, entry))
+        connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}")
+        connection.execute("UPDATE tree_hash SET hash = ? WHERE position = ?", (stored_hashes([forged])[1], position))
+    even = entry - entry % 2
+    said = f"the hash stored over entries {even} to {even + 1} is not" if entry % 2 else "the hash stored over entr"
+    is_found(verify(copy), said)
+
+
+def rewritten(service, connection, entries):
+    put_log(connection, entries)
+    connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}")
+
+
+def forged_log(service):
+    """All entries, one of them with another user."""
+    entries = entries_of(service)
+    entry = entry_of(service, RUN, "run_started")
+    entries[entry] = changed(entries[entry], user="eva")
+    return entries
+
+
+def test_an_entry_its_row_and_every_hash_are_changed(copy):
+    entries = forged_log(copy)
+    with tampering(copy) as connection:
+        rewritten(copy, connection, entries)
+    is_found(verify(copy), f"the log differs before entry {len(entries)} from what was signed")
+
+
+@pytest.mark.parametrize("attack, said", [
+    (lambda entries, e: entries[:e] + entries[e + 1:], "the log differs before entry|cut off before entry"),
+    (lambda entries, e: entries[:e] + [entries[e + 2], entries[e + 1], entries[e]] + entries[e + 3:], "the log differs"),
+    (lambda entries, e: entries[:e] + [entries[e - 4]] + entries[e:], "the log differs before entry"),
+], ids=("delete", "swap", "insert"))
+def test_entries_are_moved_and_every_hash_follows(copy, attack, said):
+    with tampering(copy) as connection:
+        put_log(connection, attack(entries_of(copy), entry_of(copy, RUN)))
+    result = verify(copy)
+    is_found(result)
+    assert any(part in result.stdout for part in said.split("|")), result.stdout
+
+
+def test_entries_are_deleted_with_their_run(copy):
+    entry = entry_of(copy, RUN, "run_started")
+    with tampering(copy) as connection:
+        delete_rows(connection)
+        connection.execute(f"DELETE FROM run_entry WHERE run = {RUN}")
+        connection.execute(f"DELETE FROM leaf WHERE entry IN ({entry}, {entry + 1})")
+    is_found(verify(copy), f"entries {entry} to {entry + 1} missing")
+
+
+def test_entries_are_added_behind_the_last(copy):
+    entries = entries_of(copy)
+    entries.append(entries[entry_of(copy, RUN)])
+    with tampering(copy) as connection:
+        put_log(connection, entries)
+    is_found(verify(copy), f"{len(entries) - 1}", "signed by nobody")
+
+
+def test_an_output_is_made_to_look_redacted(copy):
+    with tampering(copy) as connection:
+        connection.execute(f"INSERT INTO output_redaction VALUES ({RUN}, 5)")
+        connection.execute(f"DELETE FROM run_output WHERE id = {RUN}")
+    is_found(verify(copy), f"the output of run {RUN}, recorded in entry {entry_of(copy, RUN)}, is missing")
+
+
+def test_receipts_are_led_to_another_entry(copy):
+    """`run_entry` is where a receipt looks its entry up."""
+    with tampering(copy) as connection:
+        connection.execute(f"DELETE FROM run_entry WHERE run = {RUN}")
+        connection.execute(f"INSERT INTO run_entry VALUES ({RUN}, {entry_of(copy, OTHER)})")
+    is_found(verify(copy), f"run {RUN}")
+
+
+@pytest.mark.parametrize("sql", [
+    "DROP TRIGGER leaf_update",
+    "DROP TRIGGER run_started_delete; CREATE TRIGGER run_started_delete BEFORE DELETE ON run_started BEGIN SELECT 1; END",
+    "CREATE TRIGGER quiet AFTER INSERT ON run_started BEGIN SELECT 1; END",
+    "ALTER TABLE run_started ADD COLUMN really TEXT",
+    "DROP VIEW runs; CREATE VIEW runs AS SELECT s.*, f.* FROM run_started s JOIN run_finished f ON f.id = s.id",
+    "CREATE TABLE beside (id INTEGER PRIMARY KEY)",
+], ids=("trigger dropped", "trigger replaced", "trigger added", "column", "view", "table"))
+def test_the_schema_is_altered(copy, sql):
+    assert copy.sqlite3(sql).returncode == 0
+    is_found(verify(copy), "schema")
+
+
+# The seal
+
+
+def test_the_newest_checkpoint_is_deleted(copy):
+    size = size_of(head_of(copy))
+    with tampering(copy) as connection:
+        connection.execute(f"DELETE FROM checkpoint WHERE size = {size}")
+    is_found(verify(copy), "signed by nobody")
+
+
+def test_every_checkpoint_is_deleted(copy):
+    """A missing seal is damage, not something that could not be checked."""
+    with tampering(copy) as connection:
+        connection.execute("DELETE FROM checkpoint")
+    assert verify(copy).returncode == 1, verify(copy)
+
+
+def test_a_checkpoint_by_another_key(copy, tmp_path):
+    entries = forged_log(copy)
+    with tampering(copy) as connection:
+        rewritten(copy, connection, entries)
+        sign(connection, entries, Key.new(tmp_path / "own.key"))
+    is_found(verify(copy), f"the checkpoint of {len(entries)} entries is not signed by the key of this log")
+
+
+# Exit code 3: nothing is known
+
+
+def test_what_cannot_be_checked(original, copy, tmp_path):
+    for name, content in (("none", None), ("empty", b""), ("text", b"no checkpoint\n"), ("binary", bytes(range(256)))):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        assert verify(copy, tmp_path / name).returncode == 3, name
+    assert verify(copy, vkey="nonsense").returncode == 3
+    copy.database.write_bytes(b"this is no database " * 1000)
+    assert verify(copy).returncode == 3
+    copy.database.unlink()
+    result = verify(copy)
+    assert result.returncode == 3 and "there is no history at" in result.stderr, result
