@@ -14,6 +14,15 @@ public struct Certificate: Sendable, Equatable {
     public let dnsNames: [String]
     /// The addresses it speaks for, `192.0.2.1` or `2001:db8::1`.
     public let ipAddresses: [String]
+
+    /// A time as the `openssl` command prints it, such as `Jan 31 12:00:00 2026 GMT`.
+    ///
+    /// - Parameter seconds: unix seconds.
+    public static func text(ofTime seconds: Int64) -> String {
+        let time = ASN1_TIME_set(nil, time_t(seconds))
+        defer { ASN1_TIME_free(time) }
+        return MemoryText.printed { ASN1_TIME_print($0, time) == 1 } ?? "second \(seconds) since 1970"
+    }
 }
 
 /// The owner of one `X509`.
@@ -60,14 +69,9 @@ final class X509Certificate {
             notAfter: try Self.seconds(X509_get0_notAfter(pointer)), dnsNames: dnsNames, ipAddresses: ipAddresses)
     }
 
+    /// This form escapes control characters and foreign bytes: the text ends in logs and terminals.
     var subject: String {
-        guard let text = BIO_new(BIO_s_mem()) else { return "" }
-        defer { BIO_free(text) }
-        // This form escapes control characters and foreign bytes: the text ends in logs and terminals.
-        guard X509_NAME_print_ex(text, X509_get_subject_name(pointer), 0, copenssl_xn_flag_oneline) >= 0 else { return "" }
-        var bytes = [UInt8](repeating: 0, count: 256)
-        let count = BIO_read(text, &bytes, Int32(bytes.count))
-        return count > 0 ? String(decoding: bytes.prefix(Int(count)), as: UTF8.self) : "(no name)"
+        MemoryText.printed { X509_NAME_print_ex($0, X509_get_subject_name(pointer), 0, copenssl_xn_flag_oneline) >= 0 } ?? "nobody"
     }
 
     var isSelfIssued: Bool { X509_get_extension_flags(pointer) & UInt32(EXFLAG_SI) != 0 }
@@ -108,17 +112,25 @@ final class X509Certificate {
     }
 }
 
-/// A read-only BIO over a copy of a text, so that no pointer of an array outlives its closure.
+/// The owner of a memory BIO that holds a text.
 final class MemoryText {
     let bio: OpaquePointer
 
-    init?(_ bytes: [UInt8]) {
+    init?(_ bytes: [UInt8] = []) {
         guard let bio = BIO_new(BIO_s_mem()) else { return nil }
         self.bio = bio
         guard let count = Int32(exactly: bytes.count), count == 0 || BIO_write(bio, bytes, count) == count else { return nil }
     }
 
     deinit { BIO_free(bio) }
+
+    /// What OpenSSL prints, up to 256 bytes; nil for nothing.
+    static func printed(_ print: (OpaquePointer) -> Bool) -> String? {
+        guard let text = MemoryText(), print(text.bio) else { return nil }
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let count = Int(BIO_read(text.bio, &bytes, Int32(bytes.count)))
+        return count > 0 ? String(decoding: bytes.prefix(count), as: UTF8.self) : nil
+    }
 }
 
 /// OpenSSL asks the terminal for a passphrase where it is given no callback. `asked`, where given, becomes true.

@@ -35,9 +35,9 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
         case .encryptedKey(let file): "the private key \(file) is encrypted, and nobody is there to type its passphrase"
         case .keyMismatch(let certificate, let key): "the private key \(key) does not belong to the first certificate of \(certificate)"
         case .expired(let file, let subject, let notAfter):
-            "\(file): the certificate of \(subject) expired on \(Self.date(notAfter))"
+            "\(file): the certificate of \(subject) expired on \(Certificate.text(ofTime: notAfter))"
         case .notYetValid(let file, let subject, let notBefore):
-            "\(file): the certificate of \(subject) is not valid before \(Self.date(notBefore))"
+            "\(file): the certificate of \(subject) is not valid before \(Certificate.text(ofTime: notBefore))"
         case .weakKey(let file, let subject, let kind, let bits): "\(file): the \(kind) key of \(subject) has only \(bits) bits"
         case .unsuitableKey(let file, let kind): "\(file): a key of the kind \(kind) cannot be served"
         case .weakSignature(let file, let subject, let algorithm):
@@ -65,16 +65,6 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
         case .weakSignature: "have the certificate issued again, signed with SHA-256 or better"
         case .refused: "check the file with openssl x509 -text, and have the certificate issued again"
         }
-    }
-
-    /// `2026-01-31 12:00:00 UTC`.
-    private static func date(_ seconds: Int64) -> String {
-        var time = time_t(seconds)
-        var parts = tm()
-        guard gmtime_r(&time, &parts) != nil else { return "second \(seconds)" }
-        func two(_ number: Int32) -> String { (number < 10 ? "0" : "") + "\(number)" }
-        let day = "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-        return "\(day) \(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)) UTC"
     }
 }
 

@@ -1,62 +1,27 @@
 """Attacks on a history of a thousand runs. Each works on a copy of one installation whose runs are real.
 
-`audit verify` must find each one by exit code 1 and name the first bad entry or run. What nobody can find without an
-older checkpoint it must say itself. AUDIT_RUNS sets another number of runs.
+These are without the key and found without anything kept elsewhere: by exit code 1, and the first bad entry or run named.
 """
-
-import os
-import shutil
 
 import pytest
 
-from client import Connection
-from harness import CONFIGURATION, Service, eventually
 from trail import (
-    Key, changed, copy_of, entries_of, entry_of, event, head_of, is_found, is_intact, opened, put_hashes, put_log, sign,
-    size_of, stored_hashes, tampering, verify,
+    RUNS, Key, changed, copy_of, entries_of, entry_of, head_of, is_found, is_intact, put_log, sign, size_of, stored_hashes,
+    tampering, thousand_runs, verify,
 )
 
-RUNS = int(os.environ.get("AUDIT_RUNS", "1000"))
 RUN, OTHER = RUNS // 2, RUNS // 2 + 7
 NOT_EXCLUDED = "rollback and re-signing not excluded"
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory):
-    """A thousand runs, the newest ten made after `yesterday.sqlite` and the checkpoint `yesterday` were kept."""
-    service = Service(tmp_path_factory.mktemp("s"))
-    service.script('echo "output of run $SYNC_RUN_ID"; exit $((SYNC_RUN_ID % 3 == 0))')
-    service.start()
-
-    def run_until(last):
-        with Connection(service) as connection:
-            while True:
-                connection.send(connection.head("POST /sync/run HTTP/1.1", "Content-Length: 0"))
-                if int(connection.answer().header("Sync-Run-Id")) == last:
-                    return
-
-    run_until(RUNS // 4)
-    (service.folder / "older").write_bytes(head_of(service))
-    run_until(RUNS - 10)
-    service.stop()
-    (service.folder / "yesterday").write_bytes(head_of(service))
-    shutil.copy2(service.database, service.folder / "yesterday.sqlite")
-    service.start()
-    run_until(RUNS)
-    service.stop()
-    (service.folder / "newest").write_bytes(head_of(service))
-    yield service
-    service.stop()
+    return thousand_runs(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
 def copy(original, tmp_path):
-    copy = copy_of(original, tmp_path)
-    yield copy
-    try:
-        copy.stop()
-    finally:
-        copy.end_leftovers()
+    return copy_of(original, tmp_path)
 
 
 def test_the_history_itself_is_intact(original):

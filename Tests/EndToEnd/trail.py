@@ -2,14 +2,52 @@
 signer for those who stole the key. Nothing in here is the product's own code."""
 
 import base64
+import functools
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
 
+from client import Connection
 from harness import DEADLINE, Service, eventually
+
+RUNS = int(os.environ.get("AUDIT_RUNS", "1000"))
+
+
+@functools.cache
+def thousand_runs(parent):
+    """An installation with a thousand recorded runs, made once; tests work on copies of it. AUDIT_RUNS sets another number.
+
+    Beside it lie checkpoints that somebody kept: `older`, after a quarter of the runs, `yesterday`, before the newest
+    ten, and `newest`; and `yesterday.sqlite`, the whole history of then.
+
+    `parent` is the folder to make it in.
+    """
+    folder = parent / "thousand"
+    folder.mkdir(mode=0o700)
+    service = Service(folder)
+    service.script('echo "output of run $SYNC_RUN_ID"; exit $((SYNC_RUN_ID % 3 == 0))')
+    for last, name in ((RUNS // 4, "older"), (RUNS - 10, "yesterday"), (RUNS, "newest")):
+        service.start()
+        try:
+            run_until(service, last)
+        finally:
+            service.stop()
+        (service.folder / name).write_bytes(head_of(service))
+        shutil.copy2(service.database, service.folder / f"{name}.sqlite")
+    return service
+
+
+def run_until(service, last):
+    """Runs by the API up to the run of that number."""
+    with Connection(service) as connection:
+        run = 0
+        while run < last:
+            connection.send(connection.head("POST /sync/run HTTP/1.1", "Content-Length: 0"))
+            run = int(connection.answer().header("Sync-Run-Id"))
 
 
 # Tree (RFC 6962, section 2.1)

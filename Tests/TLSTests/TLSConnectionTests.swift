@@ -183,9 +183,45 @@ import Testing
         try pair.client.connection.write(bytes)
         try pair.server.give(pair.client.connection.take())
         #expect(pair.server.readAll() == (bytes, .wantsInput))
-        // The memory BIOs were replaced when they were empty; the connection goes on with the new ones.
+        // The connection goes on with new memory BIOs.
         #expect(try pair.ask("again").bytes == Array("again".utf8))
         #expect(try pair.answer("again").bytes == Array("again".utf8))
+    }
+
+    /// Five thousand idle connections would otherwise keep what each of them once needed.
+    @Test func anIdleConnectionKeepsNoLargeBuffer() throws {
+        func capacity(_ bio: OpaquePointer?) -> Int {
+            var memory: UnsafeMutablePointer<BUF_MEM>?
+            BIO_ctrl(bio, BIO_C_GET_BUF_MEM_PTR, 0, &memory)
+            return memory?.pointee.max ?? .max
+        }
+        let pair = try pair()
+        let ssl = pair.client.ssl
+        let bytes = [UInt8](repeating: 0x78, count: 100_000)
+        try pair.client.connection.write(bytes)
+        #expect(capacity(SSL_get_wbio(ssl)) > 100_000)
+        try pair.server.give(pair.client.connection.take())
+        #expect(capacity(SSL_get_wbio(ssl)) < 8192)
+        try pair.server.write(bytes)
+        try pair.client.connection.give(pair.server.take())
+        #expect(capacity(SSL_get_rbio(ssl)) > 100_000)
+        #expect(pair.client.connection.readAll() == (bytes, .wantsInput))
+        #expect(capacity(SSL_get_rbio(ssl)) < 8192)
+    }
+
+    /// OpenSSL may ask for input although it has some, here behind a record without data. It is asked again while that
+    /// brings it forward, or what it has would lie there until the peer sends more.
+    @Test func inputThatIsThereIsUsed() throws {
+        let client = try TestClient(TLS1_3_VERSION) { SSL_CTX_ctrl($0, SSL_CTRL_CLEAR_MODE, Int(SSL_MODE_AUTO_RETRY), nil) }
+        let pair = try TestPair(context, client)
+        try pair.handshake()
+        try pair.client.connection.write([1])
+        try pair.server.give(pair.client.connection.take())
+        _ = pair.server.readAll()
+        // The server's answer to a key update is such a record.
+        #expect(SSL_key_update(client.ssl, SSL_KEY_UPDATE_REQUESTED) == 1)
+        _ = try pair.ask("question")
+        #expect(try pair.answer("answer") == (Array("answer".utf8), .wantsInput))
     }
 
     @Test func nothingIsNothing() throws {

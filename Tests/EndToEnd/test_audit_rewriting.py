@@ -1,0 +1,233 @@
+"""Histories that are consistent with themselves: rolled back, signed anew, replaced. Without an older checkpoint nobody can
+tell, and `audit verify` must say so; with one it must. And what the service itself does when it finds its history
+changed: it must neither run nor sign.
+"""
+
+import json
+import shutil
+
+import pytest
+
+from faults import reasons
+from harness import eventually
+from trail import (
+    RUNS, Key, changed, copy_of, entries_of, entry_of, event, events_of, head_of, is_found, is_intact, put_log, run_until,
+    sign, size_of, stored_hashes, tampering, thousand_runs, verify,
+)
+
+RUN = RUNS // 2
+NOT_EXCLUDED = "rollback and re-signing not excluded"
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    return thousand_runs(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def copy(original, tmp_path):
+    copy = copy_of(original, tmp_path)
+    yield copy
+    try:
+        copy.stop()
+    finally:
+        copy.end_leftovers()
+
+
+def forged_log(service, run=RUN):
+    """All entries, one of them with another user."""
+    entries = entries_of(service)
+    entry = entry_of(service, run, "run_started")
+    entries[entry] = changed(entries[entry], user="eva")
+    return entries
+
+
+def put_forged(connection, entries, run=RUN):
+    put_log(connection, entries)
+    connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {run}")
+
+
+def own_key(service):
+    return Key(service.state / "audit.key")
+
+
+# Against an older checkpoint
+
+
+def test_the_newest_ten_are_cut_off(original, copy):
+    """Needs no key: the checkpoint of then is still in its table."""
+    entry = entry_of(copy, RUNS - 9, "run_started")
+    with tampering(copy) as connection:
+        for table in ("run_output", "run_finished", "run_started"):
+            connection.execute(f"DELETE FROM {table} WHERE id > {RUNS - 10}")
+        entries = entries_of(original)[:entry]
+        put_log(connection, entries)
+        connection.execute(f"DELETE FROM checkpoint WHERE size > {entry}")
+    is_intact(verify(copy), f"{RUNS - 10} runs", NOT_EXCLUDED)
+    is_intact(verify(copy, original.folder / "older"), "It extends the checkpoint of")
+    size = size_of(head_of(original))
+    is_found(verify(copy, original.folder / "newest"),
+             f"a checkpoint has {size} entries, the log {entry}: it was cut off before entry {entry}")
+
+
+def test_the_file_of_yesterday_is_put_back(original, copy):
+    shutil.copy2(original.folder / "yesterday.sqlite", copy.database)
+    is_intact(verify(copy), NOT_EXCLUDED)
+    size = size_of((original.folder / "yesterday").read_bytes())
+    is_found(verify(copy, original.folder / "newest"), f"it was cut off before entry {size}")
+
+
+def test_the_file_of_yesterday_is_put_back_and_goes_on(original, copy):
+    """Longer than it was, so that its length tells nothing."""
+    shutil.copy2(original.folder / "yesterday.sqlite", copy.database)
+    copy.start()
+    run_until(copy, RUNS + 5)
+    copy.stop()
+    is_intact(verify(copy), NOT_EXCLUDED)
+    size, agreed = size_of(head_of(original)), size_of((original.folder / "yesterday").read_bytes())
+    is_found(verify(copy, original.folder / "yesterday", original.folder / "newest"),
+             f"the log differs before entry {size} from what was signed; up to entry {agreed - 1} it agrees")
+
+
+def test_everything_is_signed_anew(original, copy):
+    """With the key."""
+    entries = forged_log(copy)
+    with tampering(copy) as connection:
+        put_forged(connection, entries)
+        sign(connection, entries, own_key(copy))
+    is_intact(verify(copy), f"{RUNS} runs", NOT_EXCLUDED)
+    is_intact(verify(copy, vkey=own_key(copy).vkey(json.loads(entries[0])["origin"])), NOT_EXCLUDED)
+    older, later = size_of((original.folder / "older").read_bytes()), size_of((original.folder / "yesterday").read_bytes())
+    is_found(verify(copy, original.folder / "yesterday"), f"the log differs before entry {later} from what was signed")
+    is_found(verify(copy, original.folder / "older", original.folder / "yesterday"),
+             f"the log differs before entry {later} from what was signed; up to entry {older - 1} it agrees")
+
+
+def test_everything_is_replaced(original, copy, tmp_path):
+    """By a log of another key under the same origin."""
+    entries = forged_log(copy)
+    origin = json.loads(entries[0])["origin"]
+    ours, theirs = own_key(copy).vkey(origin), Key.new(tmp_path / "own.key")
+    entries[0] = changed(entries[0], vkey=theirs.vkey(origin))
+    with tampering(copy) as connection:
+        put_forged(connection, entries)
+        sign(connection, entries, theirs)
+    shutil.copy2(theirs.path, copy.state / "audit.key")
+    is_intact(verify(copy), NOT_EXCLUDED, "the key was taken from the log itself")
+    is_found(verify(copy, vkey=ours), f"the log belongs to the key {theirs.vkey(origin)}, expected is {ours}")
+    size = size_of((original.folder / "older").read_bytes())
+    is_found(verify(copy, original.folder / "older"),
+             f"the checkpoint of {size} entries is not signed by the key of this log", f"differs before entry {size}")
+
+
+def test_a_checkpoint_nobody_signed_proves_nothing(original, copy, tmp_path):
+    note = (original.folder / "older").read_bytes()
+    lines = note.split(b"\n")
+    lines[4] = lines[4].replace(lines[4][-20:-16], b"AAAA")
+    (tmp_path / "forged").write_bytes(b"\n".join(lines))
+    is_found(verify(copy, tmp_path / "forged"), f"the checkpoint of {size_of(note)} entries is not signed by the key")
+
+
+# The service on such a history
+
+
+def damage(connection):
+    connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}")
+
+
+def alter_schema(connection):
+    connection.execute("CREATE TABLE beside (id INTEGER PRIMARY KEY)")
+
+
+def delete_seal(connection):
+    connection.execute("DELETE FROM checkpoint")
+
+
+@pytest.mark.parametrize("attack", [damage, alter_schema, delete_seal])
+def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
+    with tampering(copy) as connection:
+        attack(connection)
+    copy.counting_script()
+    copy.start()
+    eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
+    answer = copy.run()
+    answer.is_json(503, answer.text)
+    assert copy.times_run() == 0
+    assert copy.request("GET", "/sync/status").code == 200
+    copy.log_path.write_text("a line\n")
+    assert copy.request("GET", "/sync/log").code == 200
+    assert copy.admin("/admin/runs").code == 200
+    assert copy.admin("/admin/audit/verify").json["status"] == "tampered"
+
+
+def test_damage_that_was_accepted(copy):
+    """`audit resume` records the decision; runs go on, and verify goes on telling."""
+    with tampering(copy) as connection:
+        damage(connection)
+    result = copy.command("audit", "resume", "--reason", "looked at it with rina")
+    assert result.returncode == 0, result
+    recovered = event(copy, "recovered")
+    assert recovered["reason"] == "looked at it with rina" and recovered["user"].startswith("uid:"), recovered
+    assert f"run {RUN}: user in run_started" in recovered["problems"][0], recovered
+    copy.start()
+    eventually(lambda: "accepted with audit resume" in copy.output(), "the verification at the start is over")
+    assert copy.run().code == 200
+    copy.stop()
+    is_found(verify(copy), f"run {RUN}: user in run_started")
+
+
+def test_damage_that_came_after_the_accepted_one(copy):
+    """What was accepted is that damage, not as much of any other."""
+    with tampering(copy) as connection:
+        damage(connection)
+    assert copy.command("audit", "resume", "--reason", "known").returncode == 0
+    with tampering(copy) as connection:
+        connection.execute(f"UPDATE run_started SET user = 'rina' WHERE id = {RUN}")
+        connection.execute(f"UPDATE run_finished SET exit_code = 99 WHERE id = {RUN + 1}")
+    copy.start()
+    eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
+    assert copy.run().code == 503
+
+
+def test_an_acceptance_that_nobody_gave(copy):
+    """Without the key: an entry is made to look like `recovered`."""
+    with tampering(copy) as connection:
+        damage(connection)
+        forged = json.dumps({"at": json.loads(entries_of(copy)[5])["at"], "event": "recovered", "problem_count": 10**9},
+                            separators=(",", ":")).encode()
+        connection.execute("UPDATE leaf SET bytes = ? WHERE entry = 5", (forged,))
+    copy.start()
+    eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
+    assert copy.run().code == 503
+
+
+def forge_without_key(copy):
+    """Entries, hashes and rows fit each other; only the signed root does not."""
+    entries = forged_log(copy)
+    with tampering(copy) as connection:
+        put_forged(connection, entries)
+
+
+def test_a_run_from_the_command_line_does_not_sign_what_was_forged(copy):
+    """An append signs the whole log: it must look first whether that is what was signed last."""
+    forge_without_key(copy)
+    copy.command("run")
+    is_found(verify(copy))
+
+
+def test_a_running_service_does_not_sign_what_was_forged(copy):
+    copy.start()
+    eventually(lambda: "the history is intact" in copy.output(), "the verification at the start is over")
+    forge_without_key(copy)
+    copy.run()
+    copy.stop()
+    is_found(verify(copy))
+
+
+def test_a_command_does_not_go_on_with_a_key_of_somebody(copy, tmp_path):
+    """Another key in the file: whoever appends now would make the log unverifiable for good."""
+    shutil.copy2(Key.new(tmp_path / "own.key").path, copy.state / "audit.key")
+    before = len(events_of(copy))
+    copy.command("run")
+    assert len(events_of(copy)) == before
+    is_intact(verify(copy))
