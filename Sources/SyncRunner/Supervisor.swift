@@ -49,14 +49,13 @@ struct Supervisor {
             try service.send(RunReply.ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid())).message)
             // No word, no execution: the end of the connection here means that nothing was recorded.
             run = try waitForGo().run
-            try reservation.assign(to: run)
         } catch {
             reservation.abandon()
             throw error
         }
         lease.describe(run: run, since: Clock.wallMilliseconds())
 
-        var result = execute(script, lease: lease, run: run, output: Output(reservation.spool))
+        var result = execute(script, lease: lease, run: run, reservation)
         result.scriptChanged = script.hasChanged()
         result.lockFileSeen = result.lockFileSeen || lockFileIsThere()
         // Result before unlock: whoever finds the lease free finds the result as well.
@@ -81,12 +80,14 @@ struct Supervisor {
         }
     }
 
-    private func execute(_ script: Script, lease: Lease, run: Int64, output: Output) -> RunResult {
+    private func execute(_ script: Script, lease: Lease, run: Int64, _ reservation: Reservation) -> RunResult {
         let started = Clock.monotonicMilliseconds()
         let lockFileSeen = lockFileIsThere()
-        var output = output
+        var output = Output(reservation.spool)
         var end = Execution.End()
         do {
+            // What lies in the way under this run's names keeps the script from starting; it does not lose the record.
+            try reservation.assign(to: run)
             let cancels = try LocalSocket.listen(directory.socket(of: run))
             var execution = try Execution(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),

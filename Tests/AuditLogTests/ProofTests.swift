@@ -86,6 +86,21 @@ import Testing
         }
     }
 
+    /// A true proof of a larger tree, with the numbers of its right half: it goes one step beyond the claimed root.
+    @Test func aProofThatGoesBeyondTheRootIsRefused() throws {
+        let leaves = numberedLeaves(8)
+        let stored = HashStore(leaves)
+        let larger = try InclusionProof(index: 6, size: 8, stored: stored.callAsFunction)
+        #expect(larger.proves(leaves[6], in: stored.tree.root))
+        let claimed = InclusionProof(index: 2, size: 4, hashes: larger.hashes)
+        #expect(!claimed.proves(leaves[6], in: stored.tree.root))
+        let old = NaiveTree(leaves).root(0..<7)
+        let extended = try ConsistencyProof(oldSize: 7, newSize: 8, stored: stored.callAsFunction)
+        #expect(extended.proves(old, extendedBy: stored.tree.root))
+        let smaller = ConsistencyProof(oldSize: 3, newSize: 4, hashes: extended.hashes)
+        #expect(!smaller.proves(old, extendedBy: stored.tree.root))
+    }
+
     @Test func nonsenseIsRefusedBothWays() throws {
         let stored = HashStore(numberedLeaves(10))
         for (index, size) in [(10, 10), (-1, 10), (0, 0), (0, -1), (.max, .max), (0, .max)] as [(Int64, Int64)] {

@@ -3,6 +3,7 @@
 Test modules import the fixtures they use from here. Every test runs once for each of SCHEMES.
 """
 
+import functools
 import json
 import os
 import random
@@ -160,12 +161,19 @@ def pump(wire, piece, total, seconds=60):
     return sent
 
 
+@functools.cache
+def _made_authority(folder):
+    made = Authority(folder)
+    os.environ["CURL_CA_BUNDLE"] = str(made.root)  # for client.fetch
+    return made
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
-    made = Authority(tmp_path_factory.mktemp("ca"))
-    os.environ["CURL_CA_BUNDLE"] = str(made.root)  # for client.fetch
-    yield made
-    del os.environ["CURL_CA_BUNDLE"]
+    """One for all modules, each of which imports this fixture as one of its own."""
+    folder = tmp_path_factory.getbasetemp() / "ca"
+    folder.mkdir(exist_ok=True)
+    return _made_authority(folder)
 
 
 @pytest.fixture(scope="module", params=SCHEMES)

@@ -30,13 +30,8 @@ def run_threads(pid):
     return found
 
 
-def untrace(pid):
-    """Takes strace off a process that was started under it."""
-    tracer = int(re.search(r"TracerPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1))
-    if tracer:
-        # strace with an output file ignores TERM; without its tracer the process simply goes on.
-        os.kill(tracer, 9)
-        eventually(lambda: not alive(tracer), "strace has let go")
+def tracer_of(pid):
+    return int(re.search(r"TracerPid:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()).group(1))
 
 
 @contextmanager
@@ -182,6 +177,12 @@ def is_sound(service):
     for table in ("run_finished", "run_output"):
         ended = [number for number, in service.sql(f"SELECT id FROM {table} ORDER BY id")]
         assert len(set(ended)) == len(ended) and set(ended) <= set(numbers)
+
+
+def trail_is_intact(service):
+    """By the command that an auditor uses, over the file as it is now."""
+    verified = service.command("audit", "verify")
+    assert verified.returncode == 0, verified
 
 
 def all_recorded(service):

@@ -12,7 +12,7 @@ from faults import reasons
 from harness import eventually
 from trail import (
     RUNS, Key, changed, copy_of, entries_of, entry_of, event, events_of, head_of, is_found, is_intact, put_log, run_until,
-    sign, size_of, stored_hashes, tampering, thousand_runs, verify,
+    sign, size_of, tampering, thousand_runs, verify,
 )
 
 RUN = RUNS // 2
@@ -67,14 +67,14 @@ def test_the_newest_ten_are_cut_off(original, copy):
     is_intact(verify(copy, original.folder / "older"), "It extends the checkpoint of")
     size = size_of(head_of(original))
     is_found(verify(copy, original.folder / "newest"),
-             f"a checkpoint has {size} entries, the log {entry}: it was cut off before entry {entry}")
+             f"a checkpoint has {size} entries, the log {entry}: it was cut off")
 
 
 def test_the_file_of_yesterday_is_put_back(original, copy):
     shutil.copy2(original.folder / "yesterday.sqlite", copy.database)
     is_intact(verify(copy), NOT_EXCLUDED)
-    size = size_of((original.folder / "yesterday").read_bytes())
-    is_found(verify(copy, original.folder / "newest"), f"it was cut off before entry {size}")
+    size, kept = size_of((original.folder / "yesterday").read_bytes()), size_of(head_of(original))
+    is_found(verify(copy, original.folder / "newest"), f"a checkpoint has {kept} entries, the log {size}: it was cut off")
 
 
 def test_the_file_of_yesterday_is_put_back_and_goes_on(original, copy):
@@ -231,3 +231,29 @@ def test_a_command_does_not_go_on_with_a_key_of_somebody(copy, tmp_path):
     copy.command("run")
     assert len(events_of(copy)) == before
     is_intact(verify(copy))
+
+
+# Times
+
+
+def append_signed(service, at):
+    """With the key: an entry of that time behind the last."""
+    entries = entries_of(service)
+    entries.append(json.dumps({"at": at, "event": "service_stopped"}, separators=(",", ":")).encode())
+    with tampering(service) as connection:
+        put_log(connection, entries)
+        sign(connection, entries, own_key(service))
+
+
+def test_the_clock_was_set_back(installed):
+    """The last entry is of the future: the next start notices, and verify says where times run backwards."""
+    installed.script("exit 0")
+    installed.command("run")
+    append_signed(installed, "2100-01-01T00:00:00.000000Z")
+    assert installed.command("run").returncode == 0
+    stepped = event(installed, "clock_stepped")
+    assert stepped["entry"] == 4 and stepped["step_ms"] < -2000
+    is_intact(verify(installed))
+    append_signed(installed, "2001-01-01T00:00:00.000000Z")
+    result = verify(installed)
+    assert f"! entry {len(entries_of(installed)) - 1} is" in result.stdout and "older than the one before" in result.stdout, result

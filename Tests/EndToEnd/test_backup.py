@@ -7,7 +7,7 @@ import stat
 import threading
 
 from disks import disk, fill
-from faults import all_recorded, is_sound
+from faults import all_recorded, is_sound, trail_is_intact
 from harness import USAGE
 
 
@@ -88,6 +88,7 @@ def test_the_way_back(service):
     assert service.admin("/admin/runs/2").code == 404
     assert service.run().header("Sync-Run-Id") == "2", "numbers go on from there"
     all_recorded(service)
+    trail_is_intact(service)
 
 
 def test_the_way_back_with_a_run_that_was_under_way(service):

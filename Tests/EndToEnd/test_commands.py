@@ -164,6 +164,7 @@ def sound(installed):
     """An installation in which there is nothing to find."""
     installed.script(DOCUMENTED.format(lock=installed.lock_path, log=installed.log_path))
     installed.log_path.write_text("")
+    installed.set(AUDIT_CHECKPOINT_FILE=installed.folder / "checkpoints")
     installed.command("run")
     installed.log_path.chmod(0o640)
     return installed

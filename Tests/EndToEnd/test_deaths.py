@@ -16,7 +16,8 @@ from contextlib import ExitStack
 import pytest
 
 from faults import (
-    Watched, admin, all_recorded, kill_service, run_threads, spool, strace, untrace,
+    Watched, admin, all_recorded, kill_service, run_threads, spool, strace, tracer_of,
+    trail_is_intact,
 )
 from harness import alive, eventually
 
@@ -77,15 +78,14 @@ class Stepped(Watched):
         return steps, more
 
     def hold(self, process, call, occurrence):
-        """Begins a run whose `process` stops in front of that call: the client, what lets the process go again, and
-        whether it came to that call."""
+        """Begins a run whose `process` stops in front of that call: the client, the supervisor where there is one, and
+        what lets the process go again; instead of that nothing, where the run was over without such a call."""
         trace = self.folder / "held.trace"
         trace.unlink(missing_ok=True)
         inject = ("-e", f"trace={call}", "-e", f"inject={call}:delay_enter={HOLD}:when={occurrence}")
         release = ExitStack()
         if process == "runner":
             self.arm("-o", str(trace), *inject)
-            release.callback(lambda: self.supervisor() and untrace(self.supervisor()))
         else:
             tracer = release.enter_context(strace(run_threads(self.process.pid), *inject, output=trace))
             # On TERM it would first wait for the end of the delay, were the process it holds killed.
@@ -93,15 +93,20 @@ class Stepped(Watched):
         client = self.begin_run()
 
         def stands():
-            if client.is_answered:
-                return "missed"
             # A thread's lines begin with its number; each thread counts for itself.
             lines = trace.read_text().splitlines() if trace.exists() else []
             seen = Counter(line.split(call + "(")[0] for line in lines if call + "(" in line)
-            return max(seen.values(), default=0) >= occurrence and "held"
+            return client.is_answered or max(seen.values(), default=0) >= occurrence
 
-        held = eventually(stands, f"the {process} stands in front of {call} {occurrence}") == "held"
-        return client, release, held
+        eventually(stands, f"the {process} stands in front of {call} {occurrence}")
+        supervisor = self.supervisor()
+        if client.is_answered:
+            release.close()
+            return client, None, None
+        if process == "runner":
+            # Without its tracer the process simply goes on.
+            release.callback(os.kill, tracer_of(supervisor), signal.SIGKILL)
+        return client, supervisor, release
 
 
 def calls(text, thread=None):
@@ -140,28 +145,30 @@ class Witness:
 def round_of(service, witness, process, call, occurrence, victim):
     """One run with one death; what it came to."""
     last = service.sql("SELECT coalesce(max(id), 0) FROM run_started")[0][0]
-    client, release, held = service.hold(process, call, occurrence)
-    # How often pages are written and files opened varies from run to run; the steps themselves do not.
-    assert held or call in MORE[process], f"not held: {client.result()}"
-    supervisor = service.supervisor()
+    client, supervisor, release = service.hold(process, call, occurrence)
+    if release is None:
+        # How often pages are written and files opened varies from run to run; the steps themselves do not.
+        assert call in MORE[process], f"not held: {client.result()}"
+        return "missed"
     victims = [pid for pid in (
         supervisor if victim != "service" else None,
         service.process.pid if victim != "supervisor" or not supervisor else None,
-    ) if pid and held]
+    ) if pid]
     for pid in victims:
         # At once: the second must not see the first one's death and act on it.
-        os.kill(pid, 9)
-    release.close()
-    eventually(lambda: not any(alive(pid) for pid in victims), "the victims are gone")
-    if service.process.pid in victims:
-        service.process.wait()
-        service.process = None
-    answer = None
-    if service.process is None:
-        client.abandon()
-        service.start()
-    else:
-        answer = client.result()
+        os.kill(pid, signal.SIGKILL)
+    serves, held = service.process.pid not in victims, supervisor if process == "runner" else service.process.pid
+    with release:
+        if held in victims:
+            # strace would keep even a killed process from going.
+            release.close()
+        eventually(lambda: not any(alive(pid) for pid in victims), "the victims are gone")
+        if not serves:
+            # A supervisor that is held still stands there, and that is what the new service finds.
+            service.process.wait()
+            client.abandon()
+            service.start()
+    answer = client.result() if serves else None
     eventually(lambda: service.status() == "idle", "nothing runs any more")
     all_recorded(service)
     began, ended = witness.news()
@@ -180,7 +187,7 @@ def round_of(service, witness, process, call, occurrence, victim):
         assert answer.code in (500, 503)
         assert answer.code == 500 or not began, "an answer that nothing was started is true"
         assert answer.code == 503 or answer.header("Sync-Run-Id") == str(last + 1)
-    return "missed" if not held else "not begun" if not runs else "no script" if not began else runs[0][1]
+    return "not begun" if not runs else "no script" if not began else runs[0][1]
 
 
 @pytest.fixture
@@ -212,6 +219,7 @@ def test_deaths_at_every_step(stepped):
     # A run that is left alone is none the worse for all of that.
     assert stepped.run().json["message"] == "Failed to execute sync script: exited with code 7"
     all_recorded(stepped)
+    trail_is_intact(stepped)
 
 
 # The steps of settling one run: the rows of a commit, then the spool. Beyond the last of them the service simply starts.

@@ -3,7 +3,9 @@ supervisor stores what it knows. After an I/O error nothing runs until a restart
 
 import pytest
 
-from faults import Watched, all_recorded, failing, is_unavailable, kill_service, reasons, run_threads, spool
+from faults import (
+    Watched, all_recorded, failing, is_unavailable, kill_service, reasons, run_threads, spool, trail_is_intact,
+)
 from harness import eventually
 
 JOURNAL, HISTORY = "history.sqlite-journal", "history.sqlite"
@@ -51,6 +53,7 @@ def test_an_io_error_at_the_start_of_a_run(service, case):
     assert kept in ([], [("interrupted", None)])
     assert service.run().code == 200 and service.times_run() == executed + 1
     all_recorded(service)
+    trail_is_intact(service)
 
 
 @pytest.mark.parametrize("case", COMMITS, ids=name)
@@ -73,6 +76,7 @@ def test_an_io_error_at_the_end_of_a_run(service, case):
     service.script("exit 0")
     assert service.run().header("Sync-Run-Id") == "2"
     all_recorded(service)
+    trail_is_intact(service)
 
 
 @pytest.mark.parametrize("file", [JOURNAL, HISTORY])

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from disks import Ext4
-from faults import all_recorded, end_all, spool
+from faults import all_recorded, end_all, spool, trail_is_intact
 from harness import eventually
 
 
@@ -37,6 +37,7 @@ def test_right_after_an_answer(machine):
         run = machine.admin(f"/admin/runs/{number}").json
         assert (run["outcome"], run["exit_code"], run["output"]) == ("failed", 3, f"{number}\n")
     all_recorded(machine)
+    trail_is_intact(machine)
 
 
 def test_while_a_script_runs(machine):

@@ -1,21 +1,22 @@
 """Clients that take their time: deadlines count from the beginning however steadily single bytes come, connections are
 capped, and whoever comes from elsewhere is answered meanwhile.
 
-The long waits (10 to 90 s) all run beside each other, begun by the fixture `waits`.
+The long waits (10 to 90 s) all run beside each other, at the doors of all schemes.
 """
 
+import resource
 import socket
 import subprocess
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from door import HEALTH, PROBE, RUN, STATUS, Door, authority, closed_door, open_door, scheme  # noqa: F401
+from door import HEALTH, MEBIBYTE, PROBE, RUN, SCHEMES, STATUS, Door, authority, closed_door, open_door, scheme  # noqa: F401
 from door import _given_back
 from harness import eventually
 
+HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 GENEROUS = 20  # seconds on top of a deadline, for a busy machine
 HEAD_TIME, BODY_TIME, IDLE_TIME, UNREAD_TIME = 10, 30, 60, 60
 
@@ -91,47 +92,59 @@ def unread(door, request, times):
         return time.monotonic() < end
 
 
+class Waits:
+    """All long waits at one door, beside each other."""
+
+    def __init__(self, door, pool):
+        self.door, self.probes = door, []
+        self.begun = {name: pool.submit(wait, door, *arguments) for name, (wait, *arguments) in {
+            "head": (dripped, lambda w: w.head(STATUS)[:-2] + b"X-A: ", b"b", HEAD_TIME),
+            "line": (dripped, lambda w: b"G", b"E", HEAD_TIME),
+            "later head": (dripped, lambda w: w.head(HEALTH, token=False) + b"GET /", b"x", HEAD_TIME),
+            "body": (dripped, lambda w: w.head(RUN, "Content-Length: 60000"), b"b", BODY_TIME),
+            "chunks": (dripped, lambda w: w.head(RUN, "Transfer-Encoding: chunked"), b"1\r\nb\r\n", BODY_TIME),
+            "extension": (dripped, lambda w: w.head(RUN, "Transfer-Encoding: chunked") + b"1;", b"b", BODY_TIME),
+            "idle": (idle,),
+            "silent": (silent,),
+            "handshake": (dripped_below,),
+            "unread": (unread, lambda w: w.head(STATUS) * 50, 2000),
+            "unread log": (unread, lambda w: w.head("GET /sync/log HTTP/1.1"), 1),
+        }.items()}
+        self.probing = pool.submit(self.probe)
+
+    def probe(self):
+        while not self.begun["body"].done():
+            self.probes.append(self.door.answers_others())
+            time.sleep(0.5)
+
+    def result(self, name):
+        return self.begun[name].result()
+
+
 @pytest.fixture(scope="module")
-def waits(tmp_path_factory, scheme, authority):
-    door = Door(tmp_path_factory.mktemp("s"), scheme, authority)
-    door.counting_script()
-    door.log_path.write_text("x" * 900_000)
-    door.start()
-    over = threading.Event()
-    probes = []
-
-    def probe():
-        while not over.wait(0.5):
-            probes.append(door.answers_others())
-
-    with ThreadPoolExecutor(16) as pool:
-        probing = pool.submit(probe)
-        begun = {
-            "head": pool.submit(dripped, door, lambda w: w.head(STATUS)[:-2] + b"X-A: ", b"b", HEAD_TIME),
-            "line": pool.submit(dripped, door, lambda w: b"G", b"E", HEAD_TIME),
-            "later head": pool.submit(dripped, door, lambda w: w.head(HEALTH, token=False) + b"GET /", b"x", HEAD_TIME),
-            "body": pool.submit(dripped, door, lambda w: w.head(RUN, "Content-Length: 60000"), b"b", BODY_TIME),
-            "chunks": pool.submit(dripped, door, lambda w: w.head(RUN, "Transfer-Encoding: chunked"), b"1\r\nb\r\n", BODY_TIME),
-            "extension": pool.submit(
-                dripped, door, lambda w: w.head(RUN, "Transfer-Encoding: chunked") + b"1;", b"b", BODY_TIME),
-            "idle": pool.submit(idle, door),
-            "silent": pool.submit(silent, door),
-            "handshake": pool.submit(dripped_below, door),
-            "unread": pool.submit(unread, door, lambda w: w.head(STATUS) * 50, 2000),
-            "unread log": pool.submit(unread, door, lambda w: w.head("GET /sync/log HTTP/1.1"), 1),
-        }
-        yield {"door": door, "probes": probes, **begun}
-        over.set()
-        probing.result()
+def waits_at_all_doors(tmp_path_factory, authority):
+    doors = {scheme: Door(tmp_path_factory.mktemp("s"), scheme, authority) for scheme in SCHEMES}
+    with ThreadPoolExecutor(12 * len(doors)) as pool:
+        for door in doors.values():
+            door.counting_script()
+            door.log_path.write_text("x" * 900_000)
+            door.start()
+        yield {scheme: Waits(door, pool) for scheme, door in doors.items()}
     try:
-        assert door.times_run() == 0
+        assert all(door.times_run() == 0 for door in doors.values())
     finally:
-        _given_back(door)
+        for door in doors.values():
+            _given_back(door)
+
+
+@pytest.fixture
+def waits(waits_at_all_doors, scheme):
+    return waits_at_all_doors[scheme]
 
 
 @pytest.mark.parametrize("case", ["head", "line", "later head"])
 def test_the_deadline_of_a_head_is_absolute(waits, case):
-    last, seconds = waits[case].result()
+    last, seconds = waits.result(case)
     assert last is not None, "never closed"
     assert b"HTTP/1.1 408 " in last and last.count(b"HTTP/1.1 ") == (2 if case == "later head" else 1)
     assert seconds > HEAD_TIME - 1
@@ -139,7 +152,7 @@ def test_the_deadline_of_a_head_is_absolute(waits, case):
 
 @pytest.mark.parametrize("case", ["body", "chunks", "extension"])
 def test_the_deadline_of_a_body_is_absolute(waits, case):
-    last, seconds = waits[case].result()
+    last, seconds = waits.result(case)
     assert last is not None, "never closed"
     # A chunk extension is bounded in bytes as well, and may meet that end first.
     assert last.startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 ") if case == "extension" else b"HTTP/1.1 408 ")
@@ -147,29 +160,28 @@ def test_the_deadline_of_a_body_is_absolute(waits, case):
 
 
 def test_who_says_nothing_is_not_kept(waits):
-    closed, seconds = waits["silent"].result()
+    closed, seconds = waits.result("silent")
     assert closed and seconds > HEAD_TIME - 1
 
 
 def test_the_deadline_of_a_handshake_is_absolute(waits):
-    assert waits["handshake"].result()
+    assert waits.result("handshake")
 
 
 def test_keep_alive_has_an_end(waits):
-    closed, seconds = waits["idle"].result()
+    closed, seconds = waits.result("idle")
     assert closed and seconds > IDLE_TIME - 1
 
 
 @pytest.mark.parametrize("case", ["unread", "unread log"])
 def test_answers_that_nobody_reads_have_an_end(waits, case):
     """Whether much or little is left to send."""
-    assert waits[case].result(), "still served after the time a reader has"
+    assert waits.result(case), "still served after the time a reader has"
 
 
 def test_others_were_answered_meanwhile(waits):
-    for name in ("head", "body", "silent"):
-        waits[name].result()
-    assert len(waits["probes"]) > 10 and all(waits["probes"])
+    waits.probing.result()
+    assert len(waits.probes) > 10 and all(waits.probes)
 
 
 # Caps
@@ -248,6 +260,24 @@ def test_a_storm_of_connections_does_not_end_the_listener(closed_door):
     eventually(lambda: connect_and_ask(closed_door, PROBE), "the listener lives")
 
 
+def test_memory_under_five_thousand_idle_connections(open_door):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, HARD_LIMIT), HARD_LIMIT))
+    before = open_door.peak_memory()
+    held = []
+    try:
+        for number in range(5000):
+            wire = open_door.wire(source=f"127.0.4.{1 + number // 60}")
+            wire.send(wire.head(HEALTH, token=False))
+            held.append(wire)
+        assert open_door.answers_others()
+        assert all(wire.answer().code == 200 for wire in held[::100])
+        grown = open_door.peak_memory() - before
+        assert grown < 300 * MEBIBYTE, f"{grown / MEBIBYTE:.0f} MiB more"
+    finally:
+        for wire in held:
+            wire.socket.close()
+
+
 # A tool made for it: slow headers, slow bodies, slow reading
 
 @pytest.mark.parametrize("mode, path", [
@@ -256,7 +286,7 @@ def test_a_storm_of_connections_does_not_end_the_listener(closed_door):
 ])
 def test_slowhttptest(open_door, mode, path):
     attack = subprocess.Popen(
-        ["slowhttptest", *mode, "-c", "300", "-r", "100", "-l", "12", "-u", f"{open_door.scheme}://127.0.0.1:{open_door.port}{path}"],
+        ["slowhttptest", *mode, "-c", "300", "-r", "100", "-l", "8", "-u", f"{open_door.scheme}://127.0.0.1:{open_door.port}{path}"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=open_door.folder,
     )
     try:

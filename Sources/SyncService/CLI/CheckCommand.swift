@@ -37,10 +37,13 @@ struct CheckCommand: ParsableCommand {
     private typealias Found = (_ problem: String, _ fix: String) -> Void
 
     private func checkState(_ settings: Settings, _ found: Found) {
+        // Where it is missing the service makes it, if it may.
         guard (try? Files.facts(settings.stateDirectory, followLink: false)) != nil else {
-            return found(
-                "SYNC_STATE_DIR: \(settings.stateDirectory) does not exist yet",
-                "start the service once, or install -d -m 700 \(settings.stateDirectory)")
+            let parent = Files.folder(of: settings.stateDirectory)
+            if access(parent, W_OK | X_OK) != 0 {
+                found("SYNC_STATE_DIR: \(settings.stateDirectory) is missing and cannot be made", "install -d -m 700 -o \(geteuid()) \(settings.stateDirectory)")
+            }
+            return
         }
         do { _ = try StateDirectory(settings) } catch { found(error.problem, error.fix) }
     }
@@ -57,6 +60,16 @@ struct CheckCommand: ParsableCommand {
 
     /// Whether a rollback of the history could be noticed by anybody.
     private func checkTrail(_ settings: Settings, _ found: Found) {
+        if let reader = try? HistoryReader(opening: settings.historyPath) {
+            do {
+                let report = try TrailVerification(reader: reader, expectedKey: settings.audit.pinned).run()
+                if !report.isIntact {
+                    found("the history has \(report.problemCount) problems: \(report.problems.first ?? "")", "see sync-service audit verify; restore a backup, or accept it with sync-service audit resume --reason")
+                }
+            } catch {
+                found("the history cannot be checked: \(error)", "see the message")
+            }
+        }
         guard let file = settings.audit.checkpointFile else {
             return found(
                 "AUDIT_CHECKPOINT_FILE is not set: nothing outside the database would show a rollback of the history",

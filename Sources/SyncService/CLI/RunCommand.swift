@@ -24,9 +24,11 @@ struct RunCommand: ParsableCommand {
         if let reason, reason.utf8.count > 1024 { throw ValidationError("--reason is longer than 1024 bytes; say it shorter") }
         _ = try StateDirectory(settings)
         let launcher = try RunnerLauncher.beside()
+        let logger = Log.make(max(settings.logLevel, .warning))
+        let history = try settings.openHistory()
+        try TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger).checkEdge()
         let performer = RunPerformer(
-            settings: settings, launcher: launcher, inquirer: Inquirer(settings, launcher: launcher),
-            history: try settings.openHistory(), logger: Log.make(max(settings.logLevel, .warning)))
+            settings: settings, launcher: launcher, inquirer: Inquirer(settings, launcher: launcher), history: history, logger: logger)
         let requester = Requester(
             user: user, userName: login, trigger: .cli, reason: reason, requestID: Machine.newRequestID())
         // Nothing makes this process leave early: the end of the pipe stays open and silent.

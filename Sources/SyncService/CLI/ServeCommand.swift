@@ -53,7 +53,7 @@ struct ServeCommand: AsyncParsableCommand {
             script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history)
         let health = HealthEndpoints(
             readiness: Readiness(
-                history: history, inquirer: inquirer, coordinator: coordinator, scriptIsSet: settings.script.path != nil))
+                history: history, inquirer: inquirer, coordinator: coordinator, settings: settings))
         let routes = sync.routes + AdminEndpoints(history: history.reader, events: events).routes + control.routes
             + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes + health.routes
         let responder = Responder(

@@ -1,6 +1,7 @@
 import HTTPTypes
 import HummingbirdCore
 import JSON
+import Linux
 import Logging
 
 /// What a supervisor or a load balancer asks, without a token and without a word about the inside.
@@ -40,13 +41,16 @@ struct Readiness: Sendable {
         case diskReserve = "disk_reserve"
         case runner = "runner"
         case scriptNotSet = "script_not_set"
+        /// A run would be recorded as start_failed.
+        case scriptUnfit = "script_unfit"
+        case runDirectory = "run_directory"
         case shuttingDown = "shutting_down"
     }
 
     let history: History
     let inquirer: Inquirer
     let coordinator: RunCoordinator
-    let scriptIsSet: Bool
+    let settings: Settings
 
     /// Why not; empty when all is well. Blocks.
     func reasons() -> [Reason] {
@@ -56,7 +60,12 @@ struct Readiness: Sendable {
         if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
         if (try? history.holdReserve()) == nil { reasons.append(.diskReserve) }
         if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }
-        if !scriptIsSet { reasons.append(.scriptNotSet) }
+        if (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
+        if settings.script.path == nil {
+            reasons.append(.scriptNotSet)
+        } else if (try? inquirer.isScriptFit()) == false {
+            reasons.append(.scriptUnfit)
+        }
         return reasons
     }
 }

@@ -40,7 +40,9 @@ struct RunControlEndpoints: Sendable {
         do { try await worker.run { try history.record([request]) } } catch {
             call.logger.error("the cancel of run \(call.id) could not be recorded: \(error)")
         }
-        guard try await coordinator.cancel(call.id) else { throw RequestError.conflict("Run \(call.id) is not running") }
+        guard try await coordinator.cancel(call.id) else {
+            throw RequestError.conflict("Run \(call.id) is just ending, or its runner cannot be reached; the operator's log says which")
+        }
         call.logger.notice("run \(call.id) is being cancelled", metadata: ["user": "\(call.user.debugDescription)"])
         return Answer.json(.accepted, .status("cancelling", "Run \(call.id) is being ended"))
     }

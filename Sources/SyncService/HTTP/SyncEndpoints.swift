@@ -6,6 +6,7 @@ import JSON
 import JWT
 import Logging
 import RunProtocol
+import Synchronization
 
 /// The three documented endpoints. Names, texts and the order of keys are the contract.
 struct SyncEndpoints: Sendable {
@@ -14,8 +15,18 @@ struct SyncEndpoints: Sendable {
     let inquirer: Inquirer
     let reader: HistoryReader
     let events: EventBuffer
+    /// Told once, not at every poll.
+    private let lastLogProblem = Told()
     /// One thread: questions to the runner's side are asked one after another.
-    let inquiries = Worker(threads: 1)
+    private let inquiries = Worker(threads: 1)
+
+    init(script: ScriptSettings, coordinator: RunCoordinator, inquirer: Inquirer, reader: HistoryReader, events: EventBuffer) {
+        self.script = script
+        self.coordinator = coordinator
+        self.inquirer = inquirer
+        self.reader = reader
+        self.events = events
+    }
 
     var routes: [Route] {
         [
@@ -52,7 +63,8 @@ struct SyncEndpoints: Sendable {
         case .accepted(let run): return Self.accepted(run, applied: asked)
         case .leaving: return Self.unavailable("The service is shutting down; nothing was started", run: nil)
         case .answered(.busy):
-            call.logger.notice("refused: a sync is running already")
+            // The trail counts these; a line for each would let any token fill the log.
+            call.logger.debug("refused: a sync is running already")
             await events.record(.runRefused, by: call.actor, outcome: "busy")
             return Self.alreadyRunning(run: nil)
         case .answered(.notStarted(let reason)): return Self.unavailable("Nothing was started: \(reason)", run: nil)
@@ -80,10 +92,11 @@ struct SyncEndpoints: Sendable {
         do {
             switch try await inquiries.run({ try inquirer.logTail() }) {
             case .lines(let bytes):
+                _ = lastLogProblem.isNews(nil)
                 let text = String(decoding: bytes, as: UTF8.self)
                 return Answer.json(.ok, .object([.init("status", .string("success")), .init("log", .string(text))]))
             case .unreadable(let reason):
-                call.logger.warning("the script's log cannot be shown: \(reason)")
+                if lastLogProblem.isNews(reason) { call.logger.warning("the script's log cannot be shown: \(reason)") }
                 return failure
             }
         } catch {
@@ -142,4 +155,16 @@ struct SyncEndpoints: Sendable {
     }
 
     private static func header(_ run: Int64?) -> HTTPFields { run.map { [.syncRunID: String($0)] } ?? [:] }
+}
+
+/// Remembers what was told last, so that the same is not told again.
+private final class Told: Sendable {
+    private let last = Mutex<String?>(nil)
+
+    func isNews(_ text: String?) -> Bool {
+        last.withLock { last in
+            defer { last = text }
+            return last != text
+        }
+    }
 }

@@ -59,12 +59,14 @@ final class History: Sendable {
     }
 
     /// Records how a run ended. A run that is recorded already is left as it is.
-    func recordFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) {
-        do { try insertFinish(finish, of: run) } catch {
+    /// - Returns: false where it was recorded before.
+    @discardableResult
+    func recordFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) -> Bool {
+        do { return try insertFinish(finish, of: run) } catch {
             guard error.isFull else { throw error }
             // This is what the reserve is kept for.
             reserve.release()
-            try insertFinish(finish, of: run)
+            return try insertFinish(finish, of: run)
         }
     }
 
@@ -147,12 +149,13 @@ final class History: Sendable {
         }
     }
 
-    private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) {
+    private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) -> Bool {
         try write { connection in
             let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
-            guard recorded == nil else { return }
+            guard recorded == nil else { return false }
             try Self.insert(finish, run, connection)
             try self.trail.append([try Self.event(finish, run)], to: connection)
+            return true
         }
     }
 

@@ -38,6 +38,13 @@ final class Inquirer: Sendable {
         return try LogTail(ask(request.message))
     }
 
+    /// Whether the runner would start the script as it is now. Without a script set there is none to start.
+    func isScriptFit() throws -> Bool {
+        guard let path = script.path else { return false }
+        if case .ready = try RunReply(ask(ScriptCheckRequest(script: path).message)) { return true }
+        return false
+    }
+
     /// Whether a process of the script lives. Without a script set there is none.
     func scriptProcess() throws -> ScriptProcess {
         guard let path = script.path else { return .no }

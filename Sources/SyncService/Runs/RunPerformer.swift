@@ -57,6 +57,11 @@ struct RunPerformer: Sendable {
         case .unfit(let why, let detail, let uid):
             return recordFailedStart(start(script, requester, digest: nil, uid: uid), why: why, detail: detail)
         case .ready(let digest, let uid):
+            // A script can remove the lease's file and so let another start take a new one; its supervisor still answers.
+            guard !isAnySupervisorAlive() else {
+                logger.error("refused: an earlier run still goes on, although the lease is free; did its script remove \(directory.lease)?")
+                return .busy
+            }
             return go(runner, start(script, requester, digest: digest, uid: uid), leave: leave, onStart: onStart)
         }
     }
@@ -71,7 +76,7 @@ struct RunPerformer: Sendable {
             stored = nil
         }
         let finish = finish(of: run, stored)
-        try history.recordFinish(finish, of: run)
+        guard try history.recordFinish(finish, of: run) else { return finish }
         logger.info("run \(run) settled: \(finish.outcome.rawValue)")
         cleanUp(run)
         return finish
@@ -91,6 +96,11 @@ struct RunPerformer: Sendable {
         }
     }
 
+    private func isAnySupervisorAlive() -> Bool {
+        let unfinished = (try? history.unfinishedRuns()) ?? []
+        return unfinished.contains { (try? LocalSocket.connect(directory.socket(of: $0))) != nil }
+    }
+
     /// Settles runs that are over and that nobody waits for: their `sync-service run` was killed. One that ended a moment
     /// ago is left to whoever waits for it.
     func settleForgotten() throws {
@@ -103,9 +113,9 @@ struct RunPerformer: Sendable {
         }
     }
 
-    /// Whether a run has left its result, or the lease, which it would still hold.
+    /// Whether a run has left the lease, which it would still hold. A result that lies there while the lease is held
+    /// proves nothing: the script may have put it there.
     private func isOver(_ run: Int64) throws -> Bool {
-        if (try? directory.readResult(of: run)) != nil { return true }
         let lock = try inquirer.lockInfo()
         return !lock.leaseHeld || lock.holder?.run.map { $0 > run } ?? false
     }
@@ -170,7 +180,9 @@ struct RunPerformer: Sendable {
             let result = try result(runner, run, leave)
             guard let result else { return .left(run: run) }
             let finish = finish(of: run, result)
-            try history.recordFinish(finish, of: run)
+            if try !history.recordFinish(finish, of: run) {
+                logger.critical("run \(run) ended \(finish.outcome.rawValue), but somebody has recorded an end before; compare with its entry")
+            }
             report(run, finish)
             cleanUp(run)
             return .finished(run: run, finish)

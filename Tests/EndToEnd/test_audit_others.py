@@ -1,0 +1,279 @@
+"""The trail in others' hands: verifiers that others wrote, receipts, pinned and changed keys, and checkpoints that left the
+machine.
+
+Tests/Verifiers/prepare.sh builds the verifiers (Debian's golang-go, golang-golang-x-mod-dev and python3-venv).
+"""
+
+import base64
+import re
+import shutil
+import subprocess
+from hashlib import sha256
+
+import pytest
+
+from faults import reasons
+from harness import ROOT, eventually
+from trail import event, head_of, is_found, is_intact, run_until, size_of, verify
+
+VERIFIERS = ROOT / "Tests/Verifiers"
+BUILT = ROOT / ".build/verifiers"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def prepared():
+    subprocess.run([VERIFIERS / "prepare.sh"], check=True, capture_output=True)
+
+
+def run(*command):
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, timeout=120)
+
+
+def go(vkey, *arguments):
+    return run(BUILT / "verify", "-vkey", vkey, *arguments)
+
+
+def scales(vkey, *arguments):
+    arguments = [f"-{part}" if str(part).startswith("-") else part for part in arguments]
+    return run(BUILT / "python/bin/python", VERIFIERS / "scales.py", "--vkey", vkey, *arguments)
+
+
+def openssl(vkey, checkpoint):
+    return run(VERIFIERS / "openssl.sh", vkey, checkpoint)
+
+
+@pytest.fixture(params=[go, scales])
+def verifier(request):
+    return request.param
+
+
+def accepted(result):
+    assert result.returncode == 0, result
+    return result.stdout
+
+
+def refused(result):
+    assert result.returncode == 1 and "REFUSED" in result.stderr, result
+
+
+def vkey_of(service):
+    return service.command("audit", "vkey").stdout.strip()
+
+
+def export(service, name="export"):
+    folder = service.folder / name
+    done = service.command("audit", "export", folder)
+    assert done.returncode == 0, done
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(shared):
+    """Three hundred entries and more, exported; a checkpoint kept on the way, and receipts."""
+    shared.script('echo "output of run $SYNC_RUN_ID"')
+    run_until(shared, 60)
+    (shared.folder / "older").write_bytes(head_of(shared))
+    run_until(shared, 150)
+    shared.vkey = vkey_of(shared)
+    shared.export = export(shared)
+    assert size_of((shared.export / "checkpoint").read_bytes()) > 256
+    return shared
+
+
+# Export and receipts
+
+
+def test_the_export_is_accepted(exported, verifier):
+    said = accepted(verifier(exported.vkey, "-log", exported.export, "-checkpoint", exported.folder / "older"))
+    assert "extends 1 older checkpoints" in said
+    accepted(openssl(exported.vkey, exported.export / "checkpoint"))
+
+
+def test_outputs_are_beside_the_export(exported):
+    names = {file.name for file in (exported.export / "outputs").iterdir()}
+    assert {sha256(f"output of run {run}\n".encode()).hexdigest() for run in range(1, 151)} == names
+    for file in (exported.export / "outputs").iterdir():
+        assert sha256(file.read_bytes()).hexdigest() == file.name
+
+
+def edit_entry(folder):
+    path = folder / "tile/entries/000"
+    path.write_bytes(path.read_bytes().replace(b'"user":"rina"', b'"user":"eva!"', 1))
+
+
+def edit_hash(folder):
+    path = folder / "tile/0/000"
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+
+
+def edit_size(folder):
+    path = folder / "checkpoint"
+    lines = path.read_bytes().split(b"\n")
+    lines[1] = b"%d" % (int(lines[1]) - 1)
+    path.write_bytes(b"\n".join(lines))
+
+
+def remove_bundle(folder):
+    (folder / "tile/entries/000").unlink()
+
+
+@pytest.mark.parametrize("attack", [edit_entry, edit_hash, edit_size, remove_bundle])
+def test_a_tampered_export_is_refused(exported, verifier, attack, tmp_path):
+    folder = shutil.copytree(exported.export, tmp_path / "export")
+    attack(folder)
+    refused(verifier(exported.vkey, "-log", folder))
+    if attack is edit_size:
+        assert openssl(exported.vkey, folder / "checkpoint").returncode == 1
+
+
+def test_receipts(exported, verifier, tmp_path):
+    for number in (1, 2, 75, 150):
+        answer = exported.admin(f"/admin/runs/{number}/receipt")
+        assert answer.code == 200 and answer.header("Content-Type").startswith("text/plain"), answer
+        file = tmp_path / f"{number}.tlog-proof"
+        file.write_bytes(answer.body)
+        said = accepted(verifier(exported.vkey, "-receipt", file))
+        assert f'"run":{number},' in said and '"event":"run_finished"' in said
+        entry = re.search(b"^extra (.*)$", answer.body, re.MULTILINE).group(1)
+        forged = base64.b64encode(base64.b64decode(entry).replace(b'"exit_code":0', b'"exit_code":1'))
+        assert forged != entry
+        file.write_bytes(answer.body.replace(entry, forged))
+        refused(verifier(exported.vkey, "-receipt", file))
+    exported.admin("/admin/runs/999/receipt").is_error(404)
+
+
+def test_a_checkpoint_comes_with_the_answer(exported):
+    answer = exported.run()
+    note = base64.b64decode(answer.header("Sync-Checkpoint"))
+    assert note == exported.admin("/admin/audit/checkpoint").body == head_of(exported)
+    (exported.folder / "note").write_bytes(note)
+    accepted(openssl(exported.vkey, exported.folder / "note"))
+    is_intact(verify(exported, exported.folder / "note", vkey=exported.vkey), "Intact.")
+    # The start's checkpoint went to the log, from where journald or syslog carries it on.
+    logged = re.findall(r"note=(\S+).*checkpoint$", exported.output(), re.MULTILINE)
+    started = int(answer.header("Sync-Run-Id"))
+    eventually(lambda: len(re.findall(r"note=(\S+).*checkpoint$", exported.output(), re.MULTILINE)) == started, "in the log")
+    assert size_of(base64.b64decode(logged[-1])) < size_of(note)
+
+
+# Keys
+
+
+def no_run_and_yet_reading(service):
+    service.counting_script()
+    service.log_path.write_text("a line\n")
+    service.start()
+    eventually(lambda: "history_damaged" in reasons(service), "readyz names it")
+    assert service.request("GET", "/readyz", token=None).json == {"status": "not_ready"}
+    answer = service.run()
+    assert answer.code == 503 and list(answer.json) == ["status", "message", "output"], answer
+    assert service.request("GET", "/sync/status").json["status"] == "idle"
+    assert service.request("GET", "/sync/log").json["log"] == "a line"
+    service.stop()
+    assert service.command("run").returncode == 1
+    assert service.times_run() == 0
+
+
+def goes_on_after_resume(service, reason="restored by hand"):
+    assert service.command("audit", "resume", "--reason", reason).returncode == 0
+    recovered = event(service, "recovered")
+    assert recovered["reason"] == reason and recovered["problem_count"] > 0 and "AUDIT_VKEY" in recovered["problems"][0]
+    service.start()
+    assert service.run().code == 200 and service.times_run() == 1
+    assert reasons(service) == []
+    service.stop()
+
+
+def test_a_pinned_history_is_gone(installed):
+    installed.script("exit 0")
+    installed.command("run")
+    installed.set(AUDIT_VKEY=vkey_of(installed))
+    assert installed.command("run").returncode == 0
+    installed.database.unlink()
+    no_run_and_yet_reading(installed)
+    goes_on_after_resume(installed)
+    is_intact(verify(installed), "rollback and re-signing not excluded")
+
+
+def test_a_history_that_is_not_the_pinned_one(installed, tmp_path):
+    installed.script("exit 0")
+    installed.command("run")
+    shutil.copy2(installed.database, tmp_path / "ours")
+    ours = vkey_of(installed)
+    installed.database.unlink()
+    (installed.state / "audit.key").rename(tmp_path / "key")
+    installed.command("run")
+    installed.set(AUDIT_VKEY=ours)
+    theirs = vkey_of(installed)
+    assert theirs != ours
+    installed.command("run")
+    no_run_and_yet_reading(installed)
+    is_found(verify(installed), f"the log belongs to the key {theirs}, expected is {ours}")
+    # The right one is put back:
+    for file, target in (("ours", installed.database), ("key", installed.state / "audit.key")):
+        shutil.copy2(tmp_path / file, target)
+    assert installed.command("run").returncode == 0
+    is_intact(verify(installed), "2 runs")
+
+
+def test_another_key_from_now_on(installed):
+    installed.script("exit 0")
+    installed.command("run")
+    (installed.folder / "old").write_bytes(head_of(installed))
+    first = vkey_of(installed)
+    done = installed.command("audit", "rotate-key")
+    second = done.stdout.strip().splitlines()[-1]
+    assert done.returncode == 0 and second == vkey_of(installed) != first
+    assert not list(installed.state.glob("audit.key.*"))
+    installed.command("run")
+    (installed.folder / "new").write_bytes(head_of(installed))
+    for pinned in (first, second):
+        is_intact(verify(installed, installed.folder / "old", installed.folder / "new", vkey=pinned), "changes the key", "Intact.")
+        installed.set(AUDIT_VKEY=pinned)
+        assert installed.command("run").returncode == 0
+    folder = export(installed)
+    accepted(go(first, "-log", folder, "-checkpoint", installed.folder / "old", "-checkpoint", installed.folder / "new"))
+    accepted(scales(second, "-log", folder, "-checkpoint", installed.folder / "new"))
+    assert openssl(first, folder / "checkpoint").returncode == 1
+    accepted(openssl(second, folder / "checkpoint"))
+    installed.start()
+    assert reasons(installed) == [] and installed.run().code == 200
+    assert installed.command("audit", "rotate-key").returncode != 0, "not while the service runs"
+
+
+# Checkpoints that left
+
+
+def test_every_checkpoint_goes_to_the_file(installed):
+    file = installed.folder / "checkpoints"
+    installed.set(AUDIT_CHECKPOINT_FILE=file)
+    installed.script("exit 0")
+    installed.start()
+    installed.run_recorded()
+    installed.command("run")
+    installed.stop()
+    lines = file.read_bytes().split(b"\n")
+    # Three lines, an empty one, a signature; an empty line behind each.
+    notes = [b"\n".join(lines[start:start + 5]) + b"\n" for start in range(0, len(lines) - 1, 6)]
+    sizes = [size_of(note) for note in notes]
+    stored = [size for size, in installed.sql("SELECT size FROM checkpoint ORDER BY size")]
+    assert sizes[-1] == size_of(head_of(installed)) and set(stored[1:]) <= set(sizes), (sizes, stored)
+    assert sizes == sorted(sizes)
+    (installed.folder / "last").write_bytes(notes[-1])
+    assert notes[-1] == head_of(installed)
+    is_intact(verify(installed, installed.folder / "last"), f"It extends the checkpoint of {sizes[-1]} entries.")
+    assert "AUDIT_CHECKPOINT_FILE" not in installed.command("check").stdout
+
+
+def test_a_checkpoint_file_that_cannot_be_written_stops_nothing(installed):
+    installed.set(AUDIT_CHECKPOINT_FILE=installed.folder / "nowhere/checkpoints")
+    installed.counting_script()
+    done = installed.command("run")
+    assert done.returncode == 0 and "AUDIT_CHECKPOINT_FILE" in done.stderr and installed.times_run() == 1, done
+
+
+def test_check_warns_while_none_leaves(installed):
+    installed.script("exit 0")
+    assert "AUDIT_CHECKPOINT_FILE is not set" in installed.command("check").stdout
