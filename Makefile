@@ -1,15 +1,19 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test clean
+.PHONY: help demo build test fuzz soak security-scan clean
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
-TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core mariadb-client python3 python3-pytest python3-jwt
+TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core mariadb-client slowhttptest \
+                  golang-go golang-golang-x-mod-dev python3-venv iproute2 util-linux python3 python3-pytest python3-jwt
 
 help:
 	@echo 'make demo    build, sync a real database through the API, compare it row by row'
 	@echo 'make test    build and run every test (unit, scripts, end to end)'
 	@echo 'make build   build only, into .build/debug'
+	@echo 'make fuzz    feed the parsers of strange bytes for ten minutes each'
+	@echo 'make soak    the deaths of make test a thousand times'
+	@echo 'make security-scan   sslyze, testssl.sh, sslscan and slowhttptest against a running service'
 	@echo 'make clean   remove what the others made'
 
 demo:
@@ -28,7 +32,19 @@ test:
 	scripts/check-imports.sh
 	shellcheck config/*.sh scripts/*.sh .ci/run
 	swift test --skip-build
-	/usr/bin/python3 -m pytest Tests/EndToEnd
+	Tests/Verifiers/prepare.sh
+	/usr/bin/python3 -m pytest -q Tests/Verifiers Tests/EndToEnd
+	scripts/fuzz.sh 60
+
+fuzz:
+	@scripts/install-packages.sh $(BUILD_PACKAGES)
+	scripts/fuzz.sh 600
+
+soak: build
+	SOAK_ROUNDS=1000 /usr/bin/python3 -m pytest -q Tests/EndToEnd/test_deaths.py
+
+security-scan: build
+	scripts/security-scan.sh
 
 clean:
 	rm -rf .build .demo

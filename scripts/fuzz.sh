@@ -41,18 +41,13 @@ module() {
     "${swift[@]}" -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" -c "$@" -o "$build/$name.o"
 }
 
-# fuzzer TARGET SOURCE... -- OBJECT...: the executable of one target.
+# fuzzer TARGET SOURCE...: the executable of one target. Linked by lld, because gold prints a page of warnings about
+# the sanitizer's symbols.
 fuzzer() {
-    local target=$1 sources=()
+    local target=$1
     shift
-    while [[ $1 != -- ]]; do
-        sources+=("$1")
-        shift
-    done
-    shift
-    # lld, because gold prints a page of warnings about the sanitizer's symbols.
-    "${swift[@]}" -use-ld=lld -module-name "${target}Fuzz" "Tests/Fuzz/Hold.swift" "Tests/Fuzz/${target}Fuzz.swift" "${sources[@]}" \
-        "${@/#/$build/}" -o "$build/$target"
+    "${swift[@]}" -use-ld=lld -module-name "${target}Fuzz" Tests/Fuzz/Hold.swift "Tests/Fuzz/${target}Fuzz.swift" "$@" \
+        "$build/modules.a" -o "$build/$target"
 }
 
 printf 'Building the fuzzers\n'
@@ -66,16 +61,14 @@ module JSON Sources/JSON/*.swift
 module JWT Sources/JWT/*.swift
 module RunProtocol Sources/RunProtocol/*.swift
 
+rm -f "$build/modules.a"
+ar rcs "$build/modules.a" "$build"/*.o
+
 for target in "${targets[@]}"; do
     case $target in
-        JSON) fuzzer JSON -- JSON.o ;;
-        Token) fuzzer Token -- JWT.o JSON.o OpenSSL.o ;;
-        Framing)
-            # The gate itself, and the file with the trimming it uses.
-            fuzzer Framing Sources/SyncService/HTTP/RequestFraming.swift Sources/SyncService/Settings/{EnvironmentFile,SettingsError}.swift \
-                -- Linux.o CLinux.o c_nio_api.o c_nio_http.o c_nio_llhttp.o
-            ;;
-        RunProtocol) fuzzer RunProtocol -- RunProtocol.o Linux.o CLinux.o ;;
+        JSON | Token | RunProtocol) fuzzer "$target" ;;
+        # The gate itself, and the file with the trimming it uses.
+        Framing) fuzzer Framing Sources/SyncService/HTTP/RequestFraming.swift Sources/SyncService/Settings/{EnvironmentFile,SettingsError}.swift ;;
         *)
             printf 'ERROR: no fuzz target %s; there are JSON, Token, Framing and RunProtocol\n' "$target" >&2
             exit 64
@@ -89,7 +82,7 @@ for target in "${targets[@]}"; do
     mkdir -p "$build/corpus/$target" "$build/findings"
     # One input may take 64 MiB and 5 seconds at most, and all of them together 512 MiB: what grows from input to input
     # ends there. What AddressSanitizer keeps aside of freed memory is bounded, so that it does not count as growth.
-    if ! ASAN_OPTIONS=quarantine_size_mb=8 "$build/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 -malloc_limit_mb=64 -max_len=16384 -print_final_stats=1 \
+    if ! SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=quarantine_size_mb=8 "$build/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 -malloc_limit_mb=64 -max_len=16384 -print_final_stats=1 \
         -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$build/seeds/$target" >"$build/$target.log" 2>&1 </dev/null; then
         grep -aE 'Fatal error|^SUMMARY|ERROR: |Test unit written to' "$build/$target.log" | sed 's/^.*Test unit written to/The bytes are in/' >&2
         printf 'ERROR: the fuzzer %s found something; all of it is in %s. Again with: %s/%s FILE\n' \

@@ -82,16 +82,6 @@ class Door(Service):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmHWM")
 
-    def connections(self):
-        """How many connections the service has open."""
-        links = []
-        for entry in Path(f"/proc/{self.process.pid}/fd").iterdir():
-            try:
-                links.append(os.readlink(entry))
-            except FileNotFoundError:
-                pass
-        return sum(link.startswith("socket:") for link in links)
-
 
 class Wire(Connection):
     """A raw connection, from any loopback address, with as small a receive buffer as wanted."""

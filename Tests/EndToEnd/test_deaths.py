@@ -98,15 +98,22 @@ class Stepped(Watched):
             seen = Counter(line.split(call + "(")[0] for line in lines if call + "(" in line)
             return client.is_answered or max(seen.values(), default=0) >= occurrence
 
-        eventually(stands, f"the {process} stands in front of {call} {occurrence}")
-        supervisor = self.supervisor()
-        if client.is_answered:
-            release.close()
-            return client, None, None
-        if process == "runner":
-            # Without its tracer the process simply goes on.
-            release.callback(os.kill, tracer_of(supervisor), signal.SIGKILL)
-        return client, supervisor, release
+        try:
+            eventually(stands, f"the {process} stands in front of {call} {occurrence}")
+        finally:
+            supervisor = self.supervisor()
+            if process == "runner" and supervisor:
+                # Without its tracer the process simply goes on.
+                release.callback(end, tracer_of(supervisor))
+            if not stands() or client.is_answered:
+                release.close()
+        return client, supervisor, None if client.is_answered else release
+
+
+def end(pid):
+    """0, which would be everybody, stands for no tracer."""
+    if pid and alive(pid):
+        os.kill(pid, signal.SIGKILL)
 
 
 def calls(text, thread=None):
