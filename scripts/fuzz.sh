@@ -25,7 +25,9 @@ if [[ ! -d $llhttp ]]; then
     swift package resolve
 fi
 
-readonly swift=(swiftc -O -g -wmo -parse-as-library -swift-version 6 -warnings-as-errors -sanitize=fuzzer -sanitize=address -I "$build"
+# One word: of two such options the compiler heeds only the last.
+readonly sanitize=-sanitize=fuzzer,address
+readonly swift=(swiftc -O -g -wmo -parse-as-library -swift-version 6 -warnings-as-errors "$sanitize" -I "$build"
     -Xcc -fmodule-map-file=Sources/COpenSSL/module.modulemap -Xcc "-fmodule-map-file=$build/c.modulemap")
 
 # Clang modules for the C code that SwiftPM would make one for.
@@ -87,6 +89,10 @@ for target in "${targets[@]}"; do
         grep -aE 'Fatal error|^SUMMARY|ERROR: |Test unit written to' "$build/$target.log" | sed 's/^.*Test unit written to/The bytes are in/' >&2
         printf 'ERROR: the fuzzer %s found something; all of it is in %s. Again with: %s/%s FILE\n' \
             "$target" "$build/$target.log" "$build" "$target" >&2
+        exit 1
+    fi
+    if grep -q 'Is the code instrumented' "$build/$target.log"; then
+        printf 'ERROR: the fuzzer %s sees no coverage; see %s\n' "$target" "$build/$target.log" >&2
         exit 1
     fi
     grep -E '^stat::(number_of_executed_units|peak_rss_mb)|^#.*DONE' "$build/$target.log" | sed 's/^/    /'

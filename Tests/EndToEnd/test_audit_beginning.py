@@ -24,7 +24,8 @@ def fresh(folder, name):
 def test_the_first_start_of_all_is_killed(tmp_path):
     """Key, schema, genesis: whatever is missing then is made by the next."""
     learning = fresh(tmp_path, "learning")
-    everything = ("strace", "-o", learning.folder / "trace", "-e", f"trace=openat,write,rename,pwrite64,fdatasync,fsync,unlink")
+    calls = "trace=openat,write,link,rename,pwrite64,fdatasync,fsync,unlink"
+    everything = ("strace", "-o", learning.folder / "trace", "-e", calls)
     assert learning.command("audit", "vkey", prefix=everything).returncode == 0
     lines = (learning.folder / "trace").read_text().splitlines()
     seen, found = Counter(), []

@@ -229,8 +229,9 @@ def test_another_key_from_now_on(installed):
     assert not list(installed.state.glob("audit.key.*"))
     installed.command("run")
     (installed.folder / "new").write_bytes(head_of(installed))
+    kept = [installed.folder / "old", installed.folder / "new"]
     for pinned in (first, second):
-        is_intact(verify(installed, installed.folder / "old", installed.folder / "new", vkey=pinned), "changes the key", "Intact.")
+        is_intact(verify(installed, *kept, vkey=pinned), "changes the key", "Intact.")
         installed.set(AUDIT_VKEY=pinned)
         assert installed.command("run").returncode == 0
     folder = export(installed)

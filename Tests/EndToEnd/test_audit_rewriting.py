@@ -11,8 +11,8 @@ import pytest
 from faults import reasons
 from harness import eventually
 from trail import (
-    RUNS, Key, changed, copy_of, entries_of, entry_of, event, events_of, head_of, is_found, is_intact, put_log, run_until,
-    sign, size_of, tampering, thousand_runs, verify,
+    RUNS, Key, changed, copy_of, entries_of, entry_of, event, events_of, forged_log, head_of, is_found, is_intact, put_forged,
+    put_log, run_until, sign, size_of, tampering, thousand_runs, verify,
 )
 
 RUN = RUNS // 2
@@ -32,19 +32,6 @@ def copy(original, tmp_path):
         copy.stop()
     finally:
         copy.end_leftovers()
-
-
-def forged_log(service, run=RUN):
-    """All entries, one of them with another user."""
-    entries = entries_of(service)
-    entry = entry_of(service, run, "run_started")
-    entries[entry] = changed(entries[entry], user="eva")
-    return entries
-
-
-def put_forged(connection, entries, run=RUN):
-    put_log(connection, entries)
-    connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {run}")
 
 
 def own_key(service):
@@ -91,9 +78,9 @@ def test_the_file_of_yesterday_is_put_back_and_goes_on(original, copy):
 
 def test_everything_is_signed_anew(original, copy):
     """With the key."""
-    entries = forged_log(copy)
+    entries = forged_log(copy, RUN)
     with tampering(copy) as connection:
-        put_forged(connection, entries)
+        put_forged(connection, entries, RUN)
         sign(connection, entries, own_key(copy))
     is_intact(verify(copy), f"{RUNS} runs", NOT_EXCLUDED)
     is_intact(verify(copy, vkey=own_key(copy).vkey(json.loads(entries[0])["origin"])), NOT_EXCLUDED)
@@ -105,12 +92,12 @@ def test_everything_is_signed_anew(original, copy):
 
 def test_everything_is_replaced(original, copy, tmp_path):
     """By a log of another key under the same origin."""
-    entries = forged_log(copy)
+    entries = forged_log(copy, RUN)
     origin = json.loads(entries[0])["origin"]
     ours, theirs = own_key(copy).vkey(origin), Key.new(tmp_path / "own.key")
     entries[0] = changed(entries[0], vkey=theirs.vkey(origin))
     with tampering(copy) as connection:
-        put_forged(connection, entries)
+        put_forged(connection, entries, RUN)
         sign(connection, entries, theirs)
     shutil.copy2(theirs.path, copy.state / "audit.key")
     is_intact(verify(copy), NOT_EXCLUDED, "the key was taken from the log itself")
@@ -203,15 +190,19 @@ def test_an_acceptance_that_nobody_gave(copy):
 
 def forge_without_key(copy):
     """Entries, hashes and rows fit each other; only the signed root does not."""
-    entries = forged_log(copy)
+    entries = forged_log(copy, RUN)
     with tampering(copy) as connection:
-        put_forged(connection, entries)
+        put_forged(connection, entries, RUN)
 
 
-def test_a_run_from_the_command_line_does_not_sign_what_was_forged(copy):
+@pytest.mark.parametrize("command", [
+    ["run"], ["token", "--user", "budi"], ["history", "redact", "1", "--reason", "for a test"], ["audit", "export", "out"],
+    ["audit", "rotate-key"],
+], ids=lambda command: " ".join(command[:2]))
+def test_a_command_does_not_sign_what_was_forged(copy, command):
     """An append signs the whole log: it must look first whether that is what was signed last."""
     forge_without_key(copy)
-    copy.command("run")
+    copy.command(*command)
     is_found(verify(copy))
 
 
@@ -255,5 +246,4 @@ def test_the_clock_was_set_back(installed):
     assert stepped["entry"] == 4 and stepped["step_ms"] < -2000
     is_intact(verify(installed))
     append_signed(installed, "2001-01-01T00:00:00.000000Z")
-    result = verify(installed)
-    assert f"! entry {len(entries_of(installed)) - 1} is" in result.stdout and "older than the one before" in result.stdout, result
+    is_intact(verify(installed), f"! entry {len(entries_of(installed)) - 1} is", "older than the one before it")

@@ -211,6 +211,20 @@ def sign(connection, entries, key):
     connection.execute("INSERT INTO checkpoint VALUES (?, ?)", (len(entries), key.checkpoint(origin, entries)))
 
 
+def forged_log(service, run):
+    """All entries, one of them with another user."""
+    entries = entries_of(service)
+    entry = entry_of(service, run, "run_started")
+    entries[entry] = changed(entries[entry], user="eva")
+    return entries
+
+
+def put_forged(connection, entries, run):
+    """Such a log with its hashes, and the row that goes with it."""
+    put_log(connection, entries)
+    connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {run}")
+
+
 # What verify says
 
 

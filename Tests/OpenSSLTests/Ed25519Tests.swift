@@ -89,9 +89,9 @@ import Testing
         }
     }
 
-    /// `openssl genpkey -algorithm ED25519 -aes256 -pass pass:secret`, and `openssl ecparam -name prime256v1 -genkey`:
-    /// made for this test. The first must not make OpenSSL ask a terminal.
-    @Test(arguments: [encryptedKey, otherKindOfKey, "", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"])
+    /// `openssl genpkey -algorithm ED25519 -aes256 -pass pass:secret`, and two keys of other kinds: made for this
+    /// test. The first must not make OpenSSL ask a terminal.
+    @Test(arguments: [encryptedKey, otherKindOfKey, keyOfTheSameLength, "", "-----BEGIN PRIVATE KEY-----\n-----END PRIVATE KEY-----\n"])
     func otherFilesAreRefused(file: String) {
         #expect(throws: OpenSSLError.self) { try Ed25519.PrivateKey(pem: Array(file.utf8)) }
     }
@@ -139,5 +139,12 @@ private let otherKindOfKey = """
     MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg76YAmS5hrqF3jepJ
     aiXhFYm+8E9ehvhVoX/VwzcIw+ShRANCAARg0u2cDEKW3FMZeGR8Edee+MvSoZFu
     LVWNs27pc7taziDawIvsLbk/VGD5MgY5zF2XOf31jM2RdQVLsJMwVrw1
+    -----END PRIVATE KEY-----
+    """
+
+/// X25519, for agreeing on secrets: it has a public key of 32 bytes, too.
+private let keyOfTheSameLength = """
+    -----BEGIN PRIVATE KEY-----
+    MC4CAQAwBQYDK2VuBCIEIEg3cBAyyP0YAiXSQpAwqJ7xer8uW5UjZzdDzroNOrJA
     -----END PRIVATE KEY-----
     """

@@ -20,78 +20,102 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let settings = try common.settings()
-        let rules = try settings.requireTokens()
-        let state = try StateDirectory(settings)
-        let lock = try state.lockForService()
+        let authenticator = Reloadable(Authenticator(rules: try settings.requireTokens(), access: settings.access))
+        let tls = try settings.door.loadTLS().map { CurrentTLSContext($0) }
+        let lock = try StateDirectory(settings).lockForService()
         let logger = Log.make(settings.logLevel)
-
-        let launcher = try RunnerLauncher.beside()
-        let inquirer = Inquirer(settings, launcher: launcher)
-        try checkVersion(inquirer, launcher)
-        let history = try settings.openHistory()
-        let trailWatch = TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger)
-        try trailWatch.checkEdge()
-        let events = EventBuffer(history: history, logger: logger)
-        let performer = RunPerformer(
-            settings: settings, launcher: launcher, inquirer: inquirer, history: history, logger: logger)
-        let coordinator = try RunCoordinator(performer: performer, logger: logger)
-        try await coordinator.settleUnfinished()
-        recordQuietly(history, AuditEvent(.serviceStarted, Self.startFacts()), logger)
+        let inside = try Inside(settings, logger)
+        try inside.trailWatch.checkEdge()
+        try await inside.coordinator.settleUnfinished()
+        recordQuietly(inside.history, AuditEvent(.serviceStarted, Self.startFacts()), logger)
         if settings.script.path == nil {
             logger.warning("SYNC_SCRIPT_PATH is not set: nothing can be run until it is")
         }
 
-        let sync = SyncEndpoints(
-            script: settings.script, coordinator: coordinator, inquirer: inquirer, reader: history.reader, events: events)
+        let server = server(settings, inside, authenticator, tls, logger)
+        let reloader = Reloader(
+            environmentFile: common.envFile, authenticator: authenticator, tls: tls, history: inside.history, logger: logger)
+        // They are told to leave from the last to the first: runs, so that those who wait for one get an answer, then the
+        // listener, and what records events when no more can come.
+        let services: [any Service] = [
+            reloader, ExternalRunWatch(inquirer: inside.inquirer, history: inside.history, logger: logger), inside.trailWatch,
+            inside.events, server, inside.coordinator,
+        ]
+        do {
+            try await ServiceGroup(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: Log.make(max(settings.logLevel, .warning))
+            ).run()
+        } catch let error as IOError where error.errnoCode == EADDRINUSE || error.errnoCode == EACCES {
+            let reason = SystemError("bind", code: error.errnoCode).reason
+            throw SettingsError(
+                "HOST and PORT: cannot listen on \(settings.door.host):\(settings.door.port): \(reason)",
+                fix: "stop what uses the port, or set another PORT")
+        }
+        recordQuietly(inside.history, AuditEvent(.serviceStopped), logger)
+        withExtendedLifetime(lock) {}
+        logger.notice("stopped")
+    }
+
+    /// What there is behind the front door.
+    private struct Inside {
+        let inquirer: Inquirer
+        let history: History
+        let trailWatch: TrailWatch
+        let events: EventBuffer
+        let coordinator: RunCoordinator
+
+        init(_ settings: Settings, _ logger: Logger) throws {
+            let launcher = try RunnerLauncher.beside()
+            inquirer = Inquirer(settings, launcher: launcher)
+            // Now, not at the first run, it shows that service and runner are of different releases.
+            do { _ = try inquirer.lockInfo() } catch {
+                throw SettingsError("\(launcher.path) \(error)", fix: "install sync-service and sync-runner from one release, side by side")
+            }
+            history = try settings.openHistory()
+            trailWatch = TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger)
+            events = EventBuffer(history: history, logger: logger)
+            let performer = RunPerformer(
+                settings: settings, launcher: launcher, inquirer: inquirer, history: history, logger: logger)
+            coordinator = try RunCoordinator(performer: performer, logger: logger)
+        }
+
+        /// The whole table of what is offered, and to whom.
+        func routes(_ settings: Settings) -> [Route] {
+            SyncEndpoints(
+                script: settings.script, coordinator: coordinator, inquirer: inquirer, reader: history.reader, events: events
+            ).routes
+                + AdminEndpoints(history: history.reader, events: events).routes
+                + RunControlEndpoints(script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history).routes
+                + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes
+                + HealthEndpoints(
+                    readiness: Readiness(history: history, inquirer: inquirer, coordinator: coordinator, settings: settings)
+                ).routes
+        }
+    }
+
+    private func server(
+        _ settings: Settings, _ inside: Inside, _ authenticator: Reloadable<Authenticator>, _ tls: CurrentTLSContext?, _ logger: Logger
+    ) -> any Service {
         let door = settings.door
-        let tls = try door.loadTLS().map { CurrentTLSContext($0) }
-        if let notAfter = tls?.value.certificate.notAfter { logger.info("the certificate is valid until \(Timestamp.text(notAfter * 1000))") }
         let certificate = tls?.value.certificate
+        let names = door.allowedHosts + (certificate?.dnsNames ?? []) + (certificate?.ipAddresses ?? [])
         let sources = SourceAddress(trustedProxies: door.trustedProxies)
-        let authenticator = Reloadable(Authenticator(rules: rules, access: settings.access))
-        let control = RunControlEndpoints(
-            script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history)
-        let health = HealthEndpoints(
-            readiness: Readiness(
-                history: history, inquirer: inquirer, coordinator: coordinator, settings: settings))
-        let routes = sync.routes + AdminEndpoints(history: history.reader, events: events).routes + control.routes
-            + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes + health.routes
         let responder = Responder(
-            routes: routes,
-            authenticator: authenticator, hosts: AllowedHosts(
-                [door.host] + door.allowedHosts + (certificate?.dnsNames ?? []) + (certificate?.ipAddresses ?? [])), sources: sources,
-            cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: events, logger: logger)
+            routes: inside.routes(settings), authenticator: authenticator, hosts: AllowedHosts([door.host] + names), sources: sources,
+            cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: inside.events, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
         let channel = ServiceChannel(tls: tls, limiter: limiter, cors: responder.cors) { request, writer, channel in
             let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
             try await writer.write(response: response.head, body: response.body)
         }
-        let server = channel.server(
+        return channel.server(
             configuration: ServerConfiguration(address: .hostname(door.host, port: door.port), serverName: nil),
-            onServerRunning: { _ in logger.notice("listening on \(tls == nil ? "http" : "https")://\(door.host):\(door.port)") },
+            onServerRunning: { _ in
+                logger.notice("listening on \(tls == nil ? "http" : "https")://\(door.host):\(door.port)")
+                if let certificate { logger.info("the certificate is valid until \(Timestamp.text(certificate.notAfter * 1000))") }
+            },
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.make(max(settings.logLevel, .notice)))
-        do {
-            // The coordinator comes last and is told first to leave, so that those who wait for a run get an answer.
-            try await ServiceGroup(
-                configuration: .init(
-                    services: [
-                        .init(service: Reloader(
-                            environmentFile: common.envFile, authenticator: authenticator, tls: tls, history: history,
-                            logger: logger)),
-                        .init(service: ExternalRunWatch(inquirer: inquirer, history: history, logger: logger)),
-                        .init(service: trailWatch), .init(service: events),
-                        .init(service: server), .init(service: coordinator),
-                    ],
-                    gracefulShutdownSignals: [.sigterm, .sigint], logger: Log.make(max(settings.logLevel, .warning)))
-            ).run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE || error.errnoCode == EACCES {
-            throw SettingsError(
-                "HOST and PORT: cannot listen on \(door.host):\(door.port): \(SystemError("bind", code: error.errnoCode).reason)",
-                fix: "stop what uses the port, or set another PORT")
-        }
-        recordQuietly(history, AuditEvent(.serviceStopped), logger)
-        withExtendedLifetime(lock) {}
-        logger.notice("stopped")
     }
 
     /// A trail that cannot be written now refuses runs; it does not keep the service from answering.
@@ -105,13 +129,6 @@ struct ServeCommand: AsyncParsableCommand {
 
     /// How many connections the process has descriptors for; some are needed for everything else.
     private static func connections() -> Int { max(16, Process.raiseDescriptorLimit(to: 16384) - 128) }
-
-    /// Finds out at the start, not at the first run, that service and runner are of different releases.
-    private func checkVersion(_ inquirer: Inquirer, _ launcher: RunnerLauncher) throws(SettingsError) {
-        do { _ = try inquirer.lockInfo() } catch {
-            throw SettingsError("\(launcher.path) \(error)", fix: "install sync-service and sync-runner from one release, side by side")
-        }
-    }
 }
 
 /// The program's log: lines on standard error, for the journal or a terminal.
