@@ -38,6 +38,9 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
     /// The file or the file system may not be written.
     public var isReadOnly: Bool { code == SQLITE_READONLY }
 
+    /// A writer was killed, and only one that may write can undo what it left half done.
+    public var isInterruptedWrite: Bool { extendedCode == ExtendedCode.readOnlyRollback }
+
     public var description: String {
         "\(context): \(message) (SQLite code \(extendedCode))\(advice.map { ". \($0)" } ?? "")"
     }

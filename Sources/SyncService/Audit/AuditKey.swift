@@ -8,9 +8,14 @@ enum AuditKey {
     /// Reads the key, or makes it where there is neither key nor history.
     /// - Parameter hasEntries: whether the log has begun: then a missing key is a loss to be told, not to be papered over.
     /// - Throws: ``HistoryError`` with what to do.
-    static func load(_ settings: AuditSettings, hasEntries: Bool) throws(HistoryError) -> AuditLog.Signer {
+    /// - Parameter head: the newest checkpoint: a rotation that was cut short is finished where the next key signed it.
+    static func load(_ settings: AuditSettings, hasEntries: Bool, head: SignedCheckpoint?) throws(HistoryError) -> AuditLog.Signer {
         let path = settings.keyFile
         do {
+            if let head, let next = try? signer(settings, path + ".next"), try head.isSigned(by: next.verifierKey) {
+                try Files.rename(path + ".next", path)
+                try Files.syncFolder(of: path)
+            }
             if (try? Files.facts(path, followLink: false)) == nil {
                 guard !hasEntries else {
                     throw HistoryError("\(path): the key that signed this history is gone; put it back from your backup (AUDIT_KEY_FILE)")
@@ -21,7 +26,7 @@ enum AuditKey {
             guard facts.mode & 0o077 == 0, facts.owner == geteuid() else {
                 throw HistoryError("\(path): others can read the key that signs the history; chmod 600 \(path)")
             }
-            return try AuditLog.Signer(origin: settings.origin, key: Ed25519.PrivateKey(pem: try Files.read(path, limit: 4096)))
+            return try signer(settings, path)
         } catch let error as HistoryError {
             throw error
         } catch {
@@ -51,9 +56,18 @@ enum AuditKey {
     }
 
     private static func create(_ path: String) throws {
-        let file = try Descriptor.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        // Under its name the key is there whole or not at all, and never in the place of another.
+        let temporary = path + ".new"
+        try Files.removeIfPresent(temporary)
+        let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
         try file.write(try Ed25519.PrivateKey.generate().pem())
         try file.sync()
+        guard link(temporary, path) == 0 else { throw SystemError("link", path) }
+        try Files.removeIfPresent(temporary)
         try Files.syncFolder(of: path)
+    }
+
+    private static func signer(_ settings: AuditSettings, _ path: String) throws -> AuditLog.Signer {
+        try AuditLog.Signer(origin: settings.origin, key: Ed25519.PrivateKey(pem: try Files.read(path, limit: 4096)))
     }
 }

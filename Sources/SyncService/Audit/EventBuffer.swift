@@ -17,6 +17,7 @@ actor EventBuffer: Service {
     /// Of these so many are kept for the counts of what was not kept singly.
     private static let anonymousReserve = 12
     private static let maximumWindows = 1024
+    private static let maximumWaiting = 2000
     private static let flushInterval = Duration.seconds(1)
 
     private struct Key: Hashable {
@@ -93,8 +94,9 @@ actor EventBuffer: Service {
         pending = []
         let history = history
         do { try await worker.run { try history.record(events) } } catch {
-            // They are in the log; a trail that cannot be written refuses runs, not answers.
-            logger.error("\(events.count) events could not be recorded: \(error)")
+            // A trail that cannot be written refuses runs, not answers; so many wait until it can.
+            if pending.count + events.count <= Self.maximumWaiting { pending = events + pending }
+            logger.error("\(events.count) events could not be recorded yet: \(error)")
         }
     }
 

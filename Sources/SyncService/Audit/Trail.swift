@@ -12,15 +12,26 @@ final class Trail: Sendable {
     private let clockOffset = Mutex<Int64?>(nil)
     private static let tolerableStepMilliseconds: Int64 = 2000
 
-    init(signer: AuditLog.Signer) { self.signer = signer }
+    /// The key that signed the head before a rotation; nil: the signer's own.
+    private let predecessor: VerifierKey?
+
+    init(signer: AuditLog.Signer, after predecessor: VerifierKey? = nil) {
+        self.signer = signer
+        self.predecessor = predecessor
+    }
 
     /// Appends within the caller's transaction.
     ///
     /// The head is read in here, inside the write lock: another process may have appended since.
+    /// - Parameter accepting: whether to go on over a tree that is not the one that was signed, which is an
+    ///   administrator's recorded decision. Otherwise our signature would make somebody's forgery genuine.
     /// - Returns: the number of the first entry, and the checkpoint over all.
     @discardableResult
-    func append(_ events: [AuditEvent], to connection: Connection) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
+    func append(
+        _ events: [AuditEvent], to connection: Connection, accepting: Bool = false
+    ) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
         var tree = try Self.tree(connection)
+        if !accepting { try requireSigned(tree, connection) }
         let stepped = try clockStep(connection, size: tree.size).map { [$0] } ?? []
         let first = tree.size + Int64(stepped.count)
         for event in stepped + events {
@@ -39,6 +50,14 @@ final class Trail: Sendable {
         try connection.execute(
             "INSERT INTO checkpoint (size, note) VALUES (?, ?)", [.integer(tree.size), .blob(checkpoint.note.encoded)])
         return (first, checkpoint)
+    }
+
+    /// The stored tree has to be the one our last signature covers.
+    private func requireSigned(_ tree: Tree, _ connection: Connection) throws {
+        guard tree.size > 0 else { return }
+        guard let head = try Self.head(connection), try head.isSigned(by: predecessor ?? signer.verifierKey),
+            head.checkpoint.size == tree.size, head.checkpoint.root == tree.root
+        else { throw TrailError.notAsSigned(size: tree.size) }
     }
 
     /// The tree as the stored hashes give it.
@@ -86,10 +105,13 @@ final class Trail: Sendable {
 /// The stored trail is not whole.
 enum TrailError: Error, CustomStringConvertible {
     case edgeMissing(size: Int64)
+    case notAsSigned(size: Int64)
     case hashMissing(entries: Range<Int64>)
 
     var description: String {
         switch self {
+        case .notAsSigned(let size):
+            "the trail of \(size) entries is not the one this service signed last; run sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason"
         case .edgeMissing(let size): "the trail of \(size) entries has no right edge; run sync-service audit verify"
         case .hashMissing(let entries): "the trail's hash over entries \(entries.lowerBound) to \(entries.upperBound - 1) is missing; run sync-service audit verify"
         }

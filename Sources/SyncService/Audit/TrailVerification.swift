@@ -7,12 +7,16 @@ import SQLite
 /// the root and its signature, the tables of runs against the entries, the outputs against their digests.
 struct TrailVerification: Sendable {
     struct Report: Sendable {
-        let log: LogVerifier.Report
+        /// nil where every checkpoint is gone, so that nothing is signed.
+        let log: LogVerifier.Report?
+        let size: Int64
         let tables: Tables
 
-        var isIntact: Bool { log.isIntact && tables.problemCount == 0 }
-        var problems: [String] { log.problems.first.map(\.description) + tables.problems }
-        var problemCount: Int { log.problems.count + tables.problemCount }
+        var isIntact: Bool { log?.isIntact ?? false && tables.problemCount == 0 }
+        var problems: [String] { (log.map { $0.problems.first.map(\.description) } ?? [Self.sealMissing]) + tables.problems }
+        var problemCount: Int { (log?.problems.count ?? 1) + tables.problemCount }
+
+        private static let sealMissing = "every signed checkpoint is missing: the history is signed by nobody"
     }
 
     /// What comparing tables and outputs with the entries gave.
@@ -45,12 +49,16 @@ struct TrailVerification: Sendable {
         var finished: Int64 = 0
         var missingOutputs: [Int64: Int64] = [:]
         var redacted: [Int64: Int64] = [:]
+        var runEntries: Int64 = 0
+        var outputs: Int64 = 0
     }
 
     /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail.
     func run() throws -> Report {
-        guard let head = try reader.read({ try Trail.head($0) }) else {
-            throw HistoryError("\(reader.path): there is no signed checkpoint, so that nothing can be checked")
+        let (signed, entryCount) = try reader.read { (try Trail.head($0), try Remainder($0).entries) }
+        guard let head = signed else {
+            guard entryCount > 0 else { throw HistoryError("\(reader.path): the history has not begun, so that there is nothing to check") }
+            return Report(log: nil, size: entryCount, tables: Tables())
         }
         var verifier = LogVerifier(expectedKey: expectedKey, checkpoints: checkpoints)
         var report = Tables()
@@ -70,7 +78,7 @@ struct TrailVerification: Sendable {
             progress(next, size)
         }
         try checkRemainders(head, &report, &pending)
-        return Report(log: try verifier.finish(head: head), tables: report)
+        return Report(log: try verifier.finish(head: head), size: size, tables: report)
     }
 
     private static func entries(_ connection: Connection, from: Int64, before size: Int64) throws -> [(Int64, [UInt8], [Hash?])] {
@@ -87,6 +95,11 @@ struct TrailVerification: Sendable {
         guard let event = Event(rawValue: leaf.event) else { return }
         let object = leaf.object
         guard case .integer(let run)? = object["run"] else { return }
+        pending.runEntries += 1
+        let isListed = try reader.read { connection in
+            try connection.first("SELECT 1 FROM run_entry WHERE run = ? AND entry = ?", [.integer(run), .integer(entry)]) { $0.integer(0) } != nil
+        }
+        if !isListed { report.add("entry \(entry) is not listed as one of run \(run)") }
         switch event {
         case .runStarted, .runImported:
             report.runs += 1
@@ -114,6 +127,7 @@ struct TrailVerification: Sendable {
             pending.missingOutputs[run] = entry
             return
         }
+        pending.outputs += 1
         if Machine.hex(try SHA256.digest(output)) != expected { report.add("the output of run \(run) is not the one recorded in entry \(entry)") }
     }
 
@@ -144,6 +158,10 @@ struct TrailVerification: Sendable {
         // While the service writes, rows of later entries may be there already; only a log at rest can be counted.
         if rest.size == head.checkpoint.size {
             if rest.entries > head.checkpoint.size { report.add("entries \(head.checkpoint.size) to \(rest.entries - 1) are signed by nobody") }
+            for run in rest.strangers { report.add("run \(run) has no entry: it was put in past the service") }
+            if rest.runEntries != pending.runEntries { report.add("run_entry has \(rest.runEntries) rows, the trail \(pending.runEntries) entries about runs") }
+            if rest.redactions != Int64(pending.redacted.count) { report.add("output_redaction has \(rest.redactions) rows, the trail \(pending.redacted.count) redactions") }
+            if rest.outputs != pending.outputs { report.add("run_output has \(rest.outputs) rows, the trail knows \(pending.outputs)") }
             if rest.started != report.runs { report.add("run_started has \(rest.started) rows, the trail started \(report.runs) runs") }
             if rest.finished != pending.finished { report.add("run_finished has \(rest.finished) rows, the trail ended \(pending.finished) runs") }
         }
@@ -161,6 +179,11 @@ struct TrailVerification: Sendable {
         let entries: Int64
         let started: Int64
         let finished: Int64
+        let runEntries: Int64
+        let redactions: Int64
+        let outputs: Int64
+        /// Runs that no entry is about, the first of them.
+        let strangers: [Int64]
         let schema: [String]
 
         init(_ connection: Connection) throws {
@@ -169,6 +192,12 @@ struct TrailVerification: Sendable {
             entries = try number("SELECT coalesce(max(entry) + 1, 0) FROM leaf")
             started = try number("SELECT count(*) FROM run_started")
             finished = try number("SELECT count(*) FROM run_finished")
+            runEntries = try number("SELECT count(*) FROM run_entry")
+            redactions = try number("SELECT count(*) FROM output_redaction")
+            outputs = try number("SELECT count(*) FROM run_output")
+            strangers = try connection.query(
+                "SELECT id FROM run_started WHERE id NOT IN (SELECT run FROM run_entry) ORDER BY id LIMIT 10"
+            ) { $0.integer(0) ?? 0 }
             schema = try TrailVerification.schema(connection)
         }
     }

@@ -1,8 +1,6 @@
 import AuditLog
-import JSON
 import Logging
 import ServiceLifecycle
-import SQLite
 
 /// Looks at the trail when the service starts: signature, right edge and schema at once, the whole in the background.
 /// Damage stops runs, because what cannot be proven later must not be done; reading goes on.
@@ -37,7 +35,11 @@ struct TrailWatch: Service {
                 return "\(error)"
             }
         }
-        if let problem, try !isAccepted(problems: 1) { declare(problem) }
+        guard let problem else { return }
+        // Rare enough to look at everything now: only the whole list tells whether just this was accepted.
+        let report = try? TrailVerification(reader: history.reader, expectedKey: pinned).run()
+        if let report, try isAccepted(report) { return }
+        declare(problem)
     }
 
     func run() async throws {
@@ -46,8 +48,8 @@ struct TrailWatch: Service {
             do {
                 let report = try await worker.run { try verification.run() }
                 if report.isIntact {
-                    logger.info("the history is intact: \(report.log.size) entries")
-                } else if try await worker.run({ try isAccepted(problems: report.problemCount) }) {
+                    logger.info("the history is intact: \(report.size) entries")
+                } else if try await worker.run({ try isAccepted(report) }) {
                     logger.warning("the history has \(report.problemCount) problems that were accepted with audit resume")
                 } else {
                     declare(report.problems.first ?? "problems were found")
@@ -60,15 +62,10 @@ struct TrailWatch: Service {
         }
     }
 
-    /// Whether an administrator recorded that so many problems are known.
-    private func isAccepted(problems: Int) throws -> Bool {
-        let bytes = try history.reader.read { connection in
-            try connection.first(
-                "SELECT bytes FROM leaf WHERE json_extract(CAST(bytes AS TEXT), '$.event') = 'recovered' ORDER BY entry DESC LIMIT 1"
-            ) { $0.blob(0) ?? [] }
-        }
-        guard case .integer(let accepted)? = bytes.flatMap({ try? Leaf(stored: $0) })?.object["problem_count"] else { return false }
-        return problems <= accepted
+    /// Whether an administrator has accepted just these problems.
+    private func isAccepted(_ report: TrailVerification.Report) throws -> Bool {
+        let key = history.trail.signer.verifierKey
+        return try history.reader.read { try Acceptance($0, key: key).covers(report.problems, count: report.problemCount) }
     }
 
     private func declare(_ problem: String) {

@@ -86,7 +86,7 @@ struct AuditCommand: ParsableCommand {
             let state = try StateDirectory(settings)
             let lock = try state.lockForService()
             let history = try settings.openHistory()
-            print(try history.rotateKey(settings.audit))
+            print(try history.rotateKey(settings.audit, by: Caller.actor()))
             withExtendedLifetime(lock) {}
         }
     }
@@ -109,17 +109,17 @@ struct AuditCommand: ParsableCommand {
     fileprivate static func tellReport(_ report: TrailVerification.Report, compared: Bool) {
         for problem in report.problems { print("✗ \(problem)") }
         if report.problemCount > report.problems.count { print("✗ … \(report.problemCount - report.problems.count) more") }
-        for remark in report.log.remarks.first { print("! \(remark)") }
+        for remark in report.log?.remarks.first ?? [] { print("! \(remark)") }
         for redaction in report.tables.redactions { print("! \(redaction)") }
-        print("\(report.log.size) entries, \(report.tables.runs) runs, root \(report.log.root.map(\.description) ?? "unknown")")
+        print("\(report.size) entries, \(report.tables.runs) runs, root \(report.log?.root.map(\.description) ?? "unknown")")
         if report.tables.notIsolated > 0 {
             print("! \(report.tables.notIsolated) runs were not isolated: their script ran as the service's own user and could have used its key")
         }
-        guard report.isIntact else { return print("TAMPERED: \(report.problemCount) problems") }
+        guard report.isIntact, let log = report.log else { return print("TAMPERED: \(report.problemCount) problems") }
         var limits: [String] = []
-        if report.log.confirmedSize == 0 { limits.append("rollback and re-signing not excluded: compare with a checkpoint you kept (--checkpoint)") }
-        if !report.log.keyConfirmed { limits.append("the key was taken from the log itself: compare with the vkey you were given (--vkey)") }
+        if log.confirmedSize == 0 { limits.append("rollback and re-signing not excluded: compare with a checkpoint you kept (--checkpoint)") }
+        if !log.keyConfirmed { limits.append("the key was taken from the log itself: compare with the vkey you were given (--vkey)") }
         print(limits.isEmpty ? "Intact." : "Consistent; \(limits.joined(separator: "; ")).")
-        if report.log.confirmedSize > 0 { print("It extends the checkpoint of \(report.log.confirmedSize) entries.") }
+        if log.confirmedSize > 0 { print("It extends the checkpoint of \(log.confirmedSize) entries.") }
     }
 }

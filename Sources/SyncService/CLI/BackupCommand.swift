@@ -1,4 +1,6 @@
 import ArgumentParser
+import JSON
+import AuditLog
 import Linux
 import SQLite
 
@@ -15,6 +17,7 @@ struct BackupCommand: ParsableCommand {
         try Caller.becomeOwner(of: settings.stateDirectory)
         guard (try? Files.facts(file, followLink: false)) == nil else { throw CommandError("\(file) exists already; name a new file") }
         do {
+            try settings.openHistory().record([AuditEvent(.historyExported, by: Caller.actor(), [.init("target", .string("backup"))])])
             try copy(settings.historyPath)
         } catch {
             // What is there is a whole copy or nothing.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import AuditLog
 import Glibc
 import Linux
 import Logging
@@ -35,6 +36,9 @@ struct RunCommand: ParsableCommand {
         let (never, silent) = try Descriptor.pipe()
         defer { withExtendedLifetime(silent) {} }
         let answer = performer.perform(script, for: requester, leave: never) { tell("sync-service: run \($0) started") }
+        if case .busy = answer {
+            do { try history.record([AuditEvent(.runRefused, by: requester.actor, outcome: "busy")]) } catch { logger.error("\(error)") }
+        }
         try finish(answer)
     }
 

@@ -62,6 +62,7 @@ struct AuditEndpoints: Sendable {
     }
 
     @Sendable func checkpoint(_ call: Call) async throws -> Response {
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("checkpoint"))])
         let reader = history.reader
         guard let head = try await worker.run({ try reader.read { try Trail.head($0) } }) else { throw RequestError.notFound }
         return Answer.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
@@ -69,6 +70,7 @@ struct AuditEndpoints: Sendable {
 
     /// The proof that the last entry about a run is in the log, for keeping and checking elsewhere.
     @Sendable func receipt(_ call: Call) async throws -> Response {
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("receipt")), .init("of_run", .integer(call.id))])
         let reader = history.reader
         let receipt = try await worker.run { () throws -> Receipt? in
             try reader.read { connection in
@@ -88,6 +90,7 @@ struct AuditEndpoints: Sendable {
     @Sendable func verify(_ call: Call) async throws -> Response {
         guard verifying.take() else { throw RequestError.tooManyRequests(retryAfterSeconds: 10) }
         defer { verifying.free() }
+        await events.record(.historyRead, by: call.actor, [.init("what", .string("verify"))])
         var verification = TrailVerification(reader: history.reader)
         verification.expectedKey = pinned
         let prepared = verification
@@ -95,8 +98,8 @@ struct AuditEndpoints: Sendable {
         return Answer.json(
             .ok,
             .object([
-                .init("status", .string(report.isIntact ? "ok" : "tampered")), .init("size", .integer(report.log.size)),
-                .init("root", .optional(report.log.root?.description)),
+                .init("status", .string(report.isIntact ? "ok" : "tampered")), .init("size", .integer(report.size)),
+                .init("root", .optional(report.log?.root?.description)),
                 .init("problems", .array(report.problems.map { .string($0) })),
             ]))
     }

@@ -33,17 +33,33 @@ final class History: Sendable {
             let writer = try Connection(path: path, mode: .create)
             let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
             _ = try migrator.apply(to: writer, now: Timestamp.text(Clock.wallMilliseconds()))
-            let beginning = try Genesis(writer)
-            trail = Trail(signer: try AuditKey.load(audit, hasEntries: beginning.hasEntries))
-            if let problem = beginning.problem(pinned: audit.pinned, signer: trail.signer) {
-                damage.withLock { $0 = problem }
-            } else if !beginning.hasEntries {
-                try beginning.write(trail, writer)
-            }
+            let (trail, problem) = try Self.begin(writer, audit)
+            self.trail = trail
+            damage.withLock { $0 = problem }
             self.writer = Mutex(writer)
             self.reader = try HistoryReader(opening: path)
         } catch {
             throw HistoryError(path, error)
+        }
+    }
+
+    /// Opens the trail or, where there is none, begins it.
+    /// - Returns: it, and why it is not the one that is expected.
+    private static func begin(_ writer: Connection, _ audit: AuditSettings) throws -> (Trail, String?) {
+        func open() throws -> (Genesis, Trail) {
+            let beginning = try Genesis(writer)
+            return (beginning, Trail(signer: try AuditKey.load(audit, hasEntries: beginning.hasEntries, head: try Trail.head(writer))))
+        }
+        if try Genesis(writer).hasEntries {
+            let (beginning, trail) = try open()
+            return (trail, beginning.problem(pinned: audit.pinned, signer: trail.signer))
+        }
+        // Looked at again with the write lock: of several first starts one makes key and beginning.
+        return try writer.transaction {
+            let (beginning, trail) = try open()
+            if let problem = beginning.problem(pinned: audit.pinned, signer: trail.signer) { return (trail, problem) }
+            if !beginning.hasEntries { try beginning.write(trail, writer) }
+            return (trail, nil)
         }
     }
 
@@ -124,19 +140,20 @@ final class History: Sendable {
                 .recovered, by: actor,
                 [
                     .init("reason", .string(reason)), .init("problem_count", .integer(Int64(problems.count))),
-                    .init("problems", .array(problems.prefix(10).map { .string($0) })),
+                    .init("problems", .array(problems.prefix(3).map { .string($0) })),
+                    .init("accepted", .array(try problems.prefix(500).map { .string(try Acceptance.digest($0)) })),
                 ])
-            _ = try self.trail.append([event], to: connection)
+            _ = try self.trail.append([event], to: connection, accepting: true)
         }
     }
 
     /// Makes a new key, lets the old one approve it in the trail, and puts it in the old one's place.
     /// - Returns: the new verifier key.
-    func rotateKey(_ settings: AuditSettings) throws(HistoryError) -> VerifierKey {
+    func rotateKey(_ settings: AuditSettings, by actor: Actor) throws(HistoryError) -> VerifierKey {
         let (signer, finish) = try AuditKey.prepareNext(settings)
         try write { connection in
             let fields = try KeyChange.fields(to: signer.verifierKey, after: try Trail.tree(connection), signedBy: self.trail.signer)
-            _ = try Trail(signer: signer).append([AuditEvent(.keyChanged, fields)], to: connection)
+            _ = try Trail(signer: signer, after: self.trail.signer.verifierKey).append([AuditEvent(.keyChanged, by: actor, fields)], to: connection)
         }
         try finish()
         return signer.verifierKey

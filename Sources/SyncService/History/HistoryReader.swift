@@ -29,7 +29,16 @@ final class HistoryReader: Sendable {
 
     init(opening path: String) throws(HistoryError) {
         self.path = path
-        do { connection = Mutex(try Connection(path: path, mode: .readOnly)) } catch { throw HistoryError(path, error) }
+        do { connection = Mutex(try Self.open(path)) } catch { throw HistoryError(path, error) }
+    }
+
+    /// What a killed writer left half done is undone by opening the database once for writing.
+    private static func open(_ path: String) throws(SQLiteError) -> Connection {
+        do { return try Connection(path: path, mode: .readOnly) } catch {
+            guard error.isInterruptedWrite else { throw error }
+            try Connection(path: path, mode: .readWrite).close()
+            return try Connection(path: path, mode: .readOnly)
+        }
     }
 
     /// Reads one state of the database. Keep it short: writers wait meanwhile.
