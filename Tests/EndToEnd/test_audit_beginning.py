@@ -30,6 +30,8 @@ def test_the_first_start_of_all_is_killed(tmp_path):
     lines = (learning.folder / "trace").read_text().splitlines()
     seen, found = Counter(), []
     for line in lines:
+        if "(" not in line:
+            continue
         call = line.split("(")[0]
         seen[call] += 1
         if call not in ("openat", "write") or f'{learning.state}/' in line or "PRIVATE KEY" in line:

@@ -1,4 +1,5 @@
 import AuditLog
+import JSON
 import Logging
 import ServiceLifecycle
 import TLS
@@ -22,7 +23,9 @@ struct Reloader: Service {
                 authenticator.replace(with: Authenticator(rules: try settings.requireTokens(), access: settings.access))
                 if let tls, let context { tls.value = context }
                 let worker = Worker(threads: 1)
-                try await worker.run { try history.record([AuditEvent(.settingsChanged)]) }
+                // Who sent the signal the kernel does not tell; only root and the service's own user may.
+                let read = ["certificate", "secrets", "users", "JWT_NOT_BEFORE"].map { JSON.string($0) }
+                try await worker.run { try history.record([AuditEvent(.settingsChanged, [.init("read_again", .array(read))])]) }
                 logger.notice("settings reloaded: certificate, secrets, users, JWT_NOT_BEFORE")
             } catch {
                 logger.error("settings not reloaded, the old ones go on: \(error)")
