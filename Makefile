@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
 TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core mariadb-client slowhttptest \
-                  golang-go golang-golang-x-mod-dev python3-venv iproute2 util-linux python3 python3-pytest python3-jwt
+                  golang-go golang-golang-x-mod-dev python3-venv xxd iproute2 util-linux python3 python3-pytest python3-jwt
 
 help:
 	@echo 'make demo    build, sync a real database through the API, compare it row by row'
@@ -30,8 +30,8 @@ test:
 	@scripts/install-packages.sh $(TEST_PACKAGES)
 	@scripts/build.sh --build-tests
 	scripts/check-imports.sh
-	shellcheck config/*.sh scripts/*.sh .ci/run
-	swift test --skip-build
+	shellcheck config/*.sh scripts/*.sh Tests/Verifiers/*.sh .ci/run
+	SWIFT_BACKTRACE=enable=no swift test --skip-build
 	Tests/Verifiers/prepare.sh
 	/usr/bin/python3 -m pytest -q Tests/Verifiers Tests/EndToEnd
 	scripts/fuzz.sh 60
