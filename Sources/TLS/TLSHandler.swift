@@ -34,7 +34,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     private var deadline: Scheduled<Void>?
     private var whenOutputClosed: EventLoopPromise<Void>?
     private var whenClosed: EventLoopPromise<Void>?
-    private var hasClosed = false
+    private var isDisconnected = false
 
     /// - Parameter context: kept for this connection, whatever replaces it later.
     /// - Throws: `OpenSSLError` where there is no memory; the connection must then be closed.
@@ -72,8 +72,8 @@ public final class TLSHandler: ChannelDuplexHandler {
         case .sendCloseNotify: sendCloseNotify(context)
         case .read: context.read()
         case .flush: context.flush()
-        case .closeOutput: context.close(mode: .output, promise: whenOutputClosed.take())
-        case .close: close(context)
+        case .closeOutput: context.close(mode: .output, promise: nil)
+        case .close: context.close(mode: .all, promise: whenClosed.take())
         case .schedule(let kind): schedule(kind, context)
         case .cancelDeadline: deadline.take()?.cancel()
         case .failWrites(let error): queue.fail(error ?? ChannelError.ioOnClosedChannel)
@@ -85,7 +85,7 @@ public final class TLSHandler: ChannelDuplexHandler {
         case .announceInputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
         case .announceError(let error): context.fireErrorCaught(error)
         case .announceDisconnected:
-            hasClosed = true
+            isDisconnected = true
             settlePromises()
             context.fireChannelInactive()
         }
@@ -144,7 +144,7 @@ extension TLSHandler {
     }
 
     public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard !hasClosed else { return context.close(mode: mode, promise: promise) }
+        guard !isDisconnected else { return context.close(mode: mode, promise: promise) }
         switch mode {
         case .input:
             handle(.closeRequested(.input, hasPlaintext: queue.hasFlushed), context)
@@ -216,16 +216,11 @@ extension TLSHandler {
         }
         let sent = context.eventLoop.makePromise(of: Void.self)
         // If it cannot be sent the channel is being closed, which we are told by itself.
-        sent.futureResult.assumeIsolated().whenSuccess { self.handle(.closeNotifySent, context) }
+        sent.futureResult.assumeIsolated().whenSuccess {
+            self.whenOutputClosed.take()?.succeed(())
+            self.handle(.closeNotifySent, context)
+        }
         context.writeAndFlush(wrapOutboundOut(takeCiphertext(context)), promise: sent)
-    }
-
-    private func close(_ context: ChannelHandlerContext) {
-        hasClosed = true
-        let closed = whenClosed.take() ?? context.eventLoop.makePromise()
-        // Who closes all has closed the output.
-        whenOutputClosed.take().map { closed.futureResult.cascade(to: $0) }
-        context.close(mode: .all, promise: closed)
     }
 
     private func schedule(_ kind: TLSStateMachine.Deadline, _ context: ChannelHandlerContext) {

@@ -5,7 +5,7 @@ import OpenSSL
 ///
 /// Every call into OpenSSL is an action whose outcome comes back as an event. Whatever OpenSSL wants to send after a call
 /// is sent by whoever performs it, at once and even where the channel is unwritable; plaintext alone waits for
-/// writability. So no more than one record's ciphertext is ever made ahead of a slow reader.
+/// writability. So a slow reader costs the channel's own limit and one record beyond, not an answer's ciphertext.
 struct TLSStateMachine {
     enum Deadline: Equatable {
         /// From the connection to the end of the handshake.

@@ -199,6 +199,24 @@ def test_an_output_that_is_none(service, kind):
     all_recorded(service)
 
 
+def test_a_script_that_writes_into_the_lease(service):
+    """It inherits the lease's descriptor. What stands in that file is for people; who holds the locks decides."""
+    forged = service.folder / "forged"
+    forged.write_bytes(encoded("holder", holder_run=99, holder_pid=1, holder_since=0))
+    gate = service.waiting_script(before=f'cat "{forged}" > /proc/self/fd/3; {naming(service)}; echo before',
+                                  after="echo after; exit 3")
+    client = service.begin_run()
+    gate.reached()
+    kill_service(service)
+    client.abandon()
+    service.start()
+    assert service.admin("/admin/runs/1").json["outcome"] == "running" and service.status() == "running"
+    assert service.run().code == 409
+    gate.open()
+    is_whole(service.record(1))
+    all_recorded(service)
+
+
 # Runs of the command line
 
 

@@ -10,8 +10,10 @@ import Testing
     init() throws { made = try TestCertificates.shared.get() }
 
     /// The reasons a handshake failed for, on the client's side (an alert) and the server's.
-    private func refusal(_ client: TestClient, sourceLocation: SourceLocation = #_sourceLocation) throws -> String {
-        let pair = try TestPair(try made.context(), client)
+    private func refusal(
+        _ client: TestClient, by name: String = "ec", sourceLocation: SourceLocation = #_sourceLocation
+    ) throws -> String {
+        let pair = try TestPair(try made.context(name), client)
         let error = try #require(throws: OpenSSLError.self, sourceLocation: sourceLocation) { try pair.handshake() }
         var reasons = error.reasons
         do { _ = try client.connection.handshake() } catch { reasons += error.reasons }
@@ -51,9 +53,9 @@ import Testing
     }
 
     /// Everything else this OpenSSL could do: no forward secrecy, CBC, CCM, DHE, no encryption, no authentication.
-    @Test(arguments: ["kRSA", "AES128:-AESGCM", "AESCCM", "DHE:-ECDHE", "eNULL", "aNULL", "ARIA", "CAMELLIA"])
-    func otherCiphersAreRefused(ciphers: String) throws {
-        let refused = try refusal(try client(ciphers: "\(ciphers):-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"))
+    @Test(arguments: ["ec", "rsa"], ["kRSA", "AES128:-AESGCM", "AESCCM", "DHE:-ECDHE", "eNULL", "aNULL", "ARIA", "CAMELLIA"])
+    func otherCiphersAreRefused(name: String, ciphers: String) throws {
+        let refused = try refusal(try client(ciphers: "\(ciphers):-ECDHE+AESGCM:-ECDHE+CHACHA20:@SECLEVEL=0"), by: name)
         #expect(refused.contains("no shared cipher"))
     }
 
@@ -122,6 +124,7 @@ import Testing
     @Test func noEarlyDataAndNoCompression() throws {
         let context = try made.context()
         #expect(SSL_CTX_get_max_early_data(context.pointer) == 0)
+        #expect(SSL_CTX_get_security_level(context.pointer) == 2)
         let pair = try TestPair(context, try TestClient(TLS1_2_VERSION) { SSL_CTX_clear_options($0, copenssl_op_no_compression) })
         try pair.handshake()
         #expect(SSL_get_current_compression(pair.client.ssl) == nil)

@@ -14,6 +14,13 @@ enum Answer {
         Response(status: status, headers: headers(type, more), body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
     }
 
+    /// 204.
+    static func empty(_ more: HTTPFields) -> Response {
+        var fields = headers("", more)
+        fields[.contentType] = nil
+        return Response(status: .noContent, headers: fields)
+    }
+
     /// The headers of every answer: nothing here is to be kept by a cache or guessed at by a browser.
     static func headers(_ type: String, _ more: HTTPFields = [:]) -> HTTPFields {
         var headers: HTTPFields = [

@@ -8,7 +8,7 @@ final class ConnectionLimiter: Sendable {
 
     private let maximum: Int
     private let sources: SourceAddress
-    private let counts = Mutex<(total: Int, byAddress: [String: Int])>((0, [:]))
+    private let counts = Mutex<(total: Int, byNetwork: [String: Int])>((0, [:]))
 
     /// - Parameters:
     ///   - maximum: in total.
@@ -22,20 +22,21 @@ final class ConnectionLimiter: Sendable {
     func admit(_ channel: any Channel) -> Bool {
         let address = channel.remoteAddress?.ipAddress.flatMap(SourceAddress.normal) ?? ""
         let single = !sources.isTrusted(address)
+        let network = SourceAddress.network(of: address)
         let admitted = counts.withLock { counts in
-            guard counts.total < maximum, !single || counts.byAddress[address, default: 0] < Self.maximumPerAddress else { return false }
+            guard counts.total < maximum, !single || counts.byNetwork[network, default: 0] < Self.maximumPerAddress else { return false }
             counts.total += 1
-            counts.byAddress[address, default: 0] += 1
+            counts.byNetwork[network, default: 0] += 1
             return true
         }
-        if admitted { channel.closeFuture.whenComplete { _ in self.release(address) } }
+        if admitted { channel.closeFuture.whenComplete { _ in self.release(network) } }
         return admitted
     }
 
-    private func release(_ address: String) {
+    private func release(_ network: String) {
         counts.withLock { counts in
             counts.total -= 1
-            counts.byAddress[address] = counts.byAddress[address].flatMap { $0 > 1 ? $0 - 1 : nil }
+            counts.byNetwork[network] = counts.byNetwork[network].flatMap { $0 > 1 ? $0 - 1 : nil }
         }
     }
 }

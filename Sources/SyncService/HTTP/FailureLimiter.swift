@@ -19,7 +19,7 @@ final class FailureLimiter: Sendable {
     /// Counts one failure.
     /// - Returns: how many seconds to wait, where there were too many; nil otherwise.
     func recordFailure(from address: String?, now: Int64 = Clock.monotonicMilliseconds()) -> Int64? {
-        let key = Self.group(address ?? "")
+        let key = SourceAddress.network(of: address ?? "")
         return windows.withLock { windows in
             if windows.count >= Self.maximumAddresses && windows[key] == nil {
                 windows = windows.filter { $0.value.ends > now }
@@ -33,22 +33,5 @@ final class FailureLimiter: Sendable {
             windows[key] = window
             return window.failures > Self.allowed ? (window.ends - now + 999) / 1000 : nil
         }
-    }
-
-    /// Who has one IPv6 address has its whole /64.
-    private static func group(_ address: String) -> String {
-        guard address.contains(":") else { return address }
-        let halves = address.components(separatedBy: "::")
-        let head = halves[0].split(separator: ":")
-        let tail = halves.count > 1 ? halves[1].split(separator: ":") : []
-        let zeros = Array(repeating: Substring("0"), count: max(0, 8 - head.count - tail.count))
-        return (head + zeros + tail).prefix(4).joined(separator: ":")
-    }
-}
-
-extension String {
-    fileprivate func components(separatedBy separator: String) -> [String] {
-        guard let range = firstRange(of: separator) else { return [self] }
-        return [String(self[..<range.lowerBound]), String(self[range.upperBound...])]
     }
 }

@@ -40,6 +40,7 @@ final class RequestGuard: ChannelDuplexHandler {
     private var framing = RequestFraming()
     private var received: [UInt8] = []
     private var discarded = 0
+    private var answerHasEnded = false
     private var context: ChannelHandlerContext?
     private var deadline: (waiting: Waiting, task: Scheduled<Void>)?
 
@@ -57,7 +58,11 @@ final class RequestGuard: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if case .answering = state {
-            if context.channel.isWritable { stopWaiting() } else { wait(.reader, Self.unreadTime, context) }
+            if !context.channel.isWritable {
+                wait(.reader, Self.unreadTime, context)
+            } else if !answerHasEnded {
+                stopWaiting()
+            }
         }
         context.fireChannelWritabilityChanged()
     }
@@ -96,7 +101,21 @@ final class RequestGuard: ChannelDuplexHandler {
         state = .gathering
         wait(.nextRequest, Self.idleTime, context)
         gather(context)
-        context.read()
+        // Through our own bound: a client that sends ahead must not be read faster than it is answered.
+        read(context: context)
+    }
+
+    /// To be called when the last of an answer is on its way: small ones wait for their reader without the channel
+    /// becoming unwritable.
+    func answerEnding() {
+        guard let context, case .answering = state else { return }
+        answerHasEnded = true
+        wait(.reader, Self.unreadTime, context)
+    }
+
+    /// Whether the connection ends with the answer.
+    var closesAfterwards: Bool {
+        if case .answering(closeAfterwards: true) = state { true } else { false }
     }
 
     /// Starts a deadline; one for the same thing goes on, because a client must not put it off by sending.
@@ -131,6 +150,7 @@ final class RequestGuard: ChannelDuplexHandler {
                 received.removeFirst(length)
                 framing = RequestFraming()
                 stopWaiting()
+                answerHasEnded = false
                 state = .answering(closeAfterwards: closeAfterwards)
                 context.fireChannelRead(wrapInboundOut(request))
                 context.fireChannelReadComplete()
@@ -156,7 +176,7 @@ final class RequestGuard: ChannelDuplexHandler {
         context.close(mode: .output, promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.eventLoop.scheduleTask(in: Self.lingering) { bound.value.close(promise: nil) }
-        context.read()
+        read(context: context)
     }
 }
 
@@ -170,7 +190,14 @@ final class AnswerWatch: ChannelOutboundHandler {
     init(_ requestGuard: RequestGuard) { self.requestGuard = requestGuard }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
+        switch unwrapOutboundIn(data) {
+        case .head(var head) where requestGuard.closesAfterwards:
+            head.headers.replaceOrAdd(name: "Connection", value: "close")
+            return context.write(wrapOutboundOut(.head(head)), promise: promise)
+        case .end: break
+        default: return context.write(data, promise: promise)
+        }
+        requestGuard.answerEnding()
         let written = promise ?? context.eventLoop.makePromise()
         let bound = NIOLoopBound(requestGuard, eventLoop: context.eventLoop)
         written.futureResult.whenComplete { _ in bound.value.answerWritten() }

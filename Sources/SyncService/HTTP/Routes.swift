@@ -119,7 +119,7 @@ struct Responder: Sendable {
         let matches = matches(request)
         guard !matches.isEmpty else { throw RequestError.notFound }
         if request.method == .options {
-            return Response(status: .noContent, headers: [.allow: methods(matching: request).map(\.rawValue).joined(separator: ", ")])
+            return Answer.empty([.allow: methods(matching: request).map(\.rawValue).joined(separator: ", ")])
         }
         guard let (route, id) = matches.first(where: { $0.route.method == request.method || $0.route.method == .get && request.method == .head })
         else {

@@ -33,6 +33,23 @@ struct SourceAddress: Sendable {
         // A socket that takes both families shows IPv4 peers so.
         return plain.hasPrefix("::ffff:") && plain.contains(".") ? String(plain.dropFirst(7)) : plain
     }
+
+    /// Who has one IPv6 address has its whole /64.
+    static func network(of address: String) -> String {
+        guard address.contains(":") else { return address }
+        let halves = address.components(separatedBy: "::")
+        let head = halves[0].split(separator: ":")
+        let tail = halves.count > 1 ? halves[1].split(separator: ":") : []
+        let zeros = Array(repeating: Substring("0"), count: max(0, 8 - head.count - tail.count))
+        return (head + zeros + tail).prefix(4).joined(separator: ":")
+    }
+}
+
+extension String {
+    fileprivate func components(separatedBy separator: String) -> [String] {
+        guard let range = firstRange(of: separator) else { return [self] }
+        return [String(self[..<range.lowerBound]), String(self[range.upperBound...])]
+    }
 }
 
 extension HTTPField.Name {
