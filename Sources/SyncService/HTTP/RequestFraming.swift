@@ -136,6 +136,12 @@ struct RequestFraming {
 
 /// What the gate needs to know of a request's head.
 private struct RequestHead {
+    /// Those that the decoder knows too; it would answer others without a word.
+    private static let methods: Set = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
+        "PROPPATCH", "SEARCH", "UNLOCK", "REPORT", "PURGE", "LINK", "UNLINK",
+    ]
+
     private(set) var fieldBytes = 0
     private(set) var contentLength = 0
     private(set) var chunked = false
@@ -154,7 +160,8 @@ private struct RequestHead {
         guard parts.count == 3, Self.isToken(parts[0]), !parts[1].isEmpty else { throw .malformed("a request line that is none") }
         guard parts[1].count <= RequestFraming.maximumTarget else { throw .targetTooLong }
         guard parts[1].allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .malformed("a target with other than visible ASCII") }
-        if parts[0].elementsEqual("CONNECT".utf8) { throw .notOffered("CONNECT") }
+        let method = String(decoding: parts[0], as: UTF8.self)
+        guard Self.methods.contains(method) else { throw .notOffered(method == "CONNECT" ? method : "this method") }
         switch String(decoding: parts[2], as: UTF8.self) {
         case "HTTP/1.1": break
         case "HTTP/1.0": isHTTP10 = true
