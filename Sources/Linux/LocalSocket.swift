@@ -29,6 +29,9 @@ public enum LocalSocket {
         return connection
     }
 
+    /// Tells the other end that nothing more comes, while what it still says can be read.
+    public static func endWriting(_ socket: Descriptor) { _ = Glibc.shutdown(socket.number, Int32(SHUT_WR)) }
+
     private static func make() throws(SystemError) -> Descriptor {
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw SystemError("socket") }

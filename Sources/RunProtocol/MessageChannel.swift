@@ -46,6 +46,13 @@ public struct MessageChannel: Sendable {
         do { return try Message(decoding: bytes) } catch { throw .message(error) }
     }
 
+    /// Says goodbye and waits until the other side is gone: with it goes what it held, such as the lease.
+    /// - Parameter milliseconds: how long at the most.
+    public func hangUp(milliseconds: Int64) {
+        LocalSocket.endWriting(descriptor)
+        while (try? receive(milliseconds: milliseconds)) != nil {}
+    }
+
     private func read(_ count: Int, _ deadline: Int64?) throws(ChannelError) -> [UInt8] {
         var bytes: [UInt8] = []
         do {

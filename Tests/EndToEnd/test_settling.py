@@ -169,7 +169,7 @@ def head(limit, total):
 
 
 HOSTILE_OUTPUTS = {
-    "a link to the secret": lambda path: path.symlink_to(path.parent.parent.parent / "jwt.secret"),
+    "a link": lambda path: path.symlink_to(path.parent.parent.parent / "planted"),
     "a FIFO": os.mkfifo,
     "a folder": lambda path: path.mkdir(),
     "empty": lambda path: path.write_bytes(b""),
@@ -187,13 +187,15 @@ def test_an_output_that_is_none(service, kind):
     script, supervisor = named(service)
     kill_service(service)
     kill(supervisor, script)
+    # The form of an output behind a link, so that only the link itself is a reason not to read it.
+    (service.folder / "planted").write_bytes(head(100, 6) + b"secret")
     output = spool(service, 1, "output")
     output.unlink()
     HOSTILE_OUTPUTS[kind](output)
     service.start()
     run = service.admin("/admin/runs/1").json
     is_interrupted(run)
-    assert run["output"] == "" and service.secret.decode() not in service.output()
+    assert run["output"] == ""
     service.script("echo fine")
     assert service.run().json["output"] == "fine\n"
     all_recorded(service)

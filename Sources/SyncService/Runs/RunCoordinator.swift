@@ -18,6 +18,8 @@ actor RunCoordinator: Service {
     private enum State {
         case idle
         case running
+        /// The last run is over and its end could not be recorded yet.
+        case unrecorded
         case leaving
     }
 
@@ -63,6 +65,7 @@ actor RunCoordinator: Service {
         switch state {
         case .leaving: return .leaving
         case .running: return .answered(.busy)
+        case .unrecorded: return .answered(.notStarted(reason: "the end of the last run is not recorded yet"))
         case .idle: break
         }
         state = .running
@@ -175,6 +178,8 @@ actor RunCoordinator: Service {
     /// Tries again and again to record the end of a run, whose result waits in the spool. No new run begins meanwhile:
     /// it could not be recorded either.
     private func record(_ run: Int64) async {
+        if state == .running { state = .unrecorded }
+        defer { if state == .unrecorded { state = .idle } }
         let performer = performer
         let leave = leave
         do {

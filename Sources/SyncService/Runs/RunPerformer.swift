@@ -28,6 +28,7 @@ struct RunPerformer: Sendable {
     let history: History
     let logger: Logger
 
+    private static let goodbyeMilliseconds: Int64 = 2000
     private static let othersTurnMilliseconds: Int64 = 10_000
 
     private var directory: RunDirectory { RunDirectory(settings.runDirectory) }
@@ -55,6 +56,7 @@ struct RunPerformer: Sendable {
             logger.error("\(reason)")
             return .notStarted(reason: "the runner cannot start a script")
         case .unfit(let why, let detail, let uid):
+            defer { runner.hangUp(milliseconds: Self.goodbyeMilliseconds) }
             return recordFailedStart(start(script, requester, digest: nil, uid: uid), why: why, detail: detail)
         case .ready(let digest, let uid):
             // A script can remove the lease's file and so let another start take a new one; its supervisor still answers.
@@ -168,7 +170,8 @@ struct RunPerformer: Sendable {
         do {
             (run, checkpoint) = try history.recordStart(start)
         } catch {
-            // The connection closes behind us, and without the word the runner leaves.
+            // Without the word the runner leaves; the next request must not find its lease still held.
+            runner.hangUp(milliseconds: Self.goodbyeMilliseconds)
             logger.error("not started, because it could not be recorded: \(error)")
             return .notStarted(reason: "the history cannot be written")
         }
