@@ -17,9 +17,15 @@ struct Reservation {
         // Leftovers of a start that came to nothing. The lease makes us the only one here.
         try Files.removeIfPresent(directory.preparedOutput)
         try Files.removeIfPresent(directory.preparedResult)
-        spool = try OutputSpool(creating: directory.preparedOutput, limit: outputLimit)
-        result = try Descriptor.open(directory.preparedResult, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
-        try result.reserve(Self.resultBytes)
+        do {
+            spool = try OutputSpool(creating: directory.preparedOutput, limit: outputLimit)
+            result = try Descriptor.open(directory.preparedResult, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+            try result.reserve(Self.resultBytes)
+        } catch {
+            // Half of it would only take room from whoever needs it next.
+            Self.remove(in: directory)
+            throw error
+        }
     }
 
     /// Gives the output its run's name, where a reader finds it while the script runs.
@@ -40,7 +46,9 @@ struct Reservation {
     }
 
     /// Where the start came to nothing after all.
-    func abandon() {
+    func abandon() { Self.remove(in: directory) }
+
+    private static func remove(in directory: RunDirectory) {
         try? Files.removeIfPresent(directory.preparedOutput)
         try? Files.removeIfPresent(directory.preparedResult)
     }
