@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import HummingbirdCore
 import JSON
@@ -44,6 +45,8 @@ struct Readiness: Sendable {
         /// A run would be recorded as start_failed.
         case scriptUnfit = "script_unfit"
         case runDirectory = "run_directory"
+        /// The disk is mounted read-only, or the folder's owner or mode was changed.
+        case notWritable = "not_writable"
         case shuttingDown = "shutting_down"
     }
 
@@ -61,6 +64,8 @@ struct Readiness: Sendable {
         if (try? history.holdReserve()) == nil { reasons.append(.diskReserve) }
         if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }
         if (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
+        let folders: [String] = [settings.stateDirectory, settings.runDirectory]
+        if folders.contains(where: { (path: String) in access(path, W_OK) != 0 }) { reasons.append(.notWritable) }
         if settings.script.path == nil {
             reasons.append(.scriptNotSet)
         } else if (try? inquirer.isScriptFit()) == false {

@@ -100,8 +100,10 @@ struct RunPerformer: Sendable {
 
     private func isAnySupervisorAlive() -> Bool {
         let unfinished = (try? history.unfinishedRuns()) ?? []
-        return unfinished.contains { (try? LocalSocket.connect(directory.socket(of: $0))) != nil }
+        return unfinished.contains(where: isSupervisorAlive)
     }
+
+    private func isSupervisorAlive(_ run: Int64) -> Bool { (try? LocalSocket.connect(directory.socket(of: run))) != nil }
 
     /// Settles runs that are over and that nobody waits for: their `sync-service run` was killed. One that ended a moment
     /// ago is left to whoever waits for it.
@@ -119,7 +121,9 @@ struct RunPerformer: Sendable {
     /// proves nothing: the script may have put it there.
     private func isOver(_ run: Int64) throws -> Bool {
         let lock = try inquirer.lockInfo()
-        return !lock.leaseHeld || lock.holder?.run.map { $0 > run } ?? false
+        guard lock.leaseHeld else { return true }
+        // What the lease's file says of its holder the script may have written; its supervisor cannot be in two places.
+        return lock.holder?.run.map { $0 > run } ?? false && !isSupervisorAlive(run)
     }
 
     /// Waits until a run is over, then settles it.
