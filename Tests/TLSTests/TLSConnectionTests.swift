@@ -17,7 +17,7 @@ import Testing
     @Test(arguments: TestClient.versions) func byteByByte(version: Int32) throws {
         let pair = try TestPair(context, try TestClient(version))
         var done = (client: false, server: false)
-        while !(done.client && done.server) {
+        for _ in 0..<10 where !(done.client && done.server) {
             done.client = try pair.client.connection.handshake() == .complete
             for byte in pair.client.connection.take() {
                 try pair.server.give([byte])
@@ -25,6 +25,7 @@ import Testing
             }
             try pair.client.connection.give(pair.server.take())
         }
+        #expect(done.client && done.server)
         try pair.client.connection.write(Array("question".utf8))
         let record = pair.client.connection.take()
         for byte in record.dropLast() {

@@ -132,6 +132,8 @@ final class TestServer {
     }
 
     /// What the client would send now, cut into pieces, and then back whatever the server says.
+    ///
+    /// - Returns: whether there was anything.
     @discardableResult
     func exchange(cut: ([UInt8]) -> [[UInt8]] = { [$0] }) throws -> Bool {
         let flight = client.connection.take()
@@ -143,7 +145,9 @@ final class TestServer {
 
     /// - Throws: what the client makes of the server.
     func handshake(cut: ([UInt8]) -> [[UInt8]] = { [$0] }) throws {
-        while try client.connection.handshake() != .complete { try exchange(cut: cut) }
+        while try client.connection.handshake() != .complete {
+            guard try exchange(cut: cut) else { throw TestPair.Stuck() }
+        }
         try exchange(cut: cut)
     }
 
