@@ -93,7 +93,7 @@ class Watched(Service):
 
     def latest_runner(self):
         """The process number of the runner that was started last."""
-        return int(self.latest.read_text())
+        return int(eventually(self.latest.read_text, "a runner has written its number"))
 
 
 def _link_or_copy(source, target):

@@ -164,7 +164,8 @@ def test_the_service_is_killed(base, tmp_path, call):
             raise AssertionError(f"killed in front of {call} {number}") from error
         finally:
             service.end_leftovers()
-    assert died > 1
+    # The number counts for each thread by itself, and which thread makes a call is the kernel's choice: only the first is sure.
+    assert died >= 1
 
 
 def test_service_and_commands_append_at_once(service):

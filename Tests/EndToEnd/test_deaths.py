@@ -83,31 +83,29 @@ class Stepped(Watched):
         trace = self.folder / "held.trace"
         trace.unlink(missing_ok=True)
         inject = ("-e", f"trace={call}", "-e", f"inject={call}:delay_enter={HOLD}:when={occurrence}")
-        release = ExitStack()
-        if process == "runner":
-            self.arm("-o", str(trace), *inject)
-        else:
-            tracer = release.enter_context(strace(run_threads(self.process.pid), *inject, output=trace))
-            # On TERM it would first wait for the end of the delay, were the process it holds killed.
-            release.callback(tracer.kill)
-        client = self.begin_run()
+        with ExitStack() as release:
+            if process == "runner":
+                self.arm("-o", str(trace), *inject)
+            else:
+                tracer = release.enter_context(strace(run_threads(self.process.pid), *inject, output=trace))
+                # On TERM it would first wait for the end of the delay, were the process it holds killed.
+                release.callback(tracer.kill)
+            client = self.begin_run()
 
-        def stands():
-            # A thread's lines begin with its number; each thread counts for itself.
-            lines = trace.read_text().splitlines() if trace.exists() else []
-            seen = Counter(line.split(call + "(")[0] for line in lines if call + "(" in line)
-            return client.is_answered or max(seen.values(), default=0) >= occurrence
+            def stands():
+                # A thread's lines begin with its number; each thread counts for itself.
+                lines = trace.read_text().splitlines() if trace.exists() else []
+                seen = Counter(line.split(call + "(")[0] for line in lines if call + "(" in line)
+                return client.is_answered or max(seen.values(), default=0) >= occurrence
 
-        try:
             eventually(stands, f"the {process} stands in front of {call} {occurrence}")
-        finally:
             supervisor = self.supervisor()
-            if process == "runner" and supervisor:
+            if client.is_answered:
+                return client, supervisor, None
+            if process == "runner":
                 # Without its tracer the process simply goes on.
                 release.callback(end, tracer_of(supervisor))
-            if not stands() or client.is_answered:
-                release.close()
-        return client, supervisor, None if client.is_answered else release
+            return client, supervisor, release.pop_all()
 
 
 def end(pid):
