@@ -75,6 +75,14 @@ public enum Files {
         return bytes
     }
 
+    /// Makes a nameless file in a folder, which vanishes at once (`O_TMPFILE`, open(2)). Only that tells: after an error
+    /// ext4 refuses every write, and `access` goes on to promise it.
+    /// - Throws: `EROFS`, `EACCES`, `ENOSPC` …; not where the file system has no nameless files.
+    public static func tryToCreate(in folder: String) throws(SystemError) {
+        let nameless: Int32 = 0o20000000 | O_DIRECTORY
+        do { _ = try Descriptor.open(folder, nameless | O_WRONLY, mode: 0o600) } catch where error.code == EOPNOTSUPP || error.code == EISDIR {}
+    }
+
     /// Returns once the names in the folder of `path` are on the disk.
     public static func syncFolder(of path: String) throws(SystemError) {
         try Descriptor.open(folder(of: path), O_RDONLY | O_DIRECTORY).sync()

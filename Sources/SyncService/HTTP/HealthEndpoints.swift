@@ -1,4 +1,3 @@
-import Glibc
 import HTTPTypes
 import HummingbirdCore
 import JSON
@@ -65,7 +64,7 @@ struct Readiness: Sendable {
         if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }
         if (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
         let folders: [String] = [settings.stateDirectory, settings.runDirectory]
-        if folders.contains(where: { (path: String) in access(path, W_OK) != 0 }) { reasons.append(.notWritable) }
+        if folders.contains(where: { (try? Files.tryToCreate(in: $0)) == nil }) { reasons.append(.notWritable) }
         if settings.script.path == nil {
             reasons.append(.scriptNotSet)
         } else if (try? inquirer.isScriptFit()) == false {

@@ -88,12 +88,11 @@ actor RunCoordinator: Service {
     func settleUnfinished() async throws {
         let performer = performer
         followed = try await worker.run {
-            let unfinished = try performer.history.unfinishedRuns()
-            guard !unfinished.isEmpty else { return nil }
-            let lock = try performer.inquirer.lockInfo()
-            let alive = lock.leaseHeld ? lock.holder?.run ?? unfinished.last : nil
-            for run in unfinished where run != alive { try performer.settle(run) }
-            return unfinished.contains { $0 == alive } ? alive : nil
+            var alive: Int64?
+            for run in try performer.history.unfinishedRuns() {
+                if try performer.isOver(run) { try performer.settle(run) } else { alive = run }
+            }
+            return alive
         }
         if let followed {
             state = .running

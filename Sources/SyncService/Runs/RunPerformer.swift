@@ -119,11 +119,13 @@ struct RunPerformer: Sendable {
 
     /// Whether a run has left the lease, which it would still hold. A result that lies there while the lease is held
     /// proves nothing: the script may have put it there.
-    private func isOver(_ run: Int64) throws -> Bool {
+    func isOver(_ run: Int64) throws -> Bool {
         let lock = try inquirer.lockInfo()
         guard lock.leaseHeld else { return true }
-        // What the lease's file says of its holder the script may have written; its supervisor cannot be in two places.
-        return lock.holder?.run.map { $0 > run } ?? false && !isSupervisorAlive(run)
+        // What the lease's file says of its holder the script may have written. A later run it names must have been
+        // recorded, and the supervisor of this one be gone.
+        guard let holder = lock.holder?.run, holder > run, try history.unfinishedRuns().contains(holder) else { return false }
+        return !isSupervisorAlive(run)
     }
 
     /// Waits until a run is over, then settles it.
