@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/timex.h>
 #include <unistd.h>
 
@@ -38,6 +42,16 @@ int clinux_become_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0
 
 int clinux_no_new_privileges(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
+int clinux_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int clinux_peer_user(int fd, unsigned *user) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == -1) return -1;
+    *user = peer.uid;
+    return 0;
+}
+
 int clinux_signal_descriptor(const int *signals, int count) {
     sigset_t set;
     sigemptyset(&set);
@@ -61,8 +75,41 @@ int clinux_clock_state(long *maximum_error) {
     return result != TIME_ERROR && !(state.status & STA_UNSYNC);
 }
 
+struct start {
+    pid_t child;
+    const char *path;
+    char *const *argv, *const *envp;
+    const posix_spawn_file_actions_t *actions;
+    const posix_spawnattr_t *attributes;
+    int error;
+};
+
+static void *start_plain(void *argument) {
+    struct start *start = argument;
+    start->error = posix_spawn(&start->child, start->path, start->actions, start->attributes, start->argv, start->envp);
+    return NULL;
+}
+
+// struct landlock_ruleset_attr and LANDLOCK_SCOPE_SIGNAL as in linux/landlock.h; Debian 12's header is older than both.
+static void *start_scoped(void *argument) {
+    const struct { uint64_t filesystem, network, scoped; } rules = {0, 0, 1u << 1};
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
+    if (ruleset >= 0) {
+        syscall(SYS_landlock_restrict_self, ruleset, 0);
+        close(ruleset);
+    }
+    return start_plain(argument);
+}
+
+// The rules bind a thread and what it starts. Ours must still be able to signal the child, so another one starts it.
+static void start(struct start *start, int scoped) {
+    pthread_t thread;
+    if (!scoped) start_plain(start);
+    else if ((start->error = pthread_create(&thread, NULL, start_scoped, start)) == 0) pthread_join(thread, NULL);
+}
+
 int clinux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const char *directory,
-                 const int *descriptors, int count) {
+                 const int *descriptors, int count, int scoped) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all, none;
@@ -81,9 +128,12 @@ int clinux_spawn(int *pid, const char *path, char *const argv[], char *const env
     if (!error && directory) error = posix_spawn_file_actions_addchdir_np(&actions, directory);
     for (int i = 0; !error && i < count; i++) error = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
     if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
-    pid_t child = 0;
-    if (!error) error = posix_spawn(&child, path, &actions, &attributes, argv, envp);
-    *pid = (int)child;
+    struct start child = {.path = path, .argv = argv, .envp = envp, .actions = &actions, .attributes = &attributes};
+    if (!error) {
+        start(&child, scoped);
+        error = child.error;
+    }
+    *pid = (int)child.child;
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return error;

@@ -83,6 +83,13 @@ public enum Files {
         do { _ = try Descriptor.open(folder, nameless | O_WRONLY, mode: 0o600) } catch where error.code == EOPNOTSUPP || error.code == EISDIR {}
     }
 
+    /// How many bytes unprivileged users may still write in the file system of a path.
+    public static func freeBytes(_ path: String) throws(SystemError) -> Int64 {
+        var status = statvfs()
+        guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
+        return Int64(clamping: status.f_bavail) * Int64(clamping: status.f_frsize)
+    }
+
     /// Returns once the names in the folder of `path` are on the disk.
     public static func syncFolder(of path: String) throws(SystemError) {
         try Descriptor.open(folder(of: path), O_RDONLY | O_DIRECTORY).sync()

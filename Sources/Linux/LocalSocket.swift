@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Stream sockets with a name in the file system.
@@ -6,10 +7,12 @@ import Glibc
 /// leads through /proc/self/fd.
 public enum LocalSocket {
     /// Creates a socket that waits for connections.
+    /// - Parameter mode: who may connect; that takes the right to write.
     /// - Throws: where something of that name is there already.
-    public static func listen(_ path: String) throws(SystemError) -> Descriptor {
+    public static func listen(_ path: String, mode: mode_t) throws(SystemError) -> Descriptor {
         let socket = try make()
         try withAddress(path) { address, length in Glibc.bind(socket.number, address, length) }
+        guard chmod(path, mode) == 0 else { throw SystemError("chmod", path) }
         guard Glibc.listen(socket.number, 8) == 0 else { throw SystemError("listen", path) }
         return socket
     }
@@ -27,6 +30,13 @@ public enum LocalSocket {
         let connection = Descriptor(owning: number)
         guard Glibc.fcntl(number, F_SETFD, FD_CLOEXEC) == 0 else { throw SystemError("fcntl", "FD_CLOEXEC") }
         return connection
+    }
+
+    /// The user at the other end of a connection, as the kernel knows it (SO_PEERCRED, unix(7)).
+    public static func peerUser(_ connection: Descriptor) throws(SystemError) -> UInt32 {
+        var user: UInt32 = 0
+        guard clinux_peer_user(connection.number, &user) == 0 else { throw SystemError("getsockopt", "SO_PEERCRED") }
+        return user
     }
 
     /// Tells the other end that nothing more comes, while what it still says can be read.

@@ -9,10 +9,13 @@ public enum Process {
     ///   - environment: `NAME=value` entries, the whole environment of the child.
     ///   - directory: its working directory; nil keeps ours.
     ///   - descriptors: become 0, 1, 2 … in the child.
+    ///   - scoped: whether the child and all that come of it are kept from signalling and tracing any other process
+    ///     (Landlock, landlock(7)). Kernels before 6.12 cannot, and start it as usual.
     /// - Returns: the child's process number.
     /// - Throws: the reason exec failed as well: a missing interpreter is told here, not by a child that exits.
     public static func spawn(
-        _ path: String, arguments: [String], environment: [String], directory: String?, descriptors: [Descriptor]
+        _ path: String, arguments: [String], environment: [String], directory: String?, descriptors: [Descriptor],
+        scoped: Bool = false
     ) throws(SystemError) -> Int32 {
         // Above all target numbers, or one dup2 in the child would overwrite the source of a later one.
         var moved: [Descriptor] = []
@@ -21,7 +24,7 @@ public enum Process {
         let numbers = moved.map(\.number)
         let failure = withCStrings(arguments) { argv in
             withCStrings(environment) { envp in
-                clinux_spawn(&child, path, argv, envp, directory, numbers, Int32(numbers.count))
+                clinux_spawn(&child, path, argv, envp, directory, numbers, Int32(numbers.count), scoped ? 1 : 0)
             }
         }
         withExtendedLifetime(moved) {}
@@ -50,6 +53,11 @@ public enum Process {
     /// From here on neither we nor a child gains rights by executing a setuid program.
     public static func giveUpNewPrivileges() throws(SystemError) {
         guard clinux_no_new_privileges() == 0 else { throw SystemError("prctl", "PR_SET_NO_NEW_PRIVS") }
+    }
+
+    /// Nobody without privileges may read our memory or trace us, not even a process of our own user (ptrace(2)).
+    public static func forbidTracing() throws(SystemError) {
+        guard clinux_not_dumpable() == 0 else { throw SystemError("prctl", "PR_SET_DUMPABLE") }
     }
 
     /// No core files: they would hold secrets and data.

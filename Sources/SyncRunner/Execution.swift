@@ -21,6 +21,7 @@ struct Execution {
     private let pipe: Descriptor
     private let grace: Int64
     private let timeLimitAt: Int64
+    private let mayCancel: UInt32
     private var end = End()
     private var exited = false
     private var outputOpen = true
@@ -33,18 +34,24 @@ struct Execution {
     /// - Parameters:
     ///   - timeLimit: in milliseconds.
     ///   - grace: between TERM and KILL, in milliseconds.
+    ///   - otherUser: the user of the service, where that is not ours. Then the script is kept from signalling us too.
     /// - Throws: where the kernel does not execute it.
-    init(script: String, directory: String, environment: [String], lease: Descriptor, timeLimit: Int64, grace: Int64) throws(SystemError) {
+    init(
+        script: String, directory: String, environment: [String], lease: Descriptor, timeLimit: Int64, grace: Int64, otherUser: UInt32?
+    ) throws(SystemError) {
         guard try Files.facts(directory, followLink: true).kind == .directory else { throw SystemError("chdir", directory, code: ENOTDIR) }
         let null = try Descriptor.open("/dev/null", O_RDONLY)
         let (read, write) = try Descriptor.pipe()
         try read.makeNonBlocking()
         pipe = read
         self.grace = grace
+        mayCancel = otherUser ?? geteuid()
         pid = try Process.spawn(
             script, arguments: [script], environment: environment, directory: directory,
             // One pipe for both streams keeps the order in which they were written; 3 is the lease.
-            descriptors: [null, write, write, lease])
+            descriptors: [null, write, write, lease],
+            // A script of the service's own user may look for a process with kill -0, as many lock files are checked.
+            scoped: otherUser != nil)
         timeLimitAt = Clock.monotonicMilliseconds() + timeLimit
     }
 
@@ -116,7 +123,7 @@ struct Execution {
     }
 
     private mutating func takeCancel(_ cancels: Descriptor) {
-        guard let connection = try? LocalSocket.accept(cancels) else { return }
+        guard let connection = try? LocalSocket.accept(cancels), (try? LocalSocket.peerUser(connection)) == mayCancel else { return }
         let service = MessageChannel(connection)
         // Whoever connects and says nothing must not hold up the output for long.
         guard let message = try? service.receive(milliseconds: 200), message == CancelRequest.message else { return }

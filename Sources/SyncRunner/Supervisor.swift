@@ -8,12 +8,15 @@ struct Supervisor {
     let request: RunRequest
     let service: MessageChannel
     let signals: Signals
+    /// The user of the service, where that is not ours.
+    let otherUser: UInt32?
     private let directory: RunDirectory
 
-    init(request: RunRequest, service: MessageChannel, signals: Signals) {
+    init(request: RunRequest, service: MessageChannel, signals: Signals, otherUser: UInt32?) {
         self.request = request
         self.service = service
         self.signals = signals
+        self.otherUser = otherUser
         directory = RunDirectory(request.runDirectory)
     }
 
@@ -88,11 +91,12 @@ struct Supervisor {
         do {
             // What lies in the way under this run's names keeps the script from starting; it does not lose the record.
             try reservation.assign(to: run)
-            let cancels = try LocalSocket.listen(directory.socket(of: run))
+            // The folder lets in us and the service's group.
+            let cancels = try LocalSocket.listen(directory.socket(of: run), mode: 0o660)
             var execution = try Execution(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
                 environment: ScriptEnvironment.entries(run: run, added: request.environment), lease: lease.descriptor,
-                timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000)
+                timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000, otherUser: otherUser)
             end = execution.follow(signals: signals, service: service, cancels: cancels, output: &output)
         } catch {
             end.startError = "\(error)"
@@ -108,9 +112,4 @@ struct Supervisor {
     private func lockFileIsThere() -> Bool {
         (try? Files.facts(request.lockPath, followLink: false)) != nil
     }
-}
-
-/// To the service's log, or the journal of the runner's unit.
-func complain(_ text: String) {
-    try? Descriptor.standardError.write(Array("sync-runner: \(text)\n".utf8))
 }

@@ -7,22 +7,33 @@ import Glibc
 import Linux
 import RunProtocol
 
-if CommandLine.arguments.contains("--version") {
-    print("sync-runner, run protocol \(protocolVersion)")
-    exit(0)
-}
-
 do {
     // A service that is gone is an error of write(2), not a reason to die.
     signal(SIGPIPE, SIG_IGN)
     umask(0o027)
     try Process.forbidCoreFiles()
+    try Process.forbidTracing()
     // The service raised its own for its connections; the script gets the usual one.
     Process.lowerDescriptorLimit()
     try Process.giveUpNewPrivileges()
-    try Process.becomeSubreaper()
-    let signals = try Signals([SIGCHLD, SIGTERM, SIGINT, SIGHUP])
-    try serve(MessageChannel(.standardInput), signals)
+    switch Array(CommandLine.arguments.dropFirst()) {
+    case []: try serve(for: nil)
+    case [Listener.connectionArgument]: try serve(for: Permitted())
+    case ["listen"]: try Listener().run()
+    case ["--version"]: print("sync-runner, run protocol \(protocolVersion)")
+    case ["--help"]:
+        print(
+            """
+            sync-runner executes the sync script for sync-service. It is not called by hand.
+
+              sync-runner          one connection on standard input: how sync-service starts it
+              sync-runner listen   serve the socket handed over by systemd, as a user of its own; see sync-runner.service
+              sync-runner --version
+            """)
+    default:
+        complain("unknown arguments; see sync-runner --help")
+        exit(64)
+    }
 } catch ChannelError.closed {
     exit(0)
 } catch {
@@ -30,35 +41,47 @@ do {
     exit(1)
 }
 
-func serve(_ service: MessageChannel, _ signals: Signals) throws {
+/// Answers what comes on standard input until it ends.
+/// - Parameter permitted: what a service of another user may ask for; nil where it is our own.
+func serve(for permitted: Permitted?) throws {
+    try Process.becomeSubreaper()
+    let signals = try Signals([SIGCHLD, SIGTERM, SIGINT, SIGHUP])
+    let service = MessageChannel(.standardInput)
     while true {
         let ready = try Poll.readable([service.descriptor, signals.descriptor], milliseconds: nil)
         if ready.contains(signals.descriptor.number), let signal = try signals.next(), signal != SIGCHLD { return }
         guard ready.contains(service.descriptor.number) else { continue }
         do {
             let message = try service.receive()
+            if let objection = permitted?.objection(to: message) {
+                try refuse(objection, service)
+                continue
+            }
             switch message.kind {
             case LockInfoRequest.kind: try service.send(lockInfo(LockInfoRequest(message)))
             case LogTailRequest.kind: try service.send(LogTail(answering: LogTailRequest(message)).message)
             case ScriptCheckRequest.kind: try service.send(checkScript(ScriptCheckRequest(message)).message)
             case ScriptProcessRequest.kind: try service.send(ScriptProcess(of: ScriptProcessRequest(message).script).message)
             case LockClearRequest.kind: try service.send(LockClearReply(answering: LockClearRequest(message)).message)
+            case PathRequest.kind: try service.send(PathFacts(answering: PathRequest(message)).message)
             case RunRequest.kind:
-                return Supervisor(request: try RunRequest(message), service: service, signals: signals).run()
+                return Supervisor(
+                    request: try RunRequest(message), service: service, signals: signals, otherUser: permitted?.client
+                ).run()
             default: throw MessageError.unexpected(kind: message.kind)
             }
         } catch let error as MessageError {
-            return try refuse(error, service)
+            return try refuse("the service \(error)", service)
         } catch ChannelError.message(let error) {
-            return try refuse(error, service)
+            return try refuse("the service \(error)", service)
         }
     }
 }
 
 /// The answer carries our version, so that a service of another one can say so.
-func refuse(_ error: MessageError, _ service: MessageChannel) throws {
-    complain("the service \(error)")
-    try service.send(RunReply.failed("sync-runner refused: the service \(error)").message)
+func refuse(_ objection: String, _ service: MessageChannel) throws {
+    complain(objection)
+    try service.send(RunReply.failed("sync-runner refused: \(objection)").message)
 }
 
 func checkScript(_ request: ScriptCheckRequest) -> RunReply {
@@ -77,4 +100,9 @@ func lockInfo(_ request: LockInfoRequest) -> Message {
     } catch {
         return RunReply.failed("\(error)").message
     }
+}
+
+/// To the service's log, or the journal of the runner's unit.
+func complain(_ text: String) {
+    try? Descriptor.standardError.write(Array("sync-runner: \(text)\n".utf8))
 }

@@ -18,6 +18,10 @@ int clinux_ofd_is_locked(int fd);
 /// prctl(2), each 0 or -1 and errno.
 int clinux_become_subreaper(void);
 int clinux_no_new_privileges(void);
+int clinux_not_dumpable(void);
+
+/// The user at the other end of a connected AF_UNIX socket (SO_PEERCRED). Returns 0 or -1 and errno.
+int clinux_peer_user(int fd, unsigned *user);
 
 /// A descriptor from which the given signals, blocked for this thread, are read. Returns it or -1 and errno.
 int clinux_signal_descriptor(const int *signals, int count);
@@ -29,6 +33,8 @@ int clinux_clock_state(long *maximum_error);
 
 /// Starts `path` in a session of its own with an empty signal mask and default dispositions. descriptors[i] becomes i
 /// in the child and all others are closed; every descriptors[i] must be >= count, or one dup2 would overwrite the
-/// source of the next. Returns 0 or an errno value; an exec that fails is reported here, not by a child that exits.
+/// source of the next. With `scoped`, neither it nor a descendant can signal a process outside (Landlock, from Linux
+/// 6.12 on; an older kernel starts it as usual). Returns 0 or an errno value; an exec that fails is reported here, not
+/// by a child that exits.
 int clinux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const char *directory,
-                 const int *descriptors, int count);
+                 const int *descriptors, int count, int scoped);

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Linux
 
 /// sync-service: starts a database sync on request and proves afterwards who started which run and how it ended.
 @main
@@ -11,6 +12,8 @@ enum Program {
         // A reload asked for before the service is ready needs no answer; the default would end it.
         signal(SIGHUP, SIG_IGN)
         do {
+            // Keys and secrets are in our memory.
+            try Process.forbidTracing()
             var command = try SyncService.parseAsRoot()
             if let serve = command as? ServeCommand {
                 try await serve.run()

@@ -1,5 +1,6 @@
 import AuditLog
 import JSON
+import Linux
 import Logging
 import ServiceLifecycle
 import TLS
@@ -16,6 +17,8 @@ struct Reloader: Service {
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            ServiceManager.notify("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonicMilliseconds() * 1000)")
+            defer { ServiceManager.notify("READY=1") }
             do {
                 let settings = try Settings(environmentFile: environmentFile)
                 // Both are read before either is taken over: a bad pair must not leave half of the new settings in force.

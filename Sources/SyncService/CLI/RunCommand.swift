@@ -15,8 +15,6 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Why, for the record.") var reason: String?
 
     func run() throws {
-        // Who really asked, before we become the owner of the history.
-        let (user, login) = Caller.current()
         let settings = try common.settings()
         try Caller.becomeOwner(of: settings.stateDirectory)
         guard let script = settings.script.path else {
@@ -24,14 +22,14 @@ struct RunCommand: ParsableCommand {
         }
         if let reason, reason.utf8.count > 1024 { throw ValidationError("--reason is longer than 1024 bytes; say it shorter") }
         _ = try StateDirectory(settings)
-        let launcher = try RunnerLauncher.beside()
+        let runner = try RunnerAccess(settings)
         let logger = Log.make(max(settings.logLevel, .warning))
         let history = try settings.openHistory()
         try TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger).checkEdge()
         let performer = RunPerformer(
-            settings: settings, launcher: launcher, inquirer: Inquirer(settings, launcher: launcher), history: history, logger: logger)
+            settings: settings, runner: runner, inquirer: Inquirer(settings, runner: runner), history: history, logger: logger)
         let requester = Requester(
-            user: user, userName: login, trigger: .cli, reason: reason, requestID: Machine.newRequestID())
+            user: Caller.invoker.user, userName: Caller.invoker.login, trigger: .cli, reason: reason, requestID: Machine.newRequestID())
         // Nothing makes this process leave early: the end of the pipe stays open and silent.
         let (never, silent) = try Descriptor.pipe()
         defer { withExtendedLifetime(silent) {} }
@@ -68,17 +66,17 @@ struct CommandError: Error, CustomStringConvertible {
 
 /// Who called a command, as the kernel knows it; `$USER` can be set to anything.
 enum Caller {
-    /// - Returns: the real user, and the user of the login where that is another.
-    static func current() -> (user: String, login: String?) {
+    /// The real user, and the user of the login where that is another. Looked up once, before ``becomeOwner(of:)`` changes it.
+    static let invoker: (user: String, login: String?) = {
         let uid = getuid()
         let login = (try? Files.read("/proc/self/loginuid", limit: 32)).flatMap { UInt32(String(decoding: $0, as: UTF8.self).trimmed()) }
         // 4294967295 stands for a process that no login led to.
         let known = login.flatMap { $0 == UInt32.max || $0 == uid ? nil : "login \(name($0))" }
         return (name(uid), known)
-    }
+    }()
 
     /// For entries of the trail.
-    static func actor() -> Actor { Actor(user: current().user) }
+    static func actor() -> Actor { Actor(user: invoker.user) }
 
     private static func name(_ uid: UInt32) -> String {
         guard let entry = getpwuid(uid) else { return "uid:\(uid)" }
@@ -87,6 +85,7 @@ enum Caller {
 
     /// As root, becomes the owner of the state directory, so that the service can still read what was written.
     static func becomeOwner(of stateDirectory: String) throws(SettingsError) {
+        _ = invoker
         guard geteuid() == 0, let facts = try? Files.facts(stateDirectory, followLink: false), facts.owner != 0 else { return }
         guard let entry = getpwuid(facts.owner), initgroups(entry.pointee.pw_name, entry.pointee.pw_gid) == 0,
             setgid(entry.pointee.pw_gid) == 0, setuid(facts.owner) == 0

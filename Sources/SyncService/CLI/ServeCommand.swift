@@ -39,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
         // listener, and what records events when no more can come.
         let services: [any Service] = [
             reloader, ExternalRunWatch(inquirer: inside.inquirer, history: inside.history, logger: logger), inside.trailWatch,
-            inside.events, server, inside.coordinator,
+            inside.events, server, inside.coordinator, Heartbeat(coordinator: inside.coordinator),
         ]
         do {
             try await ServiceGroup(
@@ -66,17 +66,17 @@ struct ServeCommand: AsyncParsableCommand {
         let coordinator: RunCoordinator
 
         init(_ settings: Settings, _ logger: Logger) throws {
-            let launcher = try RunnerLauncher.beside()
-            inquirer = Inquirer(settings, launcher: launcher)
+            let runner = try RunnerAccess(settings)
+            inquirer = Inquirer(settings, runner: runner)
             // Now, not at the first run, it shows that service and runner are of different releases.
             do { _ = try inquirer.lockInfo() } catch {
-                throw SettingsError("\(launcher.path) \(error)", fix: "install sync-service and sync-runner from one release, side by side")
+                throw SettingsError("\(runner): \(error)", fix: runner.fix)
             }
             history = try settings.openHistory()
             trailWatch = TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger)
             events = EventBuffer(history: history, logger: logger)
             let performer = RunPerformer(
-                settings: settings, launcher: launcher, inquirer: inquirer, history: history, logger: logger)
+                settings: settings, runner: runner, inquirer: inquirer, history: history, logger: logger)
             coordinator = try RunCoordinator(performer: performer, logger: logger)
         }
 
@@ -112,6 +112,7 @@ struct ServeCommand: AsyncParsableCommand {
         return channel.server(
             configuration: ServerConfiguration(address: .hostname(door.host, port: door.port), serverName: nil),
             onServerRunning: { _ in
+                ServiceManager.notify("READY=1")
                 logger.notice("listening on \(tls == nil ? "http" : "https")://\(door.host):\(door.port)")
                 if let certificate { logger.info("the certificate is valid until \(Timestamp.text(certificate.notAfter * 1000))") }
             },

@@ -10,9 +10,11 @@ struct DiskReserve: Sendable {
     /// - Parameter outputLimit: what one record may need, beside its pages and its journal.
     init(in stateDirectory: String, outputLimit: Int64) {
         path = stateDirectory + "/reserve"
-        // The output once in the database and, at worst, once more in the journal's pages.
-        bytes = 2 * outputLimit + (2 << 20)
+        bytes = Self.bytes(outputLimit: outputLimit)
     }
+
+    /// The output once in the database and, at worst, once more in the journal's pages.
+    static func bytes(outputLimit: Int64) -> Int64 { 2 * outputLimit + (2 << 20) }
 
     /// Takes the room where it is not held yet.
     func hold() throws(SystemError) {

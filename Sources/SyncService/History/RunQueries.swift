@@ -51,6 +51,17 @@ extension HistoryReader {
         }
     }
 
+    /// The newest run that has really run and is over, and when, in milliseconds since 1970 UTC; nil where there is none.
+    func lastStart() throws(HistoryError) -> (run: Int64, at: Int64)? {
+        let found = try read { connection in
+            try connection.first(
+                "SELECT id, started_at FROM runs WHERE outcome NOT IN ('start_failed', 'already_running', 'running') ORDER BY id DESC LIMIT 1"
+            ) { (run: $0.integer(0), at: $0.text(1).flatMap(Timestamp.milliseconds(parsing:))) }
+        }
+        guard let run = found?.run, let at = found?.at else { return nil }
+        return (run, at)
+    }
+
     /// Why a run did not succeed, in the words of the documented answer.
     func why(_ id: Int64) throws(HistoryError) -> String? {
         try read { connection in

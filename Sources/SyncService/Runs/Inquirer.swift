@@ -7,15 +7,15 @@ final class Inquirer: Sendable {
     /// Far more than an answer takes; a log on a dead network disk must not hold the status up for ever.
     private static let patienceMilliseconds: Int64 = 5000
 
-    private let launcher: RunnerLauncher
+    private let runner: RunnerAccess
     private let script: ScriptSettings
     private let stateDirectory: String
     private let runDirectory: String
     private let hidden: [String]
     private let connection = Mutex<MessageChannel?>(nil)
 
-    init(_ settings: Settings, launcher: RunnerLauncher) {
-        self.launcher = launcher
+    init(_ settings: Settings, runner: RunnerAccess) {
+        self.runner = runner
         script = settings.script
         stateDirectory = settings.stateDirectory
         runDirectory = settings.runDirectory
@@ -41,9 +41,15 @@ final class Inquirer: Sendable {
     /// Whether the runner would start the script as it is now. Without a script set there is none to start.
     func isScriptFit() throws -> Bool {
         guard let path = script.path else { return false }
-        if case .ready = try RunReply(ask(ScriptCheckRequest(script: path).message)) { return true }
+        if case .ready = try scriptFitness(path) { return true }
         return false
     }
+
+    /// What the runner would answer to a request to run, without taking the lease.
+    func scriptFitness(_ path: String) throws -> RunReply { try RunReply(ask(ScriptCheckRequest(script: path).message)) }
+
+    /// What the runner sees at a path.
+    func facts(_ path: String) throws -> PathFacts { try PathFacts(ask(PathRequest(path: path).message)) }
 
     /// Whether a process of the script lives. Without a script set there is none.
     func scriptProcess() throws -> ScriptProcess {
@@ -66,15 +72,22 @@ final class Inquirer: Sendable {
                 if let answer = try? Self.exchange(question, kept) { return answer }
                 connection = nil
             }
-            let fresh = MessageChannel(try launcher.connect().descriptor)
+            let fresh = MessageChannel(try runner.connect().descriptor)
             let answer = try Self.exchange(question, fresh)
             connection = fresh
             return answer
         }
     }
 
-    private static func exchange(_ question: Message, _ channel: MessageChannel) throws(ChannelError) -> Message {
+    private static func exchange(_ question: Message, _ channel: MessageChannel) throws -> Message {
         try channel.send(question)
-        return try channel.receive(milliseconds: patienceMilliseconds)
+        let answer = try channel.receive(milliseconds: patienceMilliseconds)
+        if case .failed(let reason)? = try? RunReply(answer) { throw RunnerRefusal(description: reason) }
+        return answer
     }
+}
+
+/// The runner does not answer a question, and says why.
+struct RunnerRefusal: Error, CustomStringConvertible {
+    let description: String
 }

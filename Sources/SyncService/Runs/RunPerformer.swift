@@ -23,7 +23,7 @@ enum RunAnswer: Sendable {
 /// result, durable end. Calls block for as long as the script takes.
 struct RunPerformer: Sendable {
     let settings: Settings
-    let launcher: RunnerLauncher
+    let runner: RunnerAccess
     let inquirer: Inquirer
     let history: History
     let logger: Logger
@@ -40,14 +40,14 @@ struct RunPerformer: Sendable {
     func perform(
         _ script: String, for requester: Requester, leave: Descriptor, onStart: (Int64) -> Void
     ) -> RunAnswer {
-        let runner: MessageChannel
+        let supervisor: MessageChannel
         let reply: RunReply
         do {
-            runner = try launcher.connect()
-            try runner.send(request(script).message)
-            reply = try RunReply(try runner.receive(milliseconds: 30_000))
+            supervisor = try runner.connect()
+            try supervisor.send(request(script).message)
+            reply = try RunReply(try supervisor.receive(milliseconds: 30_000))
         } catch {
-            logger.error("sync-runner does not answer: \(error)")
+            logger.error("\(runner) does not answer: \(error); \(runner.fix)")
             return .notStarted(reason: "the runner does not answer")
         }
         switch reply {
@@ -56,7 +56,7 @@ struct RunPerformer: Sendable {
             logger.error("\(reason)")
             return .notStarted(reason: "the runner cannot start a script")
         case .unfit(let why, let detail, let uid):
-            defer { runner.hangUp(milliseconds: Self.goodbyeMilliseconds) }
+            defer { supervisor.hangUp(milliseconds: Self.goodbyeMilliseconds) }
             return recordFailedStart(start(script, requester, digest: nil, uid: uid), why: why, detail: detail)
         case .ready(let digest, let uid):
             // A script can remove the lease's file and so let another start take a new one; its supervisor still answers.
@@ -64,7 +64,7 @@ struct RunPerformer: Sendable {
                 logger.error("refused: an earlier run still goes on, although the lease is free; did its script remove \(directory.lease)?")
                 return .busy
             }
-            return go(runner, start(script, requester, digest: digest, uid: uid), leave: leave, onStart: onStart)
+            return go(supervisor, start(script, requester, digest: digest, uid: uid), leave: leave, onStart: onStart)
         }
     }
 
@@ -170,14 +170,14 @@ struct RunPerformer: Sendable {
         }
     }
 
-    private func go(_ runner: MessageChannel, _ start: RunStart, leave: Descriptor, onStart: (Int64) -> Void) -> RunAnswer {
+    private func go(_ supervisor: MessageChannel, _ start: RunStart, leave: Descriptor, onStart: (Int64) -> Void) -> RunAnswer {
         let run: Int64
         let checkpoint: SignedCheckpoint
         do {
             (run, checkpoint) = try history.recordStart(start)
         } catch {
-            // Without the word the runner leaves; the next request must not find its lease still held.
-            runner.hangUp(milliseconds: Self.goodbyeMilliseconds)
+            // Without the word it leaves; the next request must not find its lease still held.
+            supervisor.hangUp(milliseconds: Self.goodbyeMilliseconds)
             logger.error("not started, because it could not be recorded: \(error)")
             return .notStarted(reason: "the history cannot be written")
         }
@@ -186,7 +186,7 @@ struct RunPerformer: Sendable {
         logger.notice("checkpoint", metadata: ["note": "\(Data(checkpoint.note.encoded).base64EncodedString())"])
         onStart(run)
         do {
-            let result = try result(runner, run, leave)
+            let result = try result(supervisor, run, leave)
             guard let result else { return .left(run: run) }
             let finish = finish(of: run, result)
             if try !history.recordFinish(finish, of: run) {
@@ -200,17 +200,17 @@ struct RunPerformer: Sendable {
             return .notRecorded(run: run, reason: "the history cannot be written")
         } catch {
             // The supervisor is gone. The script may live on and keeps the lease as long as it does.
-            logger.error("lost the runner of run \(run): \(error)")
+            logger.error("lost the supervisor of run \(run): \(error)")
             return afterLoss(of: run, leave: leave)
         }
     }
 
     /// - Returns: nil where the caller left first.
-    private func result(_ runner: MessageChannel, _ run: Int64, _ leave: Descriptor) throws -> RunResult? {
-        try runner.send(Go(run: run).message)
+    private func result(_ supervisor: MessageChannel, _ run: Int64, _ leave: Descriptor) throws -> RunResult? {
+        try supervisor.send(Go(run: run).message)
         while true {
-            let ready = try Poll.readable([runner.descriptor, leave], milliseconds: nil)
-            if ready.contains(runner.descriptor.number) { return try RunResult(try runner.receive()) }
+            let ready = try Poll.readable([supervisor.descriptor, leave], milliseconds: nil)
+            if ready.contains(supervisor.descriptor.number) { return try RunResult(try supervisor.receive()) }
             if ready.contains(leave.number) { return nil }
         }
     }

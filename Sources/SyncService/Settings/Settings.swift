@@ -16,6 +16,8 @@ struct Settings: Sendable {
     let stateDirectory: String
     /// The runner's folder: lease, spool, results.
     let runDirectory: String
+    /// Where the runner of another user listens; nil starts one of our own for each run.
+    let runnerSocket: String?
     let logLevel: Logger.Level
     /// Settings and secret files, which the log endpoint never shows.
     let secretFiles: [String]
@@ -41,17 +43,17 @@ struct Settings: Sendable {
         return tokens
     }
 
+    /// Where the package keeps the settings: the service's own, and those of the script, which the runner reads as well.
+    static let installedFiles = ["/etc/sync-service/service.env", "/etc/sync-service/script.env"]
+
     /// Reads the environment and the settings file.
-    /// - Parameter environmentFile: the file to read; nil reads `.env` in the working directory where there is one.
+    /// - Parameter environmentFile: the file to read; nil reads `.env` in the working directory, or where there is none
+    ///   ``installedFiles``, as far as they are there.
     /// - Throws: ``SettingsError``, naming the setting, where it comes from and how to mend it.
     init(environment: [String: String] = Settings.processEnvironment(), environmentFile: String?) throws(SettingsError) {
-        var file: EnvironmentFile?
-        if let environmentFile {
-            file = try EnvironmentFile(reading: environmentFile)
-        } else if (try? Files.facts("./.env", followLink: false)) != nil {
-            file = try EnvironmentFile(reading: "./.env")
-        }
-        let source = try SettingsSource(environment: environment, file: file)
+        var files: [EnvironmentFile] = []
+        for path in environmentFile.map({ [$0] }) ?? Self.defaultFiles() { files.append(try EnvironmentFile(reading: path)) }
+        let source = try SettingsSource(environment: environment, files: files)
 
         door = try DoorSettings(source)
         let secrets = try SecretSettings(source)
@@ -62,18 +64,27 @@ struct Settings: Sendable {
             try source.absolutePath("SYNC_STATE_DIR") ?? environment["STATE_DIRECTORY"] ?? "/var/lib/sync-service"
         audit = try AuditSettings(source, stateDirectory: stateDirectory)
         runDirectory = try source.absolutePath("SYNC_RUN_DIR") ?? stateDirectory + "/run"
+        runnerSocket = try source.absolutePath("SYNC_RUNNER_SOCKET")
         guard let level = Logger.Level(rawValue: source.text("LOG_LEVEL") ?? "info") else {
             throw source.error(
                 "LOG_LEVEL", "is \"\(source.text("LOG_LEVEL") ?? "")\"",
                 fix: "set one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         logLevel = level
-        secretFiles = [file?.path, source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), door.tls?.key, audit.keyFile].compactMap { $0 }
+        secretFiles = files.map(\.path) + [source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), door.tls?.key, audit.keyFile].compactMap { $0 }
         var warnings = source.unknownInEnvironment.map { "\($0) in the environment is no setting of this program; check its spelling" }
         if source.text("JWT_SECRET") != nil {
             warnings.append("JWT_SECRET is set by value; JWT_SECRET_FILE keeps it out of the environment")
         }
         self.warnings = warnings
+    }
+
+    private static func defaultFiles() -> [String] {
+        if (try? Files.facts("./.env", followLink: false)) != nil { return ["./.env"] }
+        // One that is hidden from us is there: to be told is better than to go on with defaults.
+        return installedFiles.filter { path in
+            do throws(SystemError) { return try Files.facts(path, followLink: false).kind == .regular } catch { return !error.isNoSuchFile }
+        }
     }
 
     static func processEnvironment() -> [String: String] {
@@ -109,8 +120,8 @@ struct ScriptSettings: Sendable {
     init(_ source: SettingsSource) throws(SettingsError) {
         path = try source.absolutePath("SYNC_SCRIPT_PATH")
         workingDirectory = try source.absolutePath("SYNC_WORKING_DIR")
-        lockPath = try source.absolutePath("SYNC_LOCK_PATH") ?? "/tmp/sync_fkk_db.lock"
-        logPath = try source.absolutePath("SYNC_LOG_PATH") ?? "/var/log/sync_fkk_db.log"
+        lockPath = try source.absolutePath("SYNC_LOCK_PATH") ?? ScriptPaths.lock
+        logPath = try source.absolutePath("SYNC_LOG_PATH") ?? ScriptPaths.log
         logDirectory = try source.absolutePath("SYNC_LOG_DIR")
         timeoutSeconds = try source.integer("SYNC_TIMEOUT_SECONDS", default: 21600, in: 1...RunRequest.maximumSeconds)
         graceSeconds = try source.integer("SYNC_STOP_GRACE_SECONDS", default: 10, in: 0...3600)

@@ -10,24 +10,38 @@ struct SettingsSource {
         "JWT_NAME_CLAIM", "JWT_ROLE_CLAIM", "JWT_ADMIN_ROLE", "ADMIN_USERS", "RUN_USERS", "JWT_RUN_ROLE", "DENY_USERS",
         "SYNC_SCRIPT_PATH", "SYNC_LOCK_PATH", "SYNC_LOG_PATH", "SYNC_LOG_DIR", "SYNC_STATE_DIR", "SYNC_RUN_DIR",
         "SYNC_TIMEOUT_SECONDS", "SYNC_STOP_GRACE_SECONDS", "SYNC_OUTPUT_LIMIT_BYTES", "SYNC_RESPOND_AFTER_SECONDS",
-        "SYNC_ENV_PASS",
+        "SYNC_ENV_PASS", "SYNC_RUNNER_SOCKET", "SYNC_RUNNER_CLIENT",
         "SYNC_WORKING_DIR", "LOG_LEVEL", "AUDIT_ORIGIN", "AUDIT_KEY_FILE", "AUDIT_VKEY", "AUDIT_CHECKPOINT_FILE",
     ]
     private static let ourPrefixes = ["SYNC_", "JWT_", "TLS_", "AUDIT_", "CORS_"]
 
     private let environment: [String: String]
-    private let file: EnvironmentFile?
+    private let files: [EnvironmentFile]
 
-    /// - Throws: where the file has an unknown name of ours.
-    init(environment: [String: String], file: EnvironmentFile?) throws(SettingsError) {
+    /// - Throws: where a file has an unknown name of ours, or two files have the same name.
+    init(environment: [String: String], files: [EnvironmentFile]) throws(SettingsError) {
         self.environment = environment
-        self.file = file
+        self.files = files
         let passed = list("SYNC_ENV_PASS")
-        for entry in file?.entries ?? [] where isUnknown(entry.name, passed: passed) {
-            throw SettingsError(
-                "\(file?.path ?? "") line \(entry.line): unknown setting \(entry.name)\(Self.suggestion(entry.name))",
-                fix: "correct or remove the line; a name meant for the script belongs in SYNC_ENV_PASS")
+        for file in files {
+            for entry in file.entries where isUnknown(entry.name, passed: passed) {
+                throw SettingsError(
+                    "\(file.path) line \(entry.line): unknown setting \(entry.name)\(Self.suggestion(entry.name))",
+                    fix: "correct or remove the line; a name meant for the script belongs in SYNC_ENV_PASS")
+            }
+            for entry in file.entries {
+                guard let (first, _) = find(entry.name), first.path != file.path else { continue }
+                throw SettingsError(
+                    "\(entry.name) is set in \(first.path) and in \(file.path) line \(entry.line)", fix: "remove one of the two")
+            }
         }
+    }
+
+    private func find(_ name: String) -> (EnvironmentFile, EnvironmentFile.Entry)? {
+        for file in files {
+            if let entry = file.entries.first(where: { $0.name == name }) { return (file, entry) }
+        }
+        return nil
     }
 
     /// Names in the environment that look like settings and are none: worth a warning, because somebody else may have
@@ -50,14 +64,14 @@ struct SettingsSource {
 
     /// The text of a setting; nil where it is not set or empty.
     func text(_ name: String) -> String? {
-        let value = environment[name] ?? file?.entries.first { $0.name == name }?.value
+        let value = environment[name] ?? find(name)?.1.value
         return value?.isEmpty == true ? nil : value
     }
 
     /// Where a setting's value comes from, for messages.
     func origin(_ name: String) -> String {
         if environment[name] != nil { return "in the environment" }
-        guard let file, let entry = file.entries.first(where: { $0.name == name }) else { return "not set" }
+        guard let (file, entry) = find(name) else { return "not set" }
         return "\(file.path) line \(entry.line)"
     }
 

@@ -1,0 +1,42 @@
+import Glibc
+
+/// What the service manager is told, and what it hands over (sd_notify(3), sd_listen_fds(3)). Without one, nothing happens.
+public enum ServiceManager {
+    /// Sends lines such as `READY=1`. That nobody hears them is no error: the manager has its own deadlines.
+    public static func notify(_ state: String) {
+        guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), let first = path.utf8.first,
+            first == UInt8(ascii: "/") || first == UInt8(ascii: "@")
+        else { return }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var name = Array(path.utf8)
+        guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        // A name that begins with @ is no file; the kernel's own spelling has a zero byte there.
+        if name[0] == UInt8(ascii: "@") { name[0] = 0 }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
+        let number = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard number >= 0 else { return }
+        let socket = Descriptor(owning: number)
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
+        _ = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                sendto(socket.number, state, state.utf8.count, Int32(MSG_NOSIGNAL), $0, length)
+            }
+        }
+    }
+
+    /// How often the manager wants to hear `WATCHDOG=1` at the least, in microseconds; nil where it does not.
+    public static var watchdogMicroseconds: Int64? {
+        getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }.flatMap { $0 > 0 ? $0 : nil }
+    }
+
+    /// The one listening socket the manager opened for us; nil where it handed over none, or not just one, or to another process.
+    public static func takeSocket() -> Descriptor? {
+        guard getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }) == getpid(),
+            getenv("LISTEN_FDS").map({ String(cString: $0) }) == "1"
+        else { return nil }
+        let socket = Descriptor(owning: 3)
+        guard fcntl(socket.number, F_SETFD, FD_CLOEXEC) == 0 else { return nil }
+        return socket
+    }
+}

@@ -1,0 +1,80 @@
+import Linux
+import RunProtocol
+
+/// The script's side of the machine as the runner sees it: through its socket, as its user, within its unit.
+struct RunnerCheck {
+    let settings: Settings
+    let inquirer: Inquirer
+
+    private var script: ScriptSettings { settings.script }
+
+    /// - Parameter everyPath: also prints what the runner's user can do at each path.
+    /// - Throws: where the runner does not answer.
+    func perform(everyPath: Bool, _ findings: Findings) throws {
+        if let path = script.path { try checkScript(path, findings) }
+        if case .unreadable(let reason) = try inquirer.logTail() {
+            findings.add("Error reading log file \(script.logPath): \(reason)", "let the script write it there once, readable for the runner's user")
+        }
+        try checkView(findings)
+        if everyPath { try checkPaths(findings) }
+    }
+
+    private func checkScript(_ path: String, _ findings: Findings) throws {
+        if case .unfit(let why, let detail, _) = try inquirer.scriptFitness(path) {
+            findings.add("Failed to execute sync script: \(why.rawValue)", detail)
+        }
+        guard let text = (try? Files.read(path, limit: 1 << 20)).map({ String(decoding: $0, as: UTF8.self) }) else { return }
+        for (setting, named) in [("SYNC_LOCK_PATH", script.lockPath), ("SYNC_LOG_PATH", script.logPath)]
+        where !text.contains(named) && !text.contains(setting) {
+            findings.add(
+                "the script does not mention \(named), which \(setting) names",
+                "set \(setting) to the path the script uses; if it reads the path from elsewhere, this is no problem")
+        }
+        if settings.runnerSocket != nil && text.contains("kill -0") {
+            findings.add(
+                "the script looks with kill -0 whether another process lives; under the runner it sees none outside its own run that way",
+                "let it ask for the folder of the process instead: [ -d \"/proc/$pid\" ]")
+        }
+    }
+
+    /// Folders that cron, the runner and whoever calls this must see as one. A unit with a /tmp of its own (PrivateTmp)
+    /// has another folder there, and a lock in it guards nothing.
+    private func checkView(_ findings: Findings) throws {
+        for (setting, path) in [("SYNC_LOCK_PATH", script.lockPath), ("SYNC_LOG_PATH", script.logPath)] {
+            let folder = Files.folder(of: path)
+            guard let ours = try? Files.facts(folder, followLink: true),
+                try inquirer.facts(folder).identity != FileIdentity(device: ours.device, inode: ours.inode)
+            else { continue }
+            findings.add(
+                "\(setting): the runner does not see the folder \(folder) that is seen here: cron and the service would not see one file",
+                "set \(setting) to a folder that all share, such as one under /run or /var/log; a unit has a /tmp of its own (PrivateTmp)")
+        }
+    }
+
+    private func checkPaths(_ findings: Findings) throws {
+        for need in needs() {
+            let facts = try inquirer.facts(need.path)
+            let rights = [facts.readable ? "readable" : nil, facts.writable ? "writable" : nil].compactMap { $0 }
+            let seen = facts.identity == nil ? "not there" : rights.isEmpty ? "closed" : rights.joined(separator: ", ")
+            print("user \(facts.uid): \(need.path): \(seen)")
+            guard !(need.writes ? facts.writable : facts.readable) else { continue }
+            findings.add(
+                "\(need.setting): the runner's user \(facts.uid) cannot \(need.writes ? "write in" : "read") \(need.path)",
+                "give that user the right; in a unit also by ReadWritePaths= or ReadOnlyPaths=")
+        }
+    }
+
+    private func needs() -> [(setting: String, path: String, writes: Bool)] {
+        var needs = [
+            (setting: "SYNC_RUN_DIR", path: settings.runDirectory, writes: true),
+            (setting: "SYNC_LOCK_PATH", path: Files.folder(of: script.lockPath), writes: true),
+            (setting: "SYNC_LOG_PATH", path: Files.folder(of: script.logPath), writes: true),
+        ]
+        for (setting, path) in [
+            ("SYNC_SCRIPT_PATH", script.path), ("SYNC_WORKING_DIR", script.workingDirectory), ("SYNC_LOG_DIR", script.logDirectory),
+        ] {
+            if let path { needs.append((setting: setting, path: path, writes: false)) }
+        }
+        return needs
+    }
+}
