@@ -51,7 +51,9 @@ public struct PathFacts: Sendable, Equatable {
 
     public init(_ message: Message) throws(MessageError) {
         guard message.kind == Self.kind else { throw .unexpected(kind: message.kind) }
-        identity = message.text("identity").flatMap(FileIdentity.init)
+        let text = message.text("identity")
+        identity = text.flatMap(FileIdentity.init)
+        guard (identity == nil) == (text == nil) else { throw .malformed("identity") }
         readable = try message.requiredFlag("readable")
         writable = try message.requiredFlag("writable")
         uid = try message.requiredInteger("uid")

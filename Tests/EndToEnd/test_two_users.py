@@ -338,3 +338,32 @@ def test_check_finds_kill_0(prepared):
     prepared.script('kill -0 "$pid"')
     prepared.start_runner()
     assert "/proc/$pid" in prepared.command("check").stdout
+
+
+# What holds without Landlock too, and without a second user
+
+def is_closed(pid):
+    """Not dumpable: its files under /proc belong to root, whoever runs it (proc(5))."""
+    return os.stat(f"/proc/{pid}/environ").st_uid == 0
+
+
+def test_no_process_of_ours_is_dumpable(service):
+    gate, _, script = begin(service)
+    assert not is_closed(script), "the script is its user's own business"
+    for pid in (service.process.pid, service.runner_process.pid, service.supervisor(script)):
+        assert Path(f"/proc/{pid}/status").read_text().split("\nUid:\t")[1].split("\t")[0] != "0"
+        assert is_closed(pid), pid
+    gate.open()
+
+
+def test_without_a_runner_of_its_own_the_script_may_look_for_processes(prepared):
+    """Many scripts ask with kill -0 whether the holder of their lock lives. A wrong no would be a second sync."""
+    prepared.set(SYNC_RUNNER_SOCKET=None, SYNC_RUN_DIR=None)
+    service = prepared.start()
+    other = subprocess.Popen([*becoming(SERVICE), "sleep", "60"])
+    try:
+        assert attempt(service, SIGNAL.format(0), target=other.pid) == "done"
+        assert attempt(service, READ.format(f"/proc/{service.process.pid}/environ")) == "denied", "it is not dumpable"
+    finally:
+        other.kill()
+        other.wait()

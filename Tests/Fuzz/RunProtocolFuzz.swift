@@ -41,6 +41,8 @@ private func readMessage(_ bytes: [UInt8]) {
     if let request = try? LogTailRequest(message) { hold((try? LogTailRequest(request.message)) == request, "another LogTailRequest") }
     if let reply = try? LockClearReply(message) { hold((try? LockClearReply(reply.message)) == reply, "another LockClearReply") }
     if let request = try? LockClearRequest(message) { hold((try? LockClearRequest(request.message)) == request, "another LockClearRequest") }
+    if let facts = try? PathFacts(message) { hold((try? PathFacts(facts.message)) == facts, "another PathFacts") }
+    _ = try? PathRequest(message)
     _ = try? LockInfoRequest(message)
     _ = try? ScriptCheckRequest(message)
     _ = try? ScriptProcessRequest(message)
@@ -52,7 +54,7 @@ private func readMessage(_ bytes: [UInt8]) {
 private func buildMessage(_ bytes: [UInt8]) {
     let kinds = [
         "run", "busy", "unfit", "ready", "failed", "go", "ended", "lock-info", "check-script", "log-tail", "log-lines", "log-unreadable",
-        "script-process", "lock-clear", "lock-cleared", "lock-kept",
+        "script-process", "lock-clear", "lock-cleared", "lock-kept", "path", "path-facts",
     ]
     guard let first = bytes.first else { return }
     var message = Message(kinds[Int(first) % kinds.count])

@@ -90,6 +90,17 @@ import Testing
         }
     }
 
+    @Test func whatTheRunnerSeesSurvivesTheWire() throws {
+        for identity in [FileIdentity(device: 7, inode: .max), nil] {
+            let facts = PathFacts(identity: identity, readable: true, writable: false, uid: 997)
+            #expect(try PathFacts(wire(facts.message)) == facts)
+        }
+        var message = PathFacts(identity: nil, readable: true, writable: true, uid: 0).message
+        message.add("identity", "7")
+        #expect(throws: MessageError.malformed("identity")) { try PathFacts(message) }
+        #expect(try PathRequest(wire(PathRequest(path: "/a b").message)).path == "/a b")
+    }
+
     @Test func outcomesFollowTheFacts() {
         func outcome(_ change: (inout RunResult) -> Void) -> Outcome {
             var result = Self.result
