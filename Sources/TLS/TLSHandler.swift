@@ -13,7 +13,7 @@ public struct TLSHandshakeCompleted: Sendable, Equatable {
 ///
 /// Performs what `TLSStateMachine` decides. To those behind it looks like a TCP connection with half closure: a peer's
 /// close_notify is `ChannelEvent.inputClosed`, `close(mode: .output)` sends what waits and then close_notify, and
-/// `close(mode: .all)` gives the same five seconds. An end without close_notify, or within the handshake, is a
+/// `close(mode: .all)` gives the same five seconds, or waits for nobody where a `ChannelShouldQuiesceEvent` caused it. An end without close_notify, or within the handshake, is a
 /// `TLSError` through `errorCaught` followed by `channelInactive`, never by `inputClosed`.
 public final class TLSHandler: ChannelDuplexHandler {
     public typealias InboundIn = ByteBuffer
@@ -35,6 +35,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     private var whenOutputClosed: EventLoopPromise<Void>?
     private var whenClosed: EventLoopPromise<Void>?
     private var isDisconnected = false
+    private var isQuiescing = false
 
     /// - Parameter context: kept for this connection, whatever replaces it later.
     /// - Throws: `OpenSSLError` where there is no memory; the connection must then be closed.
@@ -115,7 +116,10 @@ extension TLSHandler {
 
     public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent { return handle(.peerFinished, context) }
+        // Who closes at this very word has nothing under way.
+        isQuiescing = event is ChannelShouldQuiesceEvent
         context.fireUserInboundEventTriggered(event)
+        isQuiescing = false
     }
 
     public func channelInactive(context: ChannelHandlerContext) {
@@ -156,7 +160,7 @@ extension TLSHandler {
         case .all:
             queue.flush()
             whenClosed.chain(promise)
-            handle(.closeRequested(.all, hasPlaintext: queue.hasFlushed), context)
+            handle(.closeRequested(isQuiescing ? .allAtOnce : .all, hasPlaintext: queue.hasFlushed), context)
         }
     }
 }

@@ -14,7 +14,11 @@ struct TLSStateMachine {
         case shutdown
     }
 
-    enum CloseMode: Equatable { case output, input, all }
+    enum CloseMode: Equatable {
+        case output, input, all
+        /// `all`, without waiting for the peer's close_notify: nothing is under way that it could lose.
+        case allAtOnce
+    }
 
     enum Event: Equatable {
         case connected
@@ -93,6 +97,8 @@ struct TLSStateMachine {
     private var hasPeerFinished = false
     /// The channel is to be closed as soon as both sides have said close_notify.
     private var isLeaving = false
+    /// Our own close_notify is enough.
+    private var isHurried = false
     private var isWritable = true
     private var isReadWanted = false
     private var hasDelivered = false
@@ -249,7 +255,7 @@ extension TLSStateMachine {
     private mutating func closeOutput() -> [Action] {
         guard output == .closing else { return [] }
         output = .closed
-        if hasPeerFinished || input == .closed { return close() }
+        if hasPeerFinished || input == .closed || isHurried { return close() }
         // Closing at once would reset the connection if the peer is still sending, and it might lose our last words.
         return [.closeOutput] + (isLeaving ? [] : [.schedule(.shutdown)]) + readOn()
     }
@@ -270,9 +276,10 @@ extension TLSStateMachine {
             output = .draining
             self.hasPlaintext = hasPlaintext
             return proceedWithOutput()
-        case .all:
+        case .all, .allAtOnce:
             // Whoever closed the output before has had the time to wait.
             guard phase == .established, output != .closed else { return close() }
+            if mode == .allAtOnce { isHurried = true }
             guard !isLeaving else { return [] }
             isLeaving = true
             self.hasPlaintext = hasPlaintext

@@ -230,6 +230,27 @@ private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8
         #expect(server.socket.closes == 1)
     }
 
+    /// A service that stops does not wait for those who are only connected.
+    @Test func whoClosesToldToQuiesceWaitsForNobody() throws {
+        let server = try TestServer()
+        try server.handshake()
+        let closed = Outcome(server.channel)
+        server.recorder.onQuiescing = { $0.close(promise: closed.promise) }
+        server.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        #expect(try server.answer().end == .closed)
+        #expect(closed.succeeded && server.socket.closes == 1)
+    }
+
+    /// An answer that was under way when the service was told to stop is not endangered by a reset.
+    @Test func whoClosesLaterIsWaitedForAsEver() throws {
+        let server = try TestServer()
+        try server.handshake()
+        server.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent())
+        server.channel.close(promise: nil)
+        #expect(try server.answer().end == .closed)
+        #expect(server.socket.isOutputClosed && server.socket.closes == 0)
+    }
+
     @Test func aClosedOutputIsNotAwaitedForEver() throws {
         let server = try TestServer()
         try server.handshake()

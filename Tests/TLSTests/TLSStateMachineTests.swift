@@ -312,6 +312,17 @@ private let closing: [Action] = [.cancelDeadline, .failWrites(nil), .close]
         #expect(machine.handle(.deadlinePassed(.shutdown)) == [.cancelDeadline, .failWrites(.shutdownTimedOut), .close])
     }
 
+    @Test func closingAtOnceSaysCloseNotifyAndWaitsForNobody() {
+        var idle = established()
+        #expect(idle.handle(.closeRequested(.allAtOnce, hasPlaintext: false)) == [.schedule(.shutdown), .sendCloseNotify, .read])
+        #expect(idle.handle(.closeNotifySent) == closing)
+        var waiting = established(closeAll, .closeNotifySent)
+        #expect(waiting.handle(.closeRequested(.allAtOnce, hasPlaintext: false)) == closing)
+        var sending = established(closeAll)
+        #expect(sending.handle(.closeRequested(.allAtOnce, hasPlaintext: false)) == [])
+        #expect(sending.handle(.closeNotifySent) == closing)
+    }
+
     @Test func aFINIsAnswerEnoughOnTheWayOut() {
         var leaving = established(closeAll)
         #expect(leaving.handle(.peerFinished) == closing)
@@ -395,7 +406,7 @@ private let closing: [Action] = [.cancelDeadline, .failWrites(nil), .close]
         let events: [Event] = [
             .connected, .received(bytes), .readCompleted, .readRequested, .flushRequested, .writabilityChanged(true),
             .writabilityChanged(false), closeAll, closeOutput, closeInput, .closeRequested(.output, hasPlaintext: true),
-            .closeRequested(.all, hasPlaintext: true), .deadlinePassed(.handshake), .deadlinePassed(.shutdown), .peerFinished,
+            .closeRequested(.all, hasPlaintext: true), .closeRequested(.allAtOnce, hasPlaintext: true), .deadlinePassed(.handshake), .deadlinePassed(.shutdown), .peerFinished,
             .disconnected, .handshakeAdvanced(.complete), .handshakeAdvanced(.wantsInput), .handshakeFailed(trouble),
             .decrypted(bytes, .full), .decrypted(bytes, .wantsInput), .decrypted(nothing, .closed),
             .decrypted(bytes, .failed(trouble)), .encrypted(hasMore: true), .encrypted(hasMore: false),

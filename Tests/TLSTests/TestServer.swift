@@ -16,6 +16,7 @@ final class Recorder: ChannelInboundHandler {
     private(set) var entries: [Entry] = []
     /// Called with each piece of data.
     var onData: (ChannelHandlerContext, [UInt8]) -> Void = { _, _ in }
+    var onQuiescing: (ChannelHandlerContext) -> Void = { _ in }
 
     /// All data, however it was cut.
     var bytes: [UInt8] {
@@ -39,6 +40,7 @@ final class Recorder: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent { entries.append(.inputClosed) }
         if event is TLSHandshakeCompleted { entries.append(.handshake) }
+        if event is ChannelShouldQuiesceEvent { onQuiescing(context) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
