@@ -76,11 +76,15 @@ class Door(Service):
         return self.request("GET", "/healthz", token=None, seconds=10, source=PROBE).code == 200
 
     def peak_memory(self):
-        """The most the service has had resident, in bytes (VmHWM)."""
+        """The most the service has had resident, in bytes."""
+        return self.memory("VmHWM")
+
+    def memory(self, kind="VmRSS"):
+        """What the service has resident now, in bytes."""
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1]) * 1024
-        raise AssertionError("no VmHWM")
+        raise AssertionError(f"no {kind}")
 
 
 class Wire(Connection):

@@ -1,5 +1,6 @@
 """SIGHUP: secrets, users and JWT_NOT_BEFORE change while connections and runs go on; wrong new values change nothing."""
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -42,6 +43,23 @@ def test_rotation_of_the_secret(open_door):
     open_door.set(JWT_PREVIOUS_SECRET_FILE=None)
     hang_up(open_door)
     assert (code(open_door, old), code(open_door, new)) == (401, 200)
+
+
+@pytest.mark.parametrize("link", [os.symlink, lambda target, name: os.link(target, name)])
+def test_a_secret_under_a_new_name_is_no_log(open_door, link):
+    """Nor is the file that held the secret before: tokens of it may still be around."""
+    new = open_door.folder / "another.secret"
+    open_door.write_private(new, NEW)
+    open_door.set(JWT_SECRET_FILE=new)
+    hang_up(open_door)
+    for secret in (new, open_door.secret_path):
+        open_door.log_path.unlink(missing_ok=True)
+        link(secret, open_door.log_path)
+        answer = open_door.request("GET", "/sync/log", token=open_door.token(secret=NEW))
+        answer.is_error(500)
+    open_door.log_path.unlink()
+    open_door.log_path.write_text("a line\n")
+    assert open_door.request("GET", "/sync/log", token=open_door.token(secret=NEW)).json["log"] == "a line"
 
 
 def test_denied_users(open_door):

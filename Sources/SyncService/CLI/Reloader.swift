@@ -11,7 +11,11 @@ import UnixSignals
 struct Reloader: Service {
     let environmentFile: String?
     let authenticator: Reloadable<Authenticator>
+    /// As at the start: where the service listens does not change.
+    let door: DoorSettings
+    let hosts: Reloadable<AllowedHosts>
     let tls: CurrentTLSContext?
+    let inquirer: Inquirer
     let history: History
     let logger: Logger
 
@@ -23,8 +27,12 @@ struct Reloader: Service {
                 let settings = try Settings(environmentFile: environmentFile)
                 // Both are read before either is taken over: a bad pair must not leave half of the new settings in force.
                 let context = try tls == nil ? nil : settings.door.loadTLS()
+                inquirer.hide(settings.secretFiles)
                 authenticator.replace(with: Authenticator(rules: try settings.requireTokens(), access: settings.access))
-                if let tls, let context { tls.value = context }
+                if let tls, let context {
+                    tls.value = context
+                    hosts.replace(with: AllowedHosts(door, context))
+                }
                 let worker = Worker(threads: 1)
                 // Who sent the signal the kernel does not tell; only root and the service's own user may.
                 let read = ["certificate", "secrets", "users", "JWT_NOT_BEFORE"].map { JSON.string($0) }

@@ -32,9 +32,11 @@ struct ServeCommand: AsyncParsableCommand {
             logger.warning("SYNC_SCRIPT_PATH is not set: nothing can be run until it is")
         }
 
-        let server = server(settings, inside, authenticator, tls, logger)
+        let hosts = Reloadable(AllowedHosts(settings.door, tls?.value))
+        let server = server(settings, inside, authenticator, hosts, tls, logger)
         let reloader = Reloader(
-            environmentFile: common.envFile, authenticator: authenticator, tls: tls, history: inside.history, logger: logger)
+            environmentFile: common.envFile, authenticator: authenticator, door: settings.door, hosts: hosts, tls: tls,
+            inquirer: inside.inquirer, history: inside.history, logger: logger)
         // They are told to leave from the last to the first: runs, so that those who wait for one get an answer, then the
         // listener, and what records events when no more can come.
         let services: [any Service] = [
@@ -95,19 +97,20 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func server(
-        _ settings: Settings, _ inside: Inside, _ authenticator: Reloadable<Authenticator>, _ tls: CurrentTLSContext?, _ logger: Logger
+        _ settings: Settings, _ inside: Inside, _ authenticator: Reloadable<Authenticator>, _ hosts: Reloadable<AllowedHosts>,
+        _ tls: CurrentTLSContext?, _ logger: Logger
     ) -> any Service {
         let door = settings.door
         let certificate = tls?.value.certificate
-        let names = door.allowedHosts + (certificate?.dnsNames ?? []) + (certificate?.ipAddresses ?? [])
         let sources = SourceAddress(trustedProxies: door.trustedProxies)
         let responder = Responder(
-            routes: inside.routes(settings), authenticator: authenticator, hosts: AllowedHosts([door.host] + names), sources: sources,
+            routes: inside.routes(settings), authenticator: authenticator, hosts: hosts, sources: sources,
             cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: inside.events, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
-        let channel = ServiceChannel(tls: tls, limiter: limiter, cors: responder.cors) { request, writer, channel in
+        let tlsFailures = TLSFailureLog(logger: logger)
+        let channel = ServiceChannel(tls: tls, limiter: limiter, cors: responder.cors, tlsFailures: tlsFailures) { request, writer, channel in
             let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
-            try await writer.write(response: response.head, body: response.body)
+            try await writer.write(response: response.head, body: ServiceChannel.paced(response.body, on: channel))
         }
         return channel.server(
             configuration: ServerConfiguration(address: .hostname(door.host, port: door.port), serverName: nil),

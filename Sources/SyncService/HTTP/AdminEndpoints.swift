@@ -10,6 +10,8 @@ struct AdminEndpoints: Sendable {
     let history: HistoryReader
     let events: EventBuffer
     private let worker = Worker(threads: 2)
+    /// The whole output is in each, in memory, and may take six times its bytes as JSON.
+    private let showing = ReadSlots(4)
 
     init(history: HistoryReader, events: EventBuffer) {
         self.history = history
@@ -38,6 +40,7 @@ struct AdminEndpoints: Sendable {
     }
 
     @Sendable func show(_ call: Call) async throws -> Response {
+        let slot = try showing.take()
         let history = history
         let found = try await worker.run { () throws -> (RunRecord, [UInt8])? in
             guard let run = try history.run(call.id) else { return nil }
@@ -45,7 +48,7 @@ struct AdminEndpoints: Sendable {
         }
         guard let (run, output) = found else { throw RequestError.notFound }
         await events.record(.historyRead, by: call.actor, [.init("what", .string("run")), .init("of_run", .integer(call.id))])
-        return Answer.json(.ok, .object(run.members + [.init("output", .string(String(decoding: output, as: UTF8.self)))]))
+        return Answer.json(.ok, .object(run.members + [.init("output", .string(String(decoding: output, as: UTF8.self)))]), keeping: slot)
     }
 
     /// The stored bytes exactly, piece by piece: a client that stops reading stops the reading here.

@@ -1,3 +1,5 @@
+import OpenSSL
+
 /// The names under which this service may be addressed.
 ///
 /// A web page of an attacker can make its own name point at 127.0.0.1 and have a browser send requests here (DNS
@@ -8,6 +10,11 @@ struct AllowedHosts: Sendable {
     /// - Parameter names: beside the machine itself, without ports.
     init(_ names: [String]) {
         self.names = Set((["localhost", "127.0.0.1", "::1"] + names).map { $0.lowercased() })
+    }
+
+    /// HOST, ALLOWED_HOSTS, and what the certificate vouches for.
+    init(_ door: DoorSettings, _ tls: TLSContext?) {
+        self.init([door.host] + door.allowedHosts + (tls?.certificate.dnsNames ?? []) + (tls?.certificate.ipAddresses ?? []))
     }
 
     /// - Parameter host: the Host header, with or without a port.

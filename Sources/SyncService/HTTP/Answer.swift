@@ -75,6 +75,7 @@ enum RequestError: Error {
     case conflict(String)
     case unavailable(String)
     case tooManyRequests(retryAfterSeconds: Int64)
+    case tooManyReads
 
     var status: HTTPResponse.Status {
         switch self {
@@ -87,7 +88,7 @@ enum RequestError: Error {
         case .internalError: .internalServerError
         case .conflict: .conflict
         case .unavailable: .serviceUnavailable
-        case .tooManyRequests: .tooManyRequests
+        case .tooManyRequests, .tooManyReads: .tooManyRequests
         }
     }
 
@@ -103,6 +104,7 @@ enum RequestError: Error {
         case .conflict(let what): what
         case .unavailable(let what): what
         case .tooManyRequests: "Too many refused requests; wait before you try again"
+        case .tooManyReads: "As many of these reads as are allowed at a time are going on; try again later"
         }
     }
 
@@ -113,7 +115,7 @@ enum RequestError: Error {
         case .forbidden: [.wwwAuthenticate: #"Bearer realm="sync", error="insufficient_scope""#]
         case .methodNotAllowed(let allowed): [.allow: allowed.map(\.rawValue).joined(separator: ", ")]
         case .rangeNotSatisfiable(let size): [.contentRange: "bytes */\(size)"]
-        case .unavailable: [.retryAfter: "10"]
+        case .unavailable, .tooManyReads: [.retryAfter: "10"]
         case .tooManyRequests(let seconds): [.retryAfter: String(seconds)]
         default: [:]
         }

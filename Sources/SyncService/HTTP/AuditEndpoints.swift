@@ -3,7 +3,6 @@ import HTTPTypes
 import HummingbirdCore
 import JSON
 import SQLite
-import Synchronization
 
 /// The trail over HTTP, for administrators.
 struct AuditEndpoints: Sendable {
@@ -11,7 +10,10 @@ struct AuditEndpoints: Sendable {
     let pinned: VerifierKey?
     let events: EventBuffer
     private let worker = Worker(threads: 2)
-    private let verifying = VerificationSlot()
+    /// Each reads the whole log.
+    private let verifying = ReadSlots(1)
+    /// A page is up to 6 MiB, and one kind of event may be searched for in the whole log.
+    private let listing = ReadSlots(4)
 
     init(history: History, pinned: VerifierKey?, events: EventBuffer) {
         self.history = history
@@ -38,6 +40,7 @@ struct AuditEndpoints: Sendable {
         } ?? 50
         let before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } } ?? Int64.max
         let event = try query.value("event", "one of \(Event.allCases.map(\.rawValue).joined(separator: ", "))") { Event(rawValue: $0) }
+        let slot = try listing.take()
         await events.record(.historyRead, by: call.actor, [.init("what", .string("audit"))])
         let reader = history.reader
         let found = try await worker.run { () throws -> [(Int64, [UInt8])] in
@@ -58,7 +61,7 @@ struct AuditEndpoints: Sendable {
             return .object([.init("entry", .integer(entry))] + members)
         }
         let next = found.count > Int(limit) ? page.last.map { String($0.0) } : nil
-        return Answer.json(.ok, .object([.init("events", .array(events)), .init("next", .optional(next))]))
+        return Answer.json(.ok, .object([.init("events", .array(events)), .init("next", .optional(next))]), keeping: slot)
     }
 
     @Sendable func checkpoint(_ call: Call) async throws -> Response {
@@ -88,8 +91,7 @@ struct AuditEndpoints: Sendable {
 
     /// The whole verification, one at a time.
     @Sendable func verify(_ call: Call) async throws -> Response {
-        guard verifying.take() else { throw RequestError.tooManyRequests(retryAfterSeconds: 10) }
-        defer { verifying.free() }
+        let slot = try verifying.take()
         await events.record(.historyRead, by: call.actor, [.init("what", .string("verify"))])
         var verification = TrailVerification(reader: history.reader)
         verification.expectedKey = pinned
@@ -101,20 +103,6 @@ struct AuditEndpoints: Sendable {
                 .init("status", .string(report.isIntact ? "ok" : "tampered")), .init("size", .integer(report.size)),
                 .init("root", .optional(report.log?.root?.description)),
                 .init("problems", .array(report.problems.map { .string($0) })),
-            ]))
+            ]), keeping: slot)
     }
-}
-
-/// Lets one verification through at a time: each reads the whole log.
-private final class VerificationSlot: Sendable {
-    private let taken = Mutex(false)
-
-    func take() -> Bool {
-        taken.withLock { taken in
-            defer { taken = true }
-            return !taken
-        }
-    }
-
-    func free() { taken.withLock { $0 = false } }
 }

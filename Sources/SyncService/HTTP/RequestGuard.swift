@@ -1,5 +1,6 @@
 import NIOCore
 import NIOHTTP1
+import TLS
 
 /// First on the connection: gathers one request at a time, lets it through whole, and refuses what may not pass.
 ///
@@ -18,6 +19,8 @@ final class RequestGuard: ChannelDuplexHandler {
     /// reset the connection before the client has seen why.
     private static let maximumDiscarded = 262_144
     private static let lingering = TimeAmount.seconds(1)
+    /// When the service stops, who has not read an answer by then keeps it no longer.
+    private static let leaving = TimeAmount.seconds(5)
     /// Absolute times, however steadily single bytes come: for a head from its first byte (or the connection's), for a
     /// body from the end of its head.
     private static let headTime = TimeAmount.seconds(10)
@@ -84,12 +87,19 @@ final class RequestGuard: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent {
+        switch event {
+        case is TLSHandshakeCompleted:
+            // The handshake had its own time, which a client far away may have needed.
+            stopWaiting()
+            wait(.head, Self.headTime, context)
+        case is ChannelShouldQuiesceEvent: close(context, in: Self.leaving)
+        case ChannelEvent.inputClosed:
             switch state {
             // A request that was cut short is never executed.
             case .gathering, .refused: return context.close(promise: nil)
             case .answering: state = .answering(closeAfterwards: true)
             }
+        default: break
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -174,9 +184,13 @@ final class RequestGuard: ChannelDuplexHandler {
         stopWaiting()
         received = []
         context.close(mode: .output, promise: nil)
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        context.eventLoop.scheduleTask(in: Self.lingering) { bound.value.close(promise: nil) }
+        close(context, in: Self.lingering)
         read(context: context)
+    }
+
+    private func close(_ context: ChannelHandlerContext, in time: TimeAmount) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: time) { bound.value.close(promise: nil) }
     }
 }
 

@@ -53,7 +53,7 @@ struct Route: Sendable {
 struct Responder: Sendable {
     let routes: [Route]
     let authenticator: Reloadable<Authenticator>
-    let hosts: AllowedHosts
+    let hosts: Reloadable<AllowedHosts>
     let sources: SourceAddress
     let cors: CORSPolicy
     /// 0: no HSTS header.
@@ -115,7 +115,7 @@ struct Responder: Sendable {
     }
 
     private func answer(_ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger) async throws -> Response {
-        guard hosts.allow(request.head.authority) else { throw RequestError.badRequest("This service does not answer under that name") }
+        guard hosts.current.allow(request.head.authority) else { throw RequestError.badRequest("This service does not answer under that name") }
         let matches = matches(request)
         guard !matches.isEmpty else { throw RequestError.notFound }
         if request.method == .options {

@@ -14,6 +14,7 @@ struct ServiceChannel: HTTPChannelHandler {
     let tls: CurrentTLSContext?
     let limiter: ConnectionLimiter
     let cors: CORSPolicy
+    let tlsFailures: TLSFailureLog
     let responder: HTTPChannelHandler.Responder
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -26,7 +27,7 @@ struct ServiceChannel: HTTPChannelHandler {
                 return closed
             }
             let pipeline = channel.pipeline.syncOperations
-            if let tls { try pipeline.addHandler(TLSHandler(context: tls.value)) }
+            if let tls { try pipeline.addHandlers([TLSHandler(context: tls.value), TLSFailureWatch(tlsFailures)]) }
             let requestGuard = RequestGuard(cors: cors)
             try pipeline.addHandlers([
                 requestGuard,
@@ -38,6 +39,16 @@ struct ServiceChannel: HTTPChannelHandler {
             ])
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+        }
+    }
+
+    /// A large body, handed on piece by piece no faster than the event loop sees to what it has: a writer on another
+    /// thread learns too late that the client takes no more, and by then all of it would wait in memory.
+    static func paced(_ body: ResponseBody, on channel: any Channel) -> ResponseBody {
+        guard body.contentLength ?? .max > 65536 else { return body }
+        return body.map { piece in
+            try await channel.eventLoop.submit {}.get()
+            return piece
         }
     }
 

@@ -11,7 +11,8 @@ final class Inquirer: Sendable {
     private let script: ScriptSettings
     private let stateDirectory: String
     private let runDirectory: String
-    private let hidden: [String]
+    /// Files that the log endpoint never shows.
+    private let hidden: Mutex<Set<String>>
     private let connection = Mutex<MessageChannel?>(nil)
 
     init(_ settings: Settings, runner: RunnerAccess) {
@@ -19,7 +20,12 @@ final class Inquirer: Sendable {
         script = settings.script
         stateDirectory = settings.stateDirectory
         runDirectory = settings.runDirectory
-        hidden = settings.secretFiles
+        hidden = Mutex(Set(settings.secretFiles))
+    }
+
+    /// Hides these files as well. Those hidden before stay so: what is no longer a setting may still hold a secret.
+    func hide(_ files: [String]) {
+        hidden.withLock { $0.formUnion(files) }
     }
 
     /// Whether the lease is held and the script's lock file there.
@@ -30,7 +36,7 @@ final class Inquirer: Sendable {
     /// The last lines of the script's log.
     func logTail() throws -> LogTail {
         // Looked up anew each time: a secret that was rotated is another file now.
-        let forbidden = hidden.compactMap { try? Files.facts($0, followLink: true) }
+        let forbidden = hidden.withLock { $0 }.compactMap { try? Files.facts($0, followLink: true) }
             + ((try? Files.names(in: stateDirectory)) ?? []).compactMap { try? Files.facts("\(stateDirectory)/\($0)", followLink: true) }
         let request = LogTailRequest(
             logPath: script.logPath, logDirectory: script.logDirectory, stateDirectory: stateDirectory,
