@@ -48,7 +48,8 @@ module() {
 fuzzer() {
     local target=$1
     shift
-    "${swift[@]}" -use-ld=lld -module-name "${target}Fuzz" Tests/Fuzz/Hold.swift "Tests/Fuzz/${target}Fuzz.swift" "$@" \
+    # With -g the driver makes a module as well; unless told where, it leaves it in the working directory.
+    "${swift[@]}" -use-ld=lld -module-name "${target}Fuzz" -emit-module-path "$build/${target}Fuzz.swiftmodule" Tests/Fuzz/Hold.swift "Tests/Fuzz/${target}Fuzz.swift" "$@" \
         "$build/modules.a" -o "$build/$target"
 }
 

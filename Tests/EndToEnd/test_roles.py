@@ -54,12 +54,13 @@ CALLERS = {
         "tono", roles=["admin"], admin=True, is_admin=True, scope="admin", groups=["admin"]), {"user"}),
 }
 SOURCES = count(1)
+APP = "https://app.example"
 
 
 @pytest.fixture(scope="module")
 def staffed(tmp_path_factory, scheme, authority):
     door = Door(tmp_path_factory.mktemp("s"), scheme, authority,
-                RUN_USERS="rina", JWT_RUN_ROLE="operator", ADMIN_USERS="dewi", DENY_USERS="agus")
+                RUN_USERS="rina", JWT_RUN_ROLE="operator", ADMIN_USERS="dewi", DENY_USERS="agus", CORS_ALLOW_ORIGINS=APP)
     door.counting_script("echo out")
     door.log_path.write_text("a line\n")
     door.start()
@@ -105,12 +106,37 @@ def test_every_caller_on_every_route(staffed, method, path, role, entitled):
     assert not wrong
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "POST", "GET"])
-def test_other_methods_are_nowhere_let_in(staffed, method):
-    offered = {(method, path) for method, path, *_ in ROUTES}
-    for _, path, *_ in ROUTES:
-        if (method, path) not in offered:
-            assert asked(staffed, method, path, staffed.token(role="admin")) == 405, path
+def offered(path):
+    """The methods of a path, as Allow is to list them."""
+    methods = {method for method, other, *_ in ROUTES if other == path}
+    return methods | ({"HEAD"} if "GET" in methods else set()) | {"OPTIONS"}
+
+
+PATHS = sorted({path for _, path, *_ in ROUTES})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_other_methods_are_nowhere_let_in(staffed, path):
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PURGE", "LINK"} - offered(path):
+        # Whoever asks: what is offered is no secret, and nobody gets it by another method.
+        for token in (None, "garbage", staffed.token("tono"), staffed.token("rina"), staffed.token(role="admin")):
+            answer = staffed.request(method, path.replace("{id}", "1"), token=token)
+            answer.is_error(405)
+            assert set(answer.header("Allow").split(", ")) == offered(path), method
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_of_an_allowed_origin_reach_all_but_the_administration(staffed, path):
+    """Whatever the method, the caller and the answer."""
+    for method in sorted(offered(path) - {"HEAD"} | {"PUT"}):
+        for token in (None, staffed.token("tono"), staffed.token("dewi")):
+            answer = staffed.request(method, path.replace("{id}", "1"), token=token, headers=[
+                f"Origin: {APP}", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization"])
+            given = [name for name, _ in answer.headers if name.lower().startswith("access-control-")]
+            if path.startswith("/admin"):
+                assert given == [], (method, answer.code)
+            else:
+                assert answer.header("Access-Control-Allow-Origin") == APP, (method, answer.code)
 
 
 SPELLINGS = [
