@@ -1,15 +1,17 @@
 """TLS as a client meets it, beside what sslyze, testssl.sh and sslscan ask (make security-scan) and Tests/TLSTests."""
 
 import random
+import re
 import signal
 import socket
 import ssl
+import subprocess
 
 import pytest
 
 from door import HEALTH, RUN, STATUS, Door, authority  # noqa: F401
 from door import _given_back
-from harness import CONFIGURATION, eventually
+from harness import CONFIGURATION, ROOT, eventually
 from test_reload import hang_up
 
 
@@ -192,3 +194,18 @@ def test_a_request_whose_end_was_cut_off_does_not_run(door, missing):
     socket.socket(fileno=request.socket.detach()).close()
     assert door.answers_others() and door.times_run() == 0
     assert door.run().header("Sync-Run-Id") == "1"
+
+
+def test_the_trial_in_the_readme(installed):
+    """Its commands as they stand there, at a port of our own."""
+    section = (ROOT / "README.md").read_text().split("### HTTPS\n")[1].split("\n##")[0]
+    first, second = [block.replace("\n    ", "\n").strip() for block in re.findall(r"(?:^    .*\n)+", section, re.MULTILINE)]
+    commands, serve = first.rsplit("\n", 1)
+    assert serve == "sync-service serve"
+    shell = dict(cwd=installed.folder, env=installed.environment(), capture_output=True, text=True)
+    made = subprocess.run(["bash", "-ec", commands], **shell)
+    assert made.returncode == 0, made.stderr
+    installed.launch()
+    curl = second.replace(":8000", f":{installed.port}") + " --silent --show-error --noproxy '*'"
+    answer = eventually(lambda: subprocess.run(["bash", "-c", curl], **shell).stdout, "the documented command is answered")
+    assert answer == '{"status":"ok"}'
