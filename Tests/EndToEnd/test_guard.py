@@ -64,6 +64,7 @@ CLOSED = {
     "URI too long": (f"GET /{'a' * 5000} HTTP/1.1", [], b"", 414),
     "query too long": (f"GET /sync/status?{'a' * 5000} HTTP/1.1", [], b"", 414),
     "one header too large": (STATUS, [f"X-Large: {'a' * 17000}"], b"", 431),
+    "too many headers": (STATUS, ["a:"] * 255, b"", 431),
     "many headers too large": (STATUS, [f"X-{n}: {'a' * 90}" for n in range(200)], b"", 431),
 }
 

@@ -146,6 +146,9 @@ AGREEMENT = {
     "Connection with odd options": (["Connection: , ,close,,"], b""),
     "keep-alive and close": (["Connection: keep-alive, close"], b""),
     "header bytes over 127": (["X: \x80\xff"], b""),
+    "TE with the Kelvin sign for k": (["Transfer-Encoding: " + "chun\u212aed".encode().decode("latin-1")], EMPTY_CHUNKS),
+    "close behind a comma with an accent": (["Connection: " + "x,\u0301,close".encode().decode("latin-1")], b""),
+    "as many headers as there may be": ([f"X-{number}: x" for number in range(254)], b""),
     "header of every token character": (["!#$%&'*+-.^_`|~: x"], b""),
 }
 

@@ -42,6 +42,7 @@ SEEDS = {
         f"POST /sync/run HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n1;x=y\r\n{{\r\n1\r\n}}\r\n0\r\n\r\n",
         f'POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n00a;n="v;\\"";m\r\n0123456789\r\n0\r\n\r\nGET / HTTP/1.1\r\n',
         f"GET / HTTP/1.1\r\n{HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", f"GET / HTTP/1.1\r\n{HEAD}Connection: close, Upgrade\r\n\r\n",
+        f"POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chun\u212aed\r\n\r\n0\r\n\r\n", f"GET / HTTP/1.1\r\n{HEAD}Connection: x,\u0301,close\r\n\r\n",
         "CONNECT a:1 HTTP/1.1\r\n", f"OPTIONS * HTTP/1.1\r\n{HEAD}X: a\r\n b\r\n\r\n")],
     "RunProtocol": [
         message("run", *RUN), message("ended", *RESULT), message("go", ("run", "1")), message("ready", ("script_sha256", "a"), ("script_uid", "0")),

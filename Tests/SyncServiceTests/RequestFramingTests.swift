@@ -30,6 +30,8 @@ import Testing
         "Transfer-Encoding : chunked", "Transfer-Encoding: chunked\t", "Transfer-Encoding: chunked, identity", " folded: x", "X: a\r\n b", "X: a\nY: b", "X: a\rY: b",
         "X: a\u{0}b", "X: a\u{1}b", "no colon", ": no name", "Host: b", "X\u{e9}: a",
         "Authorization: a\r\nAuthorization: b", "Expect: 200-ok",
+        // In Unicode's lower case these are chunked and a number.
+        "Transfer-Encoding: chun\u{212a}ed", "Transfer-Encoding: CHUN\u{212a}ED", "Content-Length: \u{ff11}",
     ])
     func malformedHeadsAreRefused(field: String) {
         #expect(throws: RequestFraming.Refusal.self) { try Self.inspect("POST / HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n1") }
@@ -79,6 +81,22 @@ import Testing
         #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(head + "ffffffff\r\n") }
         #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(head + String(repeating: "1\r\na\r\n", count: 65536)) }
         #expect(throws: RequestFraming.Refusal.self) { try Self.inspect(head + "1;" + String(repeating: "e", count: 200)) }
+    }
+
+    /// The decoder refuses more without a word.
+    @Test func fieldsAreCounted() throws {
+        func fields(_ count: Int) -> String { "GET / HTTP/1.1\r\nHost: a\r\n" + String(repeating: "a:\r\n", count: count - 1) + "\r\n" }
+        #expect(throws: Never.self) { try Self.inspect(fields(256)) }
+        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) { try Self.inspect(fields(257)) }
+    }
+
+    /// What is joined to a comma or a blank for the eye is still one for the decoder.
+    @Test func optionsAreReadAsBytes() throws {
+        let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x,\u{301},close\r\n\r\n"
+        #expect(try Self.inspect(request) == .complete(length: request.utf8.count, closeAfterwards: true))
+        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) {
+            try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade,\u{301}x\r\n\r\n")
+        }
     }
 
     @Test func aClientThatWaitsIsToldOnceToContinue() throws {

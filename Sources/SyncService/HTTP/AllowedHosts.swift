@@ -21,7 +21,9 @@ struct AllowedHosts: Sendable {
     func allow(_ host: String?) -> Bool {
         // HTTP/1.0 has no Host, and no browser speaks it.
         guard let host else { return true }
-        return Self.name(host).map { names.contains($0.lowercased()) } ?? false
+        // Letters beyond ASCII have lower cases within: the Kelvin sign's is k.
+        guard host.utf8.allSatisfy({ $0 < 0x80 }), let name = Self.name(host) else { return false }
+        return names.contains(name.lowercased())
     }
 
     /// The name without port and brackets; nil where it is none.

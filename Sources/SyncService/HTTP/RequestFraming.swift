@@ -5,6 +5,8 @@
 struct RequestFraming {
     static let maximumTarget = 4096
     static let maximumFields = 16384
+    /// The decoder counts too, and would answer more without a word.
+    static let maximumFieldCount = 256
     static let maximumBody = 65536
     /// A method, two blanks and the version beside the target.
     private static let maximumRequestLine = maximumTarget + 64
@@ -143,6 +145,7 @@ private struct RequestHead {
     ]
 
     private(set) var fieldBytes = 0
+    private var fieldCount = 0
     private(set) var contentLength = 0
     private(set) var chunked = false
     private(set) var closes = false
@@ -173,31 +176,34 @@ private struct RequestHead {
 
     mutating func readField(_ line: ArraySlice<UInt8>) throws(RequestFraming.Refusal) {
         fieldBytes += line.count + 2
+        fieldCount += 1
+        guard fieldCount <= RequestFraming.maximumFieldCount else { throw .fieldsTooLarge }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), Self.isToken(line[..<colon]) else { throw .malformed("a field that is none") }
-        let name = String(decoding: line[..<colon], as: UTF8.self).lowercased()
-        guard line[(colon + 1)...].allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else { throw .malformed("a control character") }
-        let value = String(decoding: line[(colon + 1)...], as: UTF8.self).trimmed()
-        switch name {
+        let raw = line[(colon + 1)...]
+        guard raw.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else { throw .malformed("a control character") }
+        let value = Self.trimmed(raw)
+        switch Self.lowercased(line[..<colon]) {
         case "host": hosts += 1
-        case "origin": origin = value
+        case "origin": origin = String(decoding: value, as: UTF8.self)
         case "authorization": authorizations += 1
         case "content-length":
-            guard !hasLength, !value.isEmpty, value.utf8.count <= 18, value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(value)
+            guard !hasLength, !value.isEmpty, value.count <= 18, value.allSatisfy({ (0x30...0x39).contains($0) }),
+                let length = Int(String(decoding: value, as: UTF8.self))
             else { throw .malformed("Content-Length") }
             hasLength = true
             contentLength = length
         case "transfer-encoding":
             // To the letter, blanks included: the decoder behind does not take a tab for one.
-            let exact = String(decoding: line[(colon + 1)...], as: UTF8.self).lowercased()
+            let exact = Self.lowercased(raw)
             guard !chunked, exact == "chunked" || exact == " chunked" else { throw .malformed("Transfer-Encoding") }
             chunked = true
         case "upgrade": throw .notOffered("Upgrade")
         case "expect":
-            guard value.lowercased() == "100-continue" else { throw .malformed("Expect") }
+            guard Self.lowercased(value) == "100-continue" else { throw .malformed("Expect") }
             expectsContinue = true
         case "connection":
-            for option in value.lowercased().split(separator: ",").map({ String($0).trimmed() }) {
-                switch option {
+            for option in value.split(separator: UInt8(ascii: ",")) {
+                switch Self.lowercased(Self.trimmed(option)) {
                 case "close": closes = true
                 case "keep-alive": keepsAlive = true
                 case "upgrade": throw .notOffered("Upgrade")
@@ -217,6 +223,17 @@ private struct RequestHead {
             expectsContinue = false
             if !keepsAlive { closes = true }
         }
+    }
+
+    /// Letters of ASCII only: for Unicode the Kelvin sign is a k, and the decoder behind knows no Unicode.
+    private static func lowercased(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+    }
+
+    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
+        guard let last = bytes.lastIndex(where: { !isBlank($0) }) else { return [] }
+        return bytes[...last].drop(while: isBlank)
     }
 
     private static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
