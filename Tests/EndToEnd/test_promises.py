@@ -1,4 +1,4 @@
-"""Each test that a document under security/ names exists: a promise whose test went away is only a sentence."""
+"""Each test that a document names exists: a promise whose test went away is only a sentence."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 from harness import ROOT
 
-DOCUMENTS = sorted((ROOT / "security").glob("*.md"))
+DOCUMENTS = [*sorted((ROOT / "security").glob("*.md")), ROOT / "ARCHITECTURE.md"]
 NAMED = re.compile(r"\b((?:\w+/)*\w+\.(?:py|swift))(?:::(\w+))?")
 
 
@@ -49,4 +49,6 @@ def rows():
 def test_every_promise_names_its_test():
     found = list(rows())
     assert len(found) > 20
-    assert not [row for row in found if not NAMED.search(row.rsplit("|", 2)[1])]
+    proofs = [row.rsplit("|", 2)[1].strip() for row in found]
+    # Where no test can show it, the document says so and argues.
+    assert not [proof for proof in proofs if not NAMED.search(proof) and not proof.startswith("argued: ")]
