@@ -49,8 +49,8 @@ fuzzer() {
     local target=$1
     shift
     # With -g the driver makes a module as well; unless told where, it leaves it in the working directory.
-    "${swift[@]}" -use-ld=lld -module-name "${target}Fuzz" -emit-module-path "$build/${target}Fuzz.swiftmodule" Tests/Fuzz/Hold.swift "Tests/Fuzz/${target}Fuzz.swift" "$@" \
-        "$build/modules.a" -o "$build/$target"
+    "${swift[@]}" -use-ld=lld -emit-executable -module-name "${target}Fuzz" -emit-module-path "$build/${target}Fuzz.swiftmodule" \
+        Tests/Fuzz/Hold.swift "Tests/Fuzz/${target}Fuzz.swift" "$@" "$build/modules.a" -o "$build/$target"
 }
 
 printf 'Building the fuzzers\n'
