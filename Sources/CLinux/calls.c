@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -90,6 +94,34 @@ static void *start_plain(void *argument) {
     return NULL;
 }
 
+#if defined(__x86_64__)
+enum { native = AUDIT_ARCH_X86_64, compat_prlimit = 340 };
+#elif defined(__aarch64__)
+enum { native = AUDIT_ARCH_AARCH64, compat_prlimit = 369 };
+#else
+#error "say here by which number a 32-bit program calls prlimit64(2)"
+#endif
+
+// prlimit(2) of another process of one's user: a limit of no CPU time ends it as a signal would, and neither Landlock
+// nor not being dumpable keeps from it. Needs no_new_privs; without seccomp in the kernel nothing happens.
+static void forbid_limiting_others(void) {
+    struct sock_filter rules[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, native, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xbfffffff),  // the x32 numbers of x86-64 have this bit
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 2, 4),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, compat_prlimit, 0, 2),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+    };
+    const struct sock_fprog filter = {.len = sizeof rules / sizeof rules[0], .filter = rules};
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
+}
+
 // struct landlock_ruleset_attr and LANDLOCK_SCOPE_SIGNAL as in linux/landlock.h; Debian 12's header is older than both.
 static void *start_scoped(void *argument) {
     const struct { uint64_t filesystem, network, scoped; } rules = {0, 0, 1u << 1};
@@ -98,6 +130,7 @@ static void *start_scoped(void *argument) {
         syscall(SYS_landlock_restrict_self, ruleset, 0);
         close(ruleset);
     }
+    forbid_limiting_others();
     return start_plain(argument);
 }
 

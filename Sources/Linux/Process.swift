@@ -10,7 +10,8 @@ public enum Process {
     ///   - directory: its working directory; nil keeps ours.
     ///   - descriptors: become 0, 1, 2 … in the child.
     ///   - scoped: whether the child and all that come of it are kept from signalling and tracing any other process
-    ///     (Landlock, landlock(7)). Kernels before 6.12 cannot, and start it as usual.
+    ///     (Landlock, landlock(7)). Kernels before 6.12 cannot, and start it as usual. Nor can they set the limits of
+    ///     another process, even one of their own.
     /// - Returns: the child's process number.
     /// - Throws: the reason exec failed as well: a missing interpreter is told here, not by a child that exits.
     public static func spawn(
@@ -107,7 +108,10 @@ public enum Process {
             let bracket = bytes.lastIndex(of: UInt8(ascii: ")"))
         else { return nil }
         let fields = bytes[(bracket + 1)...].split(separator: UInt8(ascii: " "))
-        guard fields.count >= 2, fields[0].first != UInt8(ascii: "Z") else { return nil }
+        guard fields.count >= 18 else { return nil }
+        // One whose first thread has left shows as ended too, while its others go on.
+        let threads = Int(String(decoding: fields[17], as: UTF8.self)) ?? 1
+        guard fields[0].first != UInt8(ascii: "Z") || threads > 1 else { return nil }
         return Int32(String(decoding: fields[1], as: UTF8.self))
     }
 }
