@@ -11,15 +11,27 @@ public enum LocalSocket {
     /// - Throws: where something of that name is there already.
     public static func listen(_ path: String, mode: mode_t) throws(SystemError) -> Descriptor {
         let socket = try make()
+        // Not by chmod afterwards: who else may write in the folder could put a link to another file of ours there first.
+        let before = umask(~mode & 0o777)
+        defer { umask(before) }
         try withAddress(path) { address, length in Glibc.bind(socket.number, address, length) }
-        guard chmod(path, mode) == 0 else { throw SystemError("chmod", path) }
         guard Glibc.listen(socket.number, 8) == 0 else { throw SystemError("listen", path) }
         return socket
     }
 
+    /// - Throws: `ETIMEDOUT` where something listens whose queue stays full for five seconds; it may never be read.
     public static func connect(_ path: String) throws(SystemError) -> Descriptor {
         let socket = try make()
-        try withAddress(path) { address, length in Glibc.connect(socket.number, address, length) }
+        // Holds for connect(2) as well, and from then on for every write (socket(7)).
+        var patience = timeval(tv_sec: 5, tv_usec: 0)
+        guard setsockopt(socket.number, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size)) == 0 else {
+            throw SystemError("setsockopt", path)
+        }
+        do {
+            try withAddress(path) { address, length in Glibc.connect(socket.number, address, length) }
+        } catch where error.code == EAGAIN {
+            throw SystemError("socket", path, code: ETIMEDOUT)
+        }
         return socket
     }
 

@@ -64,3 +64,104 @@ PY""")
     assert service.record(1)["outcome"] == "timed_out"
     process = Path("/proc") / (service.shared / "pid").read_text()
     assert not process.exists(), (process / "status").read_text()
+
+
+def test_a_forged_output_stays_small(service):
+    """What the script writes over its kept output counts as far as the limit, not as far as the file says."""
+    service.script(f"""/usr/bin/python3 - <<'PY'
+size = 256 << 20
+with open("{service.run_directory}/run-1.output", "r+b") as output:
+    output.write(size.to_bytes(8, "big") * 2)
+    output.truncate(16 + size)
+PY
+""")
+    answer = service.run()
+    assert (answer.code, answer.json["output"]) == (200, "")
+    assert "run-1.output" in service.output() and service.database.stat().st_size < 8 << 20
+
+
+def test_a_deaf_socket_holds_nothing_up(service):
+    """Put in the place of the supervisor's own: nobody accepts, and its queue is full."""
+    (service.shared / "deaf.py").write_text(f"""
+import os, socket, time
+path = "{service.run_directory}/run-1.sock"
+os.unlink(path)
+deaf = socket.socket(socket.AF_UNIX)
+deaf.bind(path)
+os.chmod(path, 0o777)
+deaf.listen(0)
+waiting = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+for one in waiting:
+    one.setblocking(False)
+    try:
+        one.connect(path)
+    except BlockingIOError:
+        pass
+open("{service.shared}/ready", "w").close()
+time.sleep(600)
+""")
+    service.script(f'setsid /usr/bin/python3 "{service.shared}/deaf.py" > /dev/null 2>&1 &\nuntil [ -e "{service.shared}/gate" ]; do sleep 0.1; done')
+    client = service.begin_run()
+    eventually((service.shared / "ready").exists, "the socket is there")
+    admin = service.token("auditor", role="admin")
+    cancels = [service.begin("POST", "/admin/runs/1/cancel", token=admin) for _ in range(5)]
+    assert [cancel.result().code for cancel in cancels] == [409] * 5
+    (service.shared / "gate").touch()
+    assert client.result().code == 200
+    assert service.run().code == 200
+
+
+def test_a_forged_result(service):
+    """It adds no lines to the log, and an end in a far future is no reason to wait for it."""
+    gate = service.waiting_script()
+    command = subprocess.Popen([*becoming(SERVICE), service.binary, "run"], cwd=service.folder, env=service.environment(),
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    gate.reached()
+    command.kill()
+    command.wait()
+    [supervisor] = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit() and is_supervisor(entry, service)]
+    os.kill(int(supervisor.name), signal.SIGKILL)
+    result = service.run_directory / "run-1.result"
+    result.write_bytes(message(
+        "ended", exit_code="0", lock_file_seen="false", script_changed="false", output_bytes="0", output_sha256="0" * 64,
+        spool_error="x\nforged line", finished_at="253402300799999", duration_ms="1"))
+    os.chown(result, RUNNER.pw_uid, SERVICE.pw_gid)
+    gate.open()
+    assert service.record(1)["outcome"] == "succeeded"
+    assert "forged line" in service.output() and "\nforged line" not in service.output()
+
+
+def is_supervisor(entry, service):
+    """A runner of this installation that has a child."""
+    try:
+        return (os.readlink(entry / "exe") == str(service.runner_binary) and b"connection" in (entry / "cmdline").read_bytes()
+                and (entry / "task" / entry.name / "children").read_text() != "")
+    except OSError:
+        return False
+
+
+# Somebody who broke into the service may write in the run directory
+
+def test_the_runs_socket_is_made_closed(prepared):
+    """A chmod by name after it was made could be led to another file of the runner's user."""
+    calls = prepared.folder / "calls"
+    prepared.start_runner("strace", "-D", "-f", "-qq", "-e", "trace=bind,/chmod", "-o", calls)
+    service = prepared.start()
+    gate = service.waiting_script()
+    client = service.begin_run()
+    gate.reached()
+    assert (service.run_directory / "run-1.sock").stat().st_mode & 0o777 == 0o660
+    gate.open()
+    assert client.result().code == 200
+    seen = eventually(lambda: [line for line in calls.read_text().splitlines() if "run-1.sock" in line], "strace tells")
+    assert [line.split()[1].split("(")[0] for line in seen] == ["bind"], seen
+
+
+# The operator
+
+def test_why_a_script_could_not_be_executed(prepared):
+    missing = prepared.folder / "missing"
+    prepared.set(SYNC_WORKING_DIR=missing)
+    service = prepared.start()
+    assert service.run_recorded()[1]["outcome"] == "start_failed"
+    assert "could not be executed" in service.output() and str(missing) in service.output()

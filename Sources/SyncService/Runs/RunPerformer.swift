@@ -103,7 +103,10 @@ struct RunPerformer: Sendable {
         return unfinished.contains(where: isSupervisorAlive)
     }
 
-    private func isSupervisorAlive(_ run: Int64) -> Bool { (try? LocalSocket.connect(directory.socket(of: run))) != nil }
+    private func isSupervisorAlive(_ run: Int64) -> Bool {
+        do { _ = try LocalSocket.connect(directory.socket(of: run)) } catch { return error.code == ETIMEDOUT }
+        return true
+    }
 
     /// Settles runs that are over and that nobody waits for: their `sync-service run` was killed. One that ended a moment
     /// ago is left to whoever waits for it.
@@ -112,7 +115,7 @@ struct RunPerformer: Sendable {
         guard !unfinished.isEmpty else { return }
         let now = Clock.wallMilliseconds()
         for run in unfinished where try isOver(run) {
-            if let result = try? directory.readResult(of: run), now - result.finishedAt < Self.othersTurnMilliseconds { continue }
+            if let result = try? directory.readResult(of: run), (0..<Self.othersTurnMilliseconds).contains(now - result.finishedAt) { continue }
             try settle(run)
         }
     }
@@ -228,7 +231,7 @@ struct RunPerformer: Sendable {
     /// - Parameter result: nil where no result was left: interrupted, at this time or before.
     private func finish(of run: Int64, _ result: RunResult?) -> RunFinish {
         let kept: OutputSpool.Content?
-        do { kept = try OutputSpool.read(directory.output(of: run), maximum: RunRequest.maximumOutput) } catch {
+        do { kept = try OutputSpool.read(directory.output(of: run), maximum: settings.script.largestOutput) } catch {
             if !error.isNoSuchFile { logger.warning("the output of run \(run) is unreadable: \(error)") }
             kept = nil
         }
@@ -237,7 +240,9 @@ struct RunPerformer: Sendable {
                 finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: .interrupted, why: "interrupted",
                 outputBytes: kept?.total, outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
         }
-        if let spoolError = result.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError)") }
+        // From a file that the script could have written: quoted, or it could add lines of its own to the log.
+        if let startError = result.startError { logger.error("the script of run \(run) could not be executed: \(startError.debugDescription)") }
+        if let spoolError = result.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError.debugDescription)") }
         return RunFinish(
             finishedAt: result.finishedAt, finishedAtExact: true, durationMilliseconds: result.durationMilliseconds,
             outcome: result.outcome, why: why(result), exitCode: result.exitCode, signal: result.signal,

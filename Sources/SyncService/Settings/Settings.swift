@@ -112,6 +112,9 @@ struct ScriptSettings: Sendable {
     let timeoutSeconds: Int64
     let graceSeconds: Int64
     let outputLimit: Int64
+    /// The largest spool that is believed; a run may have begun before the limit was lowered.
+    var largestOutput: Int64 { max(outputLimit, Self.defaultOutputLimit) }
+    private static let defaultOutputLimit: Int64 = 1 << 20
     /// Answer a run that still goes after this time; nil waits for its end.
     let respondAfter: Duration?
     /// `NAME=value` entries that SYNC_ENV_PASS hands to the script.
@@ -125,7 +128,7 @@ struct ScriptSettings: Sendable {
         logDirectory = try source.absolutePath("SYNC_LOG_DIR")
         timeoutSeconds = try source.integer("SYNC_TIMEOUT_SECONDS", default: 21600, in: 1...RunRequest.maximumSeconds)
         graceSeconds = try source.integer("SYNC_STOP_GRACE_SECONDS", default: 10, in: 0...3600)
-        outputLimit = try source.integer("SYNC_OUTPUT_LIMIT_BYTES", default: 1 << 20, in: 2...RunRequest.maximumOutput)
+        outputLimit = try source.integer("SYNC_OUTPUT_LIMIT_BYTES", default: Self.defaultOutputLimit, in: 2...RunRequest.maximumOutput)
         let seconds = try source.integer("SYNC_RESPOND_AFTER_SECONDS", default: 0, in: 0...RunRequest.maximumSeconds)
         respondAfter = seconds > 0 ? .seconds(seconds) : nil
         var entries: [String] = []
