@@ -30,13 +30,18 @@ public enum ServiceManager {
         getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }.flatMap { $0 > 0 ? $0 : nil }
     }
 
-    /// The one listening socket the manager opened for us; nil where it handed over none, or not just one, or to another process.
+    /// The one listening socket the manager opened for us; nil where it handed over none, or not just one,
+    /// or a connection, or to another process.
     public static func takeSocket() -> Descriptor? {
         guard getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }) == getpid(),
             getenv("LISTEN_FDS").map({ String(cString: $0) }) == "1"
         else { return nil }
         let socket = Descriptor(owning: 3)
         guard fcntl(socket.number, F_SETFD, FD_CLOEXEC) == 0 else { return nil }
+        // With Accept=yes it would be a connection.
+        var listens: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(socket.number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0, listens == 1 else { return nil }
         return socket
     }
 }

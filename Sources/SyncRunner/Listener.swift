@@ -16,10 +16,15 @@ struct Listener {
     /// - Throws: where no socket was handed over, or the settings do not say whom to serve.
     init() throws {
         guard let socket = ServiceManager.takeSocket() else {
-            throw SetupError("no socket was handed over; start sync-runner.socket, not this program")
+            throw SetupError("no listening socket was handed over; start sync-runner.socket (Accept=no), not this program")
         }
         self.socket = socket
         client = try Permitted().client
+        guard geteuid() != 0, geteuid() != client else {
+            throw SetupError(
+                "this runs as user \(geteuid()), and so would the script, which could then read keys and history; "
+                    + "set User= in sync-runner.service to a user of its own")
+        }
         // The path, not the file that runs: after an upgrade the next connection is served by the new one.
         program = try Files.realPath("/proc/self/exe")
     }
@@ -33,7 +38,12 @@ struct Listener {
         while true {
             let ready = try Poll.readable([socket, signals.descriptor], milliseconds: nil)
             if ready.contains(signals.descriptor.number) { return }
-            if ready.contains(socket.number) { try takeConnection() }
+            guard ready.contains(socket.number) else { continue }
+            do { try takeConnection() } catch {
+                complain("a connection waits and cannot be accepted, trying again: \(error)")
+                // What there is too little of now the next moment would not have either; the socket stays readable.
+                _ = try Poll.readable([signals.descriptor], milliseconds: 1000)
+            }
         }
     }
 
@@ -47,7 +57,10 @@ struct Listener {
                 program, arguments: [program, Self.connectionArgument], environment: Self.environment(), directory: nil,
                 descriptors: [connection, null, .standardError])
         } catch {
-            complain("a connection could not be served: \(error)")
+            let reason = "sync-runner cannot start itself: \(error); see TasksMax= of its unit, and that the program is installed"
+            complain(reason)
+            // Room for one short message is always there, whether or not anybody reads it.
+            try? MessageChannel(connection).send(RunReply.failed(reason).message)
         }
     }
 

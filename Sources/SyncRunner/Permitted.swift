@@ -38,6 +38,9 @@ struct Permitted {
 
     /// Why a message is not served; nil where it may be.
     func objection(to message: Message) -> String? {
+        if message.kind == RunRequest.kind, let own = values["SYNC_WORKING_DIR"], message.bytes("working_directory") == nil {
+            return "the service asks for no SYNC_WORKING_DIR, and the runner's own is \(own); set the same for both, then restart sync-runner.service"
+        }
         for field in message.fields {
             let text = String(decoding: field.value, as: UTF8.self)
             if let setting = Self.fields[field.name], values[setting].map(Self.parts) != Self.parts(text) {

@@ -157,7 +157,71 @@ def test_the_runs_socket_is_made_closed(prepared):
     assert [line.split()[1].split("(")[0] for line in seen] == ["bind"], seen
 
 
+def test_the_runners_own_working_directory(prepared):
+    prepared.start_runner(SYNC_WORKING_DIR=str(prepared.shared))
+    service = prepared.start()
+    assert service.run().code == 503
+    assert "SYNC_WORKING_DIR" in service.output() and "restart sync-runner.service" in service.output()
+
+
+# The listener in bad times
+
+def served(service):
+    """What a connection of the service's user is told before it says anything; nothing where it is served."""
+    ask = f"""
+import socket
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(2)
+s.connect("{service.socket_path}")
+try:
+    print(s.recv(4096).decode(errors="replace"))
+except TimeoutError:
+    print("served")
+"""
+    return subprocess.run([*becoming(SERVICE), "/usr/bin/python3", "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_it_outlives_a_want_of_descriptors(service):
+    limit = [*becoming(RUNNER), "prlimit", f"--pid={service.runner_process.pid}"]
+    subprocess.run([*limit, "--nofile=5:"], check=True)
+    waiting = service.begin_run()
+    service.runner_says("a connection waits and cannot be accepted, trying again: accept: Too many open files")
+    subprocess.run([*limit, "--nofile=1000:"], check=True)
+    assert waiting.result().code == 200
+
+
+def test_it_says_that_it_cannot_start_a_process(prepared):
+    prepared.start_runner("prlimit", "--nproc=1:1")
+    told = served(prepared)
+    assert "Resource temporarily unavailable" in told and "TasksMax=" in told
+    prepared.runner_says("TasksMax=")
+
+
+def test_a_connection_is_no_listening_socket(prepared):
+    """As a socket unit with Accept=yes hands it over."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        listening, prepared.socket = prepared.socket, theirs
+        prepared.start_runner()
+        code = prepared.runner_process.wait(10)
+        prepared.runner_process, prepared.socket = None, listening
+    assert code == 1 and "Accept=no" in prepared.runner_log()
+
+
 # The operator
+
+@pytest.mark.parametrize("user", ["root", "sync-service"])
+def test_a_listener_of_no_user_of_its_own(prepared, user):
+    """Its script could read everything, and the record would say that it was kept apart."""
+    prepared.start_runner(SYNC_RUNNER_CLIENT=RUNNER.pw_name) if user != "root" else start_as_root(prepared)
+    code = prepared.runner_process.wait(10)
+    prepared.runner_process = None
+    assert code == 1 and "set User= in sync-runner.service" in prepared.runner_log()
+
+
+def start_as_root(prepared):
+    prepared.start_runner("sh", "-c", f'shift {len(becoming(RUNNER))}; exec "$@"', "sh")
+
 
 def test_why_a_script_could_not_be_executed(prepared):
     missing = prepared.folder / "missing"
