@@ -223,6 +223,29 @@ def start_as_root(prepared):
     prepared.start_runner("sh", "-c", f'shift {len(becoming(RUNNER))}; exec "$@"', "sh")
 
 
+@pytest.mark.parametrize("owner, group, mode, what", [
+    (RUNNER, SERVICE, 0o770, "does not share"),
+    (RUNNER, SERVICE, 0o2700, "does not share"),
+    (RUNNER, RUNNER, 0o2770, "does not share"),
+    (RUNNER, SERVICE, 0o2777, "others can enter"),
+    (SERVICE, RUNNER, 0o2770, "belongs to the service's user"),
+    (None, None, 0, "No such file"),
+])
+def test_a_run_directory_that_is_not_shared(prepared, owner, group, mode, what):
+    """Without its bit for the group all would seem well, and every output be lost."""
+    if owner is None:
+        prepared.run_directory.rmdir()
+    else:
+        os.chown(prepared.run_directory, owner.pw_uid, group.pw_gid)
+        prepared.run_directory.chmod(mode)
+    prepared.start_runner()
+    code, said = prepared.refused_start(*becoming(SERVICE))
+    assert code == CONFIGURATION and "SYNC_RUN_DIR: " in said and what in said
+    assert f"install -d -m 2770 -o RUNNER -g {SERVICE.pw_gid} {prepared.run_directory}" in said
+    assert "SYNC_RUN_DIR" in prepared.command("check").stdout
+    assert owner is not None or not prepared.run_directory.exists()
+
+
 def test_why_a_script_could_not_be_executed(prepared):
     missing = prepared.folder / "missing"
     prepared.set(SYNC_WORKING_DIR=missing)

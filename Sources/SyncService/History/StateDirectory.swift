@@ -11,8 +11,31 @@ struct StateDirectory: Sendable {
     init(_ settings: Settings) throws(SettingsError) {
         path = settings.stateDirectory
         try Self.prepare(settings.stateDirectory, setting: "SYNC_STATE_DIR", openTo: 0)
-        // The runner's folder may be another user's, shared with our group; who owns it is the runner's business.
-        try Self.prepare(settings.runDirectory, setting: "SYNC_RUN_DIR", openTo: 0o770)
+        if settings.runnerSocket == nil {
+            // It may be another user's, shared with our group.
+            try Self.prepare(settings.runDirectory, setting: "SYNC_RUN_DIR", openTo: 0o770)
+        } else {
+            try Self.checkShared(settings.runDirectory)
+        }
+    }
+
+    /// The folder of a runner of another user: never made here, where it would be ours. Without the setgid bit what the
+    /// runner leaves in it has the runner's group, and every output and stored result would be lost for us.
+    private static func checkShared(_ path: String) throws(SettingsError) {
+        let fix = "install -d -m 2770 -o RUNNER -g \(getegid()) \(path), where RUNNER is the user of sync-runner.service"
+        let facts: FileFacts
+        do { facts = try Files.facts(path, followLink: false) } catch { throw SettingsError("SYNC_RUN_DIR: \(error)", fix: fix) }
+        let mode = String(facts.mode, radix: 8)
+        guard facts.kind == .directory else { throw SettingsError("SYNC_RUN_DIR: \(path) is no folder, or a link to one", fix: fix) }
+        guard facts.owner != geteuid() else {
+            throw SettingsError("SYNC_RUN_DIR: \(path) belongs to the service's user; the runner's must own it", fix: fix)
+        }
+        guard facts.mode & 0o007 == 0 else { throw SettingsError("SYNC_RUN_DIR: others can enter \(path) (mode \(mode))", fix: fix) }
+        guard facts.mode & 0o2000 != 0, access(path, R_OK | W_OK | X_OK) == 0 else {
+            throw SettingsError(
+                "SYNC_RUN_DIR: \(path) (mode \(mode), group \(facts.group)) does not share what the runner leaves there with user \(geteuid())",
+                fix: fix)
+        }
     }
 
     private static func prepare(_ path: String, setting: String, openTo allowed: UInt32) throws(SettingsError) {
