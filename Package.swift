@@ -94,5 +94,8 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // No test: what make bench-audit measures. A test target, because it uses what is the service's own.
+        .testTarget(
+            name: "Benchmarks", dependencies: ["SyncService", "AuditLog", "SQLite", "JSON", "RunProtocol"], swiftSettings: strict),
     ]
 )

@@ -39,6 +39,19 @@ public struct Leaf: Sendable, Equatable {
     /// The value of `event`. A later version may know kinds that this one does not.
     public let event: String
     public let at: LeafTime
+    private let members: [Member]
+
+    /// Where one of the entry's own keys and its value are.
+    struct Member: Sendable, Equatable {
+        // Two bytes each, because a verification makes many; `maximumBytes` fits.
+        let name: Range<UInt16>
+        let value: Range<UInt16>
+
+        init(name: Range<Int>, value: Range<Int>) {
+            self.name = UInt16(name.lowerBound)..<UInt16(name.upperBound)
+            self.value = UInt16(value.lowerBound)..<UInt16(value.upperBound)
+        }
+    }
 
     /// A new entry.
     ///
@@ -62,6 +75,7 @@ public struct Leaf: Sendable, Equatable {
         self.bytes = bytes
         self.event = String(decoding: bytes[event], as: UTF8.self)
         self.at = at
+        members = scanner.members
     }
 
     /// The hash of the entry in the tree.
@@ -71,6 +85,36 @@ public struct Leaf: Sendable, Equatable {
     public var object: JSON {
         // The scanner's form is stricter than the parser's, so this cannot fail.
         (try? JSON(parsing: bytes, maxBytes: Self.maximumBytes, maxDepth: LeafScanner.maximumDepth)) ?? .null
+    }
+
+    /// The value of one of the entry's own keys as it is written in `bytes`, strings with their quotes; nil without such a
+    /// key. There is one way to write a value, so two are equal where these bytes are.
+    public func written(_ key: String) -> ArraySlice<UInt8>? {
+        var key = key
+        let member = key.withUTF8 { key in
+            members.first {
+                $0.name.count == key.count && bytes[Int($0.name.lowerBound)..<Int($0.name.upperBound)].elementsEqual(key)
+            }
+        }
+        return member.map { bytes[Int($0.value.lowerBound)..<Int($0.value.upperBound)] }
+    }
+
+    /// The value of one of the entry's own keys; nil without such a key, or where it is no integer.
+    public func integer(_ key: String) -> Int64? {
+        written(key).flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
+    }
+
+    /// Whether a value is written like that: as an entry holds it, with long strings cut.
+    public static func holds(_ written: ArraySlice<UInt8>, _ value: JSON) -> Bool {
+        // Most strings are short and stand there as they are. With a backslash they do not, and then only writing the
+        // value again tells.
+        if case .string(var string) = value, string.utf8.count == written.count - 2, written.count - 2 <= maximumStringBytes,
+            written.first == UInt8(ascii: "\""), !written.contains(UInt8(ascii: "\\"))
+        {
+            return string.withUTF8 { written.dropFirst().dropLast().elementsEqual($0) }
+        }
+        guard let value = try? canonical(value) else { return false }
+        return value.encoded().elementsEqual(written)
     }
 
     /// A string as an entry holds it: as it is, or, where its JSON form is longer than `maximumStringBytes`, cut at the

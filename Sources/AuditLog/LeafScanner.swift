@@ -8,11 +8,17 @@ struct LeafScanner {
     private(set) var event: Range<Int>?
     /// Where the value of the entry's own key `at` is, without quotes.
     private(set) var at: Range<Int>?
+    /// Where the entry's own keys and their values are, in the order of the keys.
+    private(set) var members: [Leaf.Member] = []
 
     private let bytes: [UInt8]
     private var position = 0
 
-    init(_ bytes: [UInt8]) { self.bytes = bytes }
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        // As many as the end of a run has, so that the array does not grow while an entry is read.
+        members.reserveCapacity(20)
+    }
 
     /// - Throws: `LeafError.malformed` with the place.
     mutating func scan() throws(LeafError) {
@@ -46,6 +52,7 @@ struct LeafScanner {
             if let previous, !bytes[previous].lexicographicallyPrecedes(bytes[name]) { throw .malformed(offset: start) }
             previous = name
             guard skip(UInt8(ascii: ":")) else { throw malformed }
+            let value = position
             if depth == 1, text(name, equals: "event") {
                 event = try scanWord()
             } else if depth == 1, text(name, equals: "at"), peek == UInt8(ascii: "\"") {
@@ -53,6 +60,7 @@ struct LeafScanner {
             } else {
                 try scanValue(depth: depth)
             }
+            if depth == 1 { members.append(Leaf.Member(name: name, value: value..<position)) }
         } while skip(UInt8(ascii: ","))
         guard skip(UInt8(ascii: "}")) else { throw malformed }
     }

@@ -122,6 +122,18 @@ public final class Connection {
         }
     }
 
+    /// Runs one statement; hands each of its rows to `body`, in order. For rows by the million, where `query`'s results in a
+    /// generic array cost more than the rows themselves.
+    ///
+    /// - Parameter body: as for `query`.
+    public func forEach(
+        _ sql: String, _ values: [Value] = [], _ body: (Row) throws(SQLiteError) -> Void
+    ) throws(SQLiteError) {
+        try withStatement(sql, values) { (statement) throws(SQLiteError) in
+            while try statement.step() { try body(Row(statement)) }
+        }
+    }
+
     /// Runs one statement up to its first row; the result of `body` for that row, nil when there is none.
     public func first<T>(
         _ sql: String, _ values: [Value] = [], _ body: (Row) throws(SQLiteError) -> T

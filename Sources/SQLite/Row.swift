@@ -21,6 +21,17 @@ public struct Row {
         value(column, of: SQLITE_INTEGER) { sqlite3_column_int64($0, $1) }
     }
 
+    /// The value whatever its type; `.null` also for a column that does not exist.
+    public func value(_ column: Int) -> Value {
+        switch kind(of: column) {
+        case SQLITE_INTEGER: .integer(sqlite3_column_int64(statement.pointer, Int32(column)))
+        case SQLITE_FLOAT: .real(sqlite3_column_double(statement.pointer, Int32(column)))
+        case SQLITE_TEXT: .text(text(column) ?? "")
+        case SQLITE_BLOB: .blob(blob(column) ?? [])
+        default: .null
+        }
+    }
+
     public func real(_ column: Int) -> Double? {
         value(column, of: SQLITE_FLOAT) { sqlite3_column_double($0, $1) }
     }

@@ -37,7 +37,7 @@ final class Trail: Sendable {
         for event in stepped + events {
             let leaf = try Leaf(event.kind, at: LeafTime(microseconds: Clock.wallMicroseconds()), event.fields)
             try connection.execute("INSERT INTO leaf (entry, bytes) VALUES (?, ?)", [.integer(tree.size), .blob(leaf.bytes)])
-            if case .integer(let run)? = leaf.object["run"] {
+            if let run = leaf.integer("run") {
                 try connection.execute("INSERT INTO run_entry (run, entry) VALUES (?, ?)", [.integer(run), .integer(tree.size)])
             }
             for stored in tree.append(leaf.hash) {

@@ -111,6 +111,8 @@ struct AuditCommand: ParsableCommand {
         if report.problemCount > report.problems.count { print("✗ … \(report.problemCount - report.problems.count) more") }
         for remark in report.log?.remarks.first ?? [] { print("! \(remark)") }
         for redaction in report.tables.redactions { print("! \(redaction)") }
+        let more = report.tables.redactionCount - Int64(report.tables.redactions.count)
+        if more > 0 { print("! … \(more) more redactions") }
         print("\(report.size) entries, \(report.tables.runs) runs, root \(report.log?.root.map(\.description) ?? "unknown")")
         if report.tables.notIsolated > 0 {
             print("! \(report.tables.notIsolated) runs were not isolated: their script ran as the service's own user and could have used its key")
@@ -118,6 +120,7 @@ struct AuditCommand: ParsableCommand {
         guard report.isIntact, let log = report.log else { return print("TAMPERED: \(report.problemCount) problems") }
         var limits: [String] = []
         if log.confirmedSize == 0 { limits.append("rollback and re-signing not excluded: compare with a checkpoint you kept (--checkpoint)") }
+        if !report.isComplete { limits.append("the log grew all the while, so that rows without entries were not looked for: verify again") }
         if !log.keyConfirmed { limits.append("the key was taken from the log itself: compare with the vkey you were given (--vkey)") }
         print(limits.isEmpty ? "Intact." : "Consistent; \(limits.joined(separator: "; ")).")
         if log.confirmedSize > 0 { print("It extends the checkpoint of \(log.confirmedSize) entries.") }

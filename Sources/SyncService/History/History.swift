@@ -199,16 +199,16 @@ final class History: Sendable {
         try connection.first("SELECT coalesce(max(id), 0) + 1 FROM run_started") { $0.integer(0) ?? 1 } ?? 1
     }
 
-    private static func insert(_ finish: RunFinish, _ run: Int64, _ connection: Connection) throws(SQLiteError) {
+    static func insert(_ finish: RunFinish, _ run: Int64, _ connection: Connection) throws(SQLiteError) {
         try RunTable.finished.insert(finish.members, run: run, connection)
         try connection.execute("INSERT INTO run_output (id, bytes) VALUES (?, ?)", [.integer(run), .blob(finish.output)])
     }
 
-    private static func event(_ start: RunStart, _ run: Int64) -> AuditEvent {
+    static func event(_ start: RunStart, _ run: Int64) -> AuditEvent {
         AuditEvent(.runStarted, [.init("run", .integer(run))] + start.members + Machine.clockFacts())
     }
 
-    private static func event(_ finish: RunFinish, _ run: Int64) throws -> AuditEvent {
+    static func event(_ finish: RunFinish, _ run: Int64) throws -> AuditEvent {
         let digest = Machine.hex(try SHA256.digest(finish.output))
         return AuditEvent(.runFinished, [.init("run", .integer(run)), .init("stored_output_sha256", .string(digest))] + finish.members)
     }

@@ -84,6 +84,14 @@ extension JSON {
 struct RunTable: Sendable {
     let name: String
     let columns: [String]
+    /// For each column whether its 0 and 1 mean false and true.
+    private let isFlag: [Bool]
+
+    private init(name: String, columns: [String]) {
+        self.name = name
+        self.columns = columns
+        isFlag = columns.map { Self.flags.contains($0) }
+    }
 
     static let started = RunTable(
         name: "run_started",
@@ -114,14 +122,20 @@ struct RunTable: Sendable {
 
     /// A row of ``selection``. Facts that are absent are null.
     func members(_ row: Row) -> [JSON.Member] {
-        columns.enumerated().map { index, name in
-            let value: JSON
-            if let number = row.integer(index) {
-                value = Self.flags.contains(name) ? .bool(number != 0) : .integer(number)
-            } else {
-                value = .optional(row.text(index))
+        zip(columns, facts(row)).map { JSON.Member($0, $1 ?? .null) }
+    }
+
+    /// The facts of a row of ``selection``; nil for a value that this program never writes there.
+    func facts(_ row: Row) -> [JSON?] {
+        columns.indices.map { index in
+            switch row.value(index) {
+            case .null: .null
+            case .text(let text): .string(text)
+            case .integer(let number) where !isFlag[index]: .integer(number)
+            case .integer(0): .bool(false)
+            case .integer(1): .bool(true)
+            default: nil
             }
-            return JSON.Member(name, value)
         }
     }
 
