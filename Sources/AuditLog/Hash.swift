@@ -12,7 +12,10 @@ public struct Hash: Hashable, Sendable, CustomStringConvertible {
     /// - Returns: nil unless there are exactly 32 bytes.
     public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        value = SIMD32(bytes)
+        let contiguous = bytes.withContiguousStorageIfAvailable {
+            UnsafeRawBufferPointer($0).loadUnaligned(as: SIMD32<UInt8>.self)
+        }
+        value = contiguous ?? SIMD32(bytes)
     }
 
     /// Reads the text form of notes and proofs.

@@ -1,3 +1,4 @@
+import Glibc
 import JSON
 import OpenSSL
 
@@ -92,9 +93,7 @@ public struct Leaf: Sendable, Equatable {
     public func written(_ key: String) -> ArraySlice<UInt8>? {
         var key = key
         let member = key.withUTF8 { key in
-            members.first {
-                $0.name.count == key.count && bytes[Int($0.name.lowerBound)..<Int($0.name.upperBound)].elementsEqual(key)
-            }
+            members.first { Self.isSame(bytes[Int($0.name.lowerBound)..<Int($0.name.upperBound)], key) }
         }
         return member.map { bytes[Int($0.value.lowerBound)..<Int($0.value.upperBound)] }
     }
@@ -111,10 +110,19 @@ public struct Leaf: Sendable, Equatable {
         if case .string(var string) = value, string.utf8.count == written.count - 2, written.count - 2 <= maximumStringBytes,
             written.first == UInt8(ascii: "\""), !written.contains(UInt8(ascii: "\\"))
         {
-            return string.withUTF8 { written.dropFirst().dropLast().elementsEqual($0) }
+            return string.withUTF8 { isSame(written.dropFirst().dropLast(), $0) }
         }
         guard let value = try? canonical(value) else { return false }
         return value.encoded().elementsEqual(written)
+    }
+
+    /// A verification compares some hundred bytes of every entry: memcmp(3) takes a tenth of the time of a loop over them.
+    private static func isSame(_ left: ArraySlice<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard left.count == right.count else { return false }
+        return left.withUnsafeBufferPointer { left in
+            guard let left = left.baseAddress, let start = right.baseAddress else { return true }
+            return memcmp(left, start, right.count) == 0
+        }
     }
 
     /// A string as an entry holds it: as it is, or, where its JSON form is longer than `maximumStringBytes`, cut at the

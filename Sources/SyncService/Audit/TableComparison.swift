@@ -75,8 +75,12 @@ struct TableComparison {
         }
     }
 
-    /// Takes the next entry.
-    mutating func add(_ entry: Int64, _ leaf: Leaf) throws {
+    /// Takes the next entries.
+    mutating func add(_ entries: [(entry: Int64, leaf: Leaf)]) throws {
+        for (entry, leaf) in entries { try add(entry, leaf) }
+    }
+
+    private mutating func add(_ entry: Int64, _ leaf: Leaf) throws {
         guard let run = leaf.integer("run"), let event = Event(rawValue: leaf.event) else { return }
         runEntries += 1
         if try listed.row(RunEntry(run: run, entry: entry)) == nil { report.add("entry \(entry) is not listed as one of run \(run)") }

@@ -4,7 +4,8 @@ import SQLite
 /// Checks everything that can be checked from the database alone and from what the auditor brings: every entry's hash,
 /// the root and its signature, the tables of runs against the entries, the outputs against their digests.
 ///
-/// Every table is read once, from its first row to its last, in short transactions; memory does not grow with the log.
+/// Every table is read once, from its first row to its last, in short transactions; memory does not grow with the log. The
+/// tables are compared on a second thread, because that takes as long as the hashing.
 struct TrailVerification: Sendable {
     struct Report: Sendable {
         /// nil where every checkpoint is gone, so that nothing is signed.
@@ -42,31 +43,34 @@ struct TrailVerification: Sendable {
             return Report(log: nil, size: entryCount, tables: TableComparison(reader: reader).report, schema: [], isComplete: false)
         }
         var verifier = LogVerifier(expectedKey: expectedKey, checkpoints: checkpoints)
-        var tables = TableComparison(reader: reader)
+        let tables = Beside(TableComparison(reader: try HistoryReader(opening: reader.path)))
         var hashes = Self.hashes(reader)
         var next: Int64 = 0
         var isComplete = false
         for _ in 0..<Self.rounds {
             let size = head.checkpoint.size
             while let page = try entries(from: next, before: size) {
+                var leaves: [(entry: Int64, leaf: Leaf)] = []
+                leaves.reserveCapacity(page.count)
                 for (entry, bytes) in page {
                     let stored = try Subtree.completed(by: entry).map { try hashes.row($0.position) ?? nil }
                     guard let leaf = try verifier.add(entry, bytes, stored: stored) else { continue }
-                    try tables.add(entry, leaf)
+                    leaves.append((entry, leaf))
                 }
+                try tables.begin { [leaves] in try $0.add(leaves) }
                 // In a file whose pages were edited reading on may lead back; that is found already.
                 guard let last = page.map(\.0).max(), last >= next else { break }
                 next = last + 1
                 progress(next, size)
             }
-            isComplete = try tables.finish(size: size)
+            isComplete = try tables.wait { try $0.finish(size: size) }
             // What was appended meanwhile is checked too, so that the count can be made.
             guard !isComplete, let newer = try reader.read({ try Trail.head($0) }), newer.checkpoint.size > size else { break }
             head = newer
         }
         return Report(
-            log: try verifier.finish(head: head), size: head.checkpoint.size, tables: tables.report, schema: try schemaProblems(),
-            isComplete: isComplete)
+            log: try verifier.finish(head: head), size: head.checkpoint.size, tables: try tables.wait { $0.report },
+            schema: try schemaProblems(), isComplete: isComplete)
     }
 
     /// Entries behind the head belong to later transactions: they are checked with a later head, unless none covers them.
