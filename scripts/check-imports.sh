@@ -19,7 +19,7 @@ JWT           JSON OpenSSL
 Migrations    OpenSSL SQLite
 RunProtocol   Glibc Linux
 SyncRunner    CSHA256 Glibc Linux RunProtocol
-SyncService   ArgumentParser AuditLog FoundationEssentials Glibc HTTPTypes HummingbirdCore JSON JWT Linux Logging Migrations NIOCore NIOHTTP1 NIOHTTPTypes NIOHTTPTypesHTTP1 NIOPosix OpenSSL RunProtocol SQLite ServiceLifecycle Synchronization TLS UnixSignals
+SyncService   ArgumentParser AuditLog Dispatch FoundationEssentials Glibc HTTPTypes HummingbirdCore JSON JWT Linux Logging Migrations NIOCore NIOHTTP1 NIOHTTPTypes NIOHTTPTypesHTTP1 NIOPosix OpenSSL RunProtocol SQLite ServiceLifecycle Synchronization TLS UnixSignals
 '
 
 wrong=0

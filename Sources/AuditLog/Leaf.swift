@@ -1,4 +1,3 @@
-import Glibc
 import JSON
 import OpenSSL
 
@@ -116,12 +115,19 @@ public struct Leaf: Sendable, Equatable {
         return value.encoded().elementsEqual(written)
     }
 
-    /// A verification compares some hundred bytes of every entry: memcmp(3) takes a tenth of the time of a loop over them.
+    /// Eight bytes at a time: a verification compares some hundred of every entry.
     private static func isSame(_ left: ArraySlice<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
         guard left.count == right.count else { return false }
-        return left.withUnsafeBufferPointer { left in
-            guard let left = left.baseAddress, let start = right.baseAddress else { return true }
-            return memcmp(left, start, right.count) == 0
+        let right = UnsafeRawBufferPointer(right)
+        return left.withUnsafeBytes { left in
+            var place = 0
+            while place + 8 <= left.count {
+                guard left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    == right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                else { return false }
+                place += 8
+            }
+            return left[place...].elementsEqual(right[place...])
         }
     }
 

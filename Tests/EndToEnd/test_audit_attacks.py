@@ -6,7 +6,7 @@ These are without the key and found without anything kept elsewhere: by exit cod
 import pytest
 
 from trail import (
-    RUNS, Key, changed, copy_of, entries_of, entry_of, forged_log, head_of, is_found, is_intact, put_forged, put_log, sign,
+    RUNS, Key, changed, copy_of, entries_of, entry_of, forged_log, head_of, is_found, is_intact, opened, put_forged, put_log, sign,
     size_of, stored_hashes, tampering, thousand_runs, verify,
 )
 
@@ -154,6 +154,50 @@ def test_receipts_are_led_to_another_entry(copy):
         connection.execute(f"DELETE FROM run_entry WHERE run = {RUN}")
         connection.execute(f"INSERT INTO run_entry VALUES ({RUN}, {entry_of(copy, OTHER)})")
     is_found(verify(copy), f"run {RUN}")
+
+
+def test_a_redacted_output_is_put_back(copy):
+    """The digest fits; and yet somebody wanted it gone."""
+    output, = copy.sql(f"SELECT bytes FROM run_output WHERE id = {RUN}")[0]
+    assert copy.command("history", "redact", str(RUN), "--reason", "for a test").returncode == 0
+    with tampering(copy) as connection:
+        connection.execute("INSERT INTO run_output VALUES (?, ?)", (RUN, output))
+    is_found(verify(copy), f"the output of run {RUN}, redacted under entry", "is there again")
+
+
+def put_schema(service, name, sql):
+    """The text alone; what is stored stays as it was made."""
+    with opened(service) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (sql, name))
+
+
+def test_a_run_is_hidden_from_who_searches_by_user(copy):
+    """Rows and schema are as they were, only the index does not list the run."""
+    name = "run_started_by_user"
+    sql = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{name}'")[0][0]
+    with opened(copy) as connection:
+        connection.execute(f"DROP INDEX {name}")
+        connection.execute(f"{sql} WHERE id <> {RUN}")
+    put_schema(copy, name, sql)
+    runs = [run for run, in copy.sql(f"SELECT id FROM run_started WHERE user = 'rina' AND id BETWEEN {RUN - 1} AND {RUN + 1}")]
+    assert runs == [RUN - 1, RUN + 1]
+    is_found(verify(copy), "the index of runs by user is not that of the runs")
+
+
+@pytest.mark.parametrize("table, column, value", [
+    ("run_started", "isolated", "7"), ("run_started", "reason", "x'00'"), ("run_finished", "signal", "0.5"),
+    ("run_finished", "lock_file_seen", "2"),
+])
+def test_a_value_that_this_program_never_writes(copy, table, column, value):
+    """It may be shown as the one that was there; a table that was loosened for a moment takes it."""
+    sql = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")[0][0]
+    put_schema(copy, table, sql.replace(") STRICT", ")").replace("CHECK (isolated IN (0, 1))", "").replace(
+        "CHECK (lock_file_seen IN (0, 1))", ""))
+    with tampering(copy) as connection:
+        connection.execute(f"UPDATE {table} SET {column} = {value} WHERE id = {RUN}")
+    put_schema(copy, table, sql)
+    is_found(verify(copy), f"run {RUN}: {column} in {table} is not what entry")
 
 
 @pytest.mark.parametrize("sql", [

@@ -5,6 +5,7 @@ Tests/Verifiers/prepare.sh builds the verifiers (Debian's golang-go, golang-gola
 """
 
 import base64
+import json
 import re
 import shutil
 import subprocess
@@ -14,7 +15,10 @@ import pytest
 
 from faults import reasons
 from harness import ROOT, eventually
-from trail import event, head_of, is_found, is_intact, run_until, size_of, verify
+from trail import (
+    Key, changed, entries_of, event, head_of, is_found, is_intact, put_log, run_until, sign, size_of, stored_hashes, tampering,
+    verify,
+)
 
 VERIFIERS = ROOT / "Tests/Verifiers"
 BUILT = ROOT / ".build/verifiers"
@@ -218,27 +222,61 @@ def test_a_history_that_is_not_the_pinned_one(installed, tmp_path):
     is_intact(verify(installed), "2 runs")
 
 
-def test_another_key_from_now_on(installed):
+def entries_naming_ours(entries, ours, theirs):
+    """Ours as it was."""
+    return entries
+
+
+def entries_approving_ours(entries, ours, theirs):
+    """Theirs, which pretends to have gone over to our key."""
+    origin = json.loads(entries[0])["origin"]
+    beginning = changed(entries[0], vkey=theirs.vkey(origin))
+    root = base64.b64encode(stored_hashes([beginning])[1]).decode()
+    signature = theirs.signature(origin, f"{origin}\nkey_changed\n1\n{root}\n{ours}\n")
+    return [beginning, changed(entries[0], event="key_changed", vkey=ours, signature=signature)] + entries[1:]
+
+
+@pytest.mark.parametrize("forge", [entries_naming_ours, entries_approving_ours])
+def test_a_history_that_only_names_the_pinned_key(installed, tmp_path, forge):
+    """Anybody can write our key's name into a log; the key in the file did not come from it."""
     installed.script("exit 0")
     installed.command("run")
-    (installed.folder / "old").write_bytes(head_of(installed))
-    first = vkey_of(installed)
-    done = installed.command("audit", "rotate-key")
-    second = done.stdout.strip().splitlines()[-1]
-    assert done.returncode == 0 and second == vkey_of(installed) != first
-    assert not list(installed.state.glob("audit.key.*"))
+    ours = vkey_of(installed)
+    installed.set(AUDIT_VKEY=ours)
+    theirs = Key.new(tmp_path / "own.key")
+    entries = forge(entries_of(installed), ours, theirs)
+    with tampering(installed) as connection:
+        put_log(connection, entries)
+        sign(connection, entries, theirs)
+    shutil.copy2(theirs.path, installed.state / "audit.key")
+    no_run_and_yet_reading(installed)
+    is_found(verify(installed), "is not signed by the key of this log")
+
+
+def test_another_key_from_now_on(installed):
+    """Twice. Each of the three keys may be pinned: somebody may have noted it while it was the newest."""
+    installed.script("exit 0")
     installed.command("run")
-    (installed.folder / "new").write_bytes(head_of(installed))
-    kept = [installed.folder / "old", installed.folder / "new"]
-    for pinned in (first, second):
+    keys, kept = [vkey_of(installed)], [installed.folder / "kept0"]
+    kept[0].write_bytes(head_of(installed))
+    for number in (1, 2):
+        done = installed.command("audit", "rotate-key")
+        keys.append(vkey_of(installed))
+        assert done.returncode == 0 and done.stdout.strip().splitlines()[-1] == keys[-1] != keys[-2]
+        assert not list(installed.state.glob("audit.key.*"))
+        installed.command("run")
+        kept.append(installed.folder / f"kept{number}")
+        kept[-1].write_bytes(head_of(installed))
+    for pinned in keys:
         is_intact(verify(installed, *kept, vkey=pinned), "changes the key", "Intact.")
         installed.set(AUDIT_VKEY=pinned)
         assert installed.command("run").returncode == 0
     folder = export(installed)
-    accepted(go(first, "-log", folder, "-checkpoint", installed.folder / "old", "-checkpoint", installed.folder / "new"))
-    accepted(scales(second, "-log", folder, "-checkpoint", installed.folder / "new"))
-    assert openssl(first, folder / "checkpoint").returncode == 1
-    accepted(openssl(second, folder / "checkpoint"))
+    accepted(go(keys[0], "-log", folder, *(part for file in kept for part in ("-checkpoint", file))))
+    accepted(scales(keys[2], "-log", folder, "-checkpoint", kept[2]))
+    assert openssl(keys[0], folder / "checkpoint").returncode == 1
+    accepted(openssl(keys[2], folder / "checkpoint"))
+    installed.set(AUDIT_VKEY=keys[1])
     installed.start()
     assert reasons(installed) == [] and installed.run().code == 200
     assert installed.command("audit", "rotate-key").returncode != 0, "not while the service runs"

@@ -247,3 +247,14 @@ def test_the_clock_was_set_back(installed):
     is_intact(verify(installed))
     append_signed(installed, "2001-01-01T00:00:00.000000Z")
     is_intact(verify(installed), f"! entry {len(entries_of(installed)) - 1} is", "older than the one before it")
+
+
+def test_the_clock_was_set_back_before_a_change_of_key(installed):
+    """The old key approves the new one for one place: the step has to be recorded before, not in between."""
+    installed.script("exit 0")
+    installed.command("run")
+    append_signed(installed, "2100-01-01T00:00:00.000000Z")
+    assert installed.command("audit", "rotate-key").returncode == 0
+    assert [found["event"] for found in events_of(installed)[-2:]] == ["clock_stepped", "key_changed"]
+    assert installed.command("run").returncode == 0
+    is_intact(verify(installed), "changes the key")

@@ -105,14 +105,17 @@ class Key:
     def checkpoint(self, origin, entries):
         """The signed note over these entries."""
         root = base64.b64encode(stored_hashes(entries)[1]).decode()
-        text = f"{origin}\n{len(entries)}\n{root}\n".encode()
+        text = f"{origin}\n{len(entries)}\n{root}\n"
+        return f"{text}\n— {origin} {self.signature(origin, text)}\n".encode()
+
+    def signature(self, origin, text):
+        """As in a note's signature line: base64 of the key's ID and the signature."""
         message = self.path.with_name("message")
-        message.write_bytes(text)
+        message.write_text(text)
         signature = subprocess.run(
             ["openssl", "pkeyutl", "-sign", "-inkey", self.path, "-rawin", "-in", message],
             check=True, capture_output=True).stdout
-        blob = base64.b64encode(self.identifier(origin) + signature).decode()
-        return text + f"\n— {origin} {blob}\n".encode()
+        return base64.b64encode(self.identifier(origin) + signature).decode()
 
 
 # The database

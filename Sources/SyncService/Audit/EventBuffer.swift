@@ -9,13 +9,16 @@ import ServiceLifecycle
 ///
 /// The first ten of one kind, address and user in ten seconds are events of their own, the rest one event with `count`,
 /// `first` and `last`: counts and single events always add up to what happened. Before authentication at most 60 entries
-/// a minute are written over all addresses. A kill loses at most the open window.
+/// a minute are written over all addresses, the counts of the last flush among them: at the end those that find no room
+/// become one of their kind, without an address. A kill loses at most the open window.
 actor EventBuffer: Service {
     private static let singles = 10
     private static let windowMilliseconds: Int64 = 10_000
     private static let anonymousPerMinute = 60
     /// Of these so many are kept for the counts of what was not kept singly.
     private static let anonymousReserve = 12
+    /// And these for the last counts of all, one for each kind that comes through here.
+    private static let closingReserve = 4
     private static let maximumWindows = 1024
     private static let maximumWaiting = 2000
     private static let flushInterval = Duration.seconds(1)
@@ -32,6 +35,13 @@ actor EventBuffer: Service {
         var counted: Int64 = 0
         var first: Int64 = 0
         var last: Int64 = 0
+
+        /// Takes in what another counted.
+        mutating func add(_ other: Window) {
+            first = counted == 0 ? other.first : min(first, other.first)
+            last = max(last, other.last)
+            counted += other.counted
+        }
     }
 
     private let history: History
@@ -83,12 +93,19 @@ actor EventBuffer: Service {
 
     private func flush(closingAll: Bool) async {
         let now = Clock.monotonicMilliseconds()
+        var rest: [Event: Window] = [:]
         for (key, window) in windows where closingAll || window.ends <= now {
-            // A count that finds no room waits, and goes on counting.
-            guard window.counted == 0 || key.user != nil || closingAll || takeAnonymous(now, leaving: 0) else { continue }
+            let hasRoom = window.counted == 0 || key.user != nil || takeAnonymous(now, leaving: Self.closingReserve)
+            // A count that finds no room waits, and goes on counting; at the end it is added to the others of its kind.
+            guard hasRoom || closingAll else { continue }
             windows[key] = nil
-            if window.counted > 0 { pending.append(Self.summary(key, window)) }
+            if !hasRoom {
+                rest[key.kind, default: Window(ends: now)].add(window)
+            } else if window.counted > 0 {
+                pending.append(Self.summary(key, window))
+            }
         }
+        for (kind, window) in rest { pending.append(Self.summary(Key(kind: kind, sourceIP: nil, user: nil), window)) }
         let events = pending
         guard !events.isEmpty else { return }
         pending = []

@@ -7,24 +7,50 @@ import SQLite
 struct Genesis {
     let hasEntries: Bool
     /// The key that entry 0 names.
-    private let firstKey: String?
+    private let firstKey: VerifierKey?
 
     init(_ connection: Connection) throws {
         let bytes = try connection.first("SELECT bytes FROM leaf ORDER BY entry LIMIT 1") { $0.blob(0) ?? [] }
         hasEntries = bytes != nil
-        if case .string(let vkey)? = bytes.flatMap({ try? Leaf(stored: $0) })?.object["vkey"] { firstKey = vkey } else { firstKey = nil }
+        if case .string(let vkey)? = bytes.flatMap({ try? Leaf(stored: $0) })?.object["vkey"] {
+            firstKey = try? VerifierKey(parsing: vkey)
+        } else {
+            firstKey = nil
+        }
     }
 
     /// Why this is not the history that is expected; nil when all fits.
-    func problem(pinned: VerifierKey?, signer: AuditLog.Signer) -> String? {
+    func problem(pinned: VerifierKey?, signer: AuditLog.Signer, _ connection: Connection) throws -> String? {
         guard let pinned else { return nil }
         if !hasEntries {
             return "AUDIT_VKEY says that there is a history, and there is none; put the backup back, or accept the gap with sync-service audit resume --reason"
         }
-        guard firstKey == pinned.description || signer.verifierKey == pinned else {
+        guard try leads(from: pinned, to: signer.verifierKey, connection) else {
             return "the history is not signed by the key in AUDIT_VKEY; put the right history and key back, or correct AUDIT_VKEY"
         }
         return nil
+    }
+
+    /// Whether the present key is the pinned one or came from it, each key approved by the one before: the rule of
+    /// `LogVerifier`. The pinned key may be any of them, since somebody may have noted it after one change and before the
+    /// next. That entry 0 names it is not enough: whoever replaces the log can write that too.
+    private func leads(from pinned: VerifierKey, to present: VerifierKey, _ connection: Connection) throws -> Bool {
+        if pinned == present { return true }
+        guard var key = firstKey else { return false }
+        // Only while an older key is pinned, so that the whole log may be searched.
+        let changes = try connection.query(
+            "SELECT entry, bytes FROM leaf WHERE instr(bytes, ?) > 0 ORDER BY entry",
+            [.blob(Array("\"event\":\"\(Event.keyChanged.rawValue)\"".utf8))]
+        ) { ($0.integer(0) ?? 0, $0.blob(1) ?? []) }
+        var isPassed = key == pinned
+        for (entry, bytes) in changes {
+            // An earlier entry may quote these words, but not as its own event.
+            guard let leaf = try? Leaf(stored: bytes), leaf.event == Event.keyChanged.rawValue else { continue }
+            guard let next = try KeyChange.newKey(in: leaf, after: Trail.tree(connection, size: entry), oldKey: key) else { return false }
+            key = next
+            isPassed = isPassed || key == pinned
+        }
+        return isPassed && key == present
     }
 
     /// Writes entry 0 and brings in earlier runs, within the caller's transaction or alone.

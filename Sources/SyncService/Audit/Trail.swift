@@ -52,6 +52,13 @@ final class Trail: Sendable {
         return (first, checkpoint)
     }
 
+    /// Records a step of the clock now where there was one, for whoever has to know the number of the next entry.
+    func settleClock(_ connection: Connection) throws {
+        let tree = try Self.tree(connection)
+        try requireSigned(tree, connection)
+        if let step = try clockStep(connection, size: tree.size) { try append([step], to: connection) }
+    }
+
     /// The stored tree has to be the one our last signature covers.
     private func requireSigned(_ tree: Tree, _ connection: Connection) throws {
         guard tree.size > 0 else { return }
@@ -62,7 +69,11 @@ final class Trail: Sendable {
 
     /// The tree as the stored hashes give it.
     static func tree(_ connection: Connection) throws -> Tree {
-        let size = try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
+        try tree(connection, size: connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0)
+    }
+
+    /// The tree as it was with so many entries.
+    static func tree(_ connection: Connection, size: Int64) throws -> Tree {
         let edge = try Tree.edge(ofSize: size).map { try hash($0, connection) }
         guard let tree = Tree(size: size, edge: edge) else { throw TrailError.edgeMissing(size: size) }
         return tree

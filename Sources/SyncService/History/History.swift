@@ -52,12 +52,12 @@ final class History: Sendable {
         }
         if try Genesis(writer).hasEntries {
             let (beginning, trail) = try open()
-            return (trail, beginning.problem(pinned: audit.pinned, signer: trail.signer))
+            return (trail, try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer))
         }
         // Looked at again with the write lock: of several first starts one makes key and beginning.
         return try writer.transaction {
             let (beginning, trail) = try open()
-            if let problem = beginning.problem(pinned: audit.pinned, signer: trail.signer) { return (trail, problem) }
+            if let problem = try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer) { return (trail, problem) }
             if !beginning.hasEntries { try beginning.write(trail, writer) }
             return (trail, nil)
         }
@@ -152,6 +152,8 @@ final class History: Sendable {
     func rotateKey(_ settings: AuditSettings, by actor: Actor) throws(HistoryError) -> VerifierKey {
         let (signer, finish) = try AuditKey.prepareNext(settings)
         try write { connection in
+            // The old key approves the new one for the place behind this: nothing may come between.
+            try self.trail.settleClock(connection)
             let fields = try KeyChange.fields(to: signer.verifierKey, after: try Trail.tree(connection), signedBy: self.trail.signer)
             _ = try Trail(signer: signer, after: self.trail.signer.verifierKey).append([AuditEvent(.keyChanged, by: actor, fields)], to: connection)
         }
