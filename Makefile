@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test fuzz soak bench-memory security-scan clean
+.PHONY: help demo build test fuzz soak bench-memory bench-audit security-scan clean
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
@@ -14,6 +14,7 @@ help:
 	@echo 'make fuzz    feed the parsers of strange bytes for ten minutes each'
 	@echo 'make soak    the deaths of make test a thousand times'
 	@echo 'make bench-memory   what 5,000 idle connections, 300 MB of rubbish and 50 stopped readers take'
+	@echo 'make bench-audit   what the audit trail costs: an append, and the verification of a million entries'
 	@echo 'make security-scan   sslyze, testssl.sh, sslscan and slowhttptest against a running service'
 	@echo 'make clean   remove what the others made'
 
@@ -47,6 +48,10 @@ soak: build
 bench-memory: build
 	/usr/bin/python3 -m pytest -q -s Tests/EndToEnd -k 'test_memory_under_five_thousand_idle_connections or \
 	  test_300_megabytes_take_no_memory or test_outputs_that_nobody_takes_hold_neither_memory_nor_threads'
+
+bench-audit:
+	@scripts/install-packages.sh $(BUILD_PACKAGES)
+	@scripts/bench-audit.sh
 
 security-scan: build
 	scripts/security-scan.sh

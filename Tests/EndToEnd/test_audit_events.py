@@ -12,7 +12,7 @@ import pytest
 
 from client import Connection
 from faults import admin
-from harness import ALREADY_RUNNING, eventually
+from harness import ALREADY_RUNNING, ROOT, eventually
 from trail import entries_of, event, events_of, is_intact, verify
 
 USER = f"uid:{os.getuid()}({pwd.getpwuid(os.getuid()).pw_name})"
@@ -164,6 +164,24 @@ def test_settings_read_again(service):
     service.set(JWT_NOT_BEFORE="2020-01-01T00:00:00Z")
     service.process.send_signal(signal.SIGHUP)
     event(service, "settings_changed")
+
+
+def test_the_document_tells_of_events_as_they_are(installed):
+    """The log that security/AUDIT_FORMAT.md works through by hand is shorter, and otherwise like ours."""
+    document = (ROOT / "security/AUDIT_FORMAT.md").read_text()
+    shown = [json.loads(text) for text in re.findall(r"^\$ printf %s '(\{.*\})'", document, re.MULTILINE)]
+    assert [one["event"] for one in shown] == ["genesis", "run_started", "run_finished"]
+    installed.script("echo printed")
+    installed.start()
+    installed.run_recorded()
+    installed.stop()
+    for one in shown:
+        ours = event(installed, one["event"])
+        for key, value in one.items():
+            assert type(ours[key]) is type(value), (key, ours)
+    said = re.search(r"^Ours say more: (.*?)\.$", document, re.MULTILINE | re.DOTALL)[1]
+    assert set(re.findall(r"`(\w+)`", said)) == {
+        key for one in shown for key in event(installed, one["event"]) if key not in one and key != "entry"}
 
 
 def test_no_secret_is_in_the_database(service):

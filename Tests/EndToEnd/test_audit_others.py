@@ -6,9 +6,12 @@ Tests/Verifiers/prepare.sh builds the verifiers (Debian's golang-go, golang-gola
 
 import base64
 import json
+import os
 import re
 import shutil
 import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import pytest
@@ -16,7 +19,7 @@ import pytest
 from faults import reasons
 from harness import ROOT, eventually
 from trail import (
-    Key, changed, entries_of, event, head_of, is_found, is_intact, put_log, run_until, sign, size_of, stored_hashes, tampering,
+    Key, changed, entries_of, event, events_of, head_of, is_found, is_intact, put_log, run_until, sign, size_of, stored_hashes, tampering,
     verify,
 )
 
@@ -160,6 +163,35 @@ def test_a_checkpoint_comes_with_the_answer(exported):
     started = int(answer.header("Sync-Run-Id"))
     eventually(lambda: len(re.findall(r"note=(\S+).*checkpoint$", exported.output(), re.MULTILINE)) == started, "in the log")
     assert size_of(base64.b64decode(logged[-1])) < size_of(note)
+
+
+# The events over HTTP
+
+
+def test_events_page_by_page(exported):
+    everything = events_of(exported)
+    found, cursor = [], ""
+    while cursor is not None:
+        answer = exported.admin(f"/admin/audit?limit=100{cursor and '&cursor=' + cursor}").json
+        assert len(answer["events"]) <= 100
+        found += answer["events"]
+        cursor = answer["next"]
+    # Those that were asked for while events were added begin with newer ones.
+    assert found[-len(everything):] == everything[::-1]
+    finished = exported.admin("/admin/audit?event=run_finished&limit=3").json["events"]
+    assert [one["event"] for one in finished] == ["run_finished"] * 3
+    for query in ("limit=0", "limit=201", "cursor=0", "cursor=x", "event=nonsense", "user=rina"):
+        exported.admin(f"/admin/audit?{query}").is_error(400)
+
+
+def test_verify_over_http(exported):
+    """One at a time: each reads the whole log."""
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: exported.admin("/admin/audit/verify"), range(8)))
+    assert {answer.code for answer in answers} == {200, 429}
+    report = next(answer.json for answer in answers if answer.code == 200)
+    assert report["status"] == "ok" and report["size"] > 256 and report["problems"] == []
+    assert len(base64.b64decode(report["root"])) == 32
 
 
 # Keys
@@ -316,3 +348,15 @@ def test_a_checkpoint_file_that_cannot_be_written_stops_nothing(installed):
 def test_check_warns_while_none_leaves(installed):
     installed.script("exit 0")
     assert "AUDIT_CHECKPOINT_FILE is not set" in installed.command("check").stdout
+
+
+def test_check_warns_when_the_newest_outside_is_old(installed):
+    file = installed.folder / "checkpoints"
+    installed.set(AUDIT_CHECKPOINT_FILE=file)
+    installed.script("exit 0")
+    installed.command("run")
+    long_ago = time.time() - 8.5 * 86400
+    os.utime(file, (long_ago, long_ago))
+    assert f"the newest checkpoint in {file} is 8 days old" in installed.command("check").stdout
+    file.unlink()
+    assert f"{file} is missing" in installed.command("check").stdout

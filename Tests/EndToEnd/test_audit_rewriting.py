@@ -4,12 +4,16 @@ changed: it must neither run nor sign.
 """
 
 import json
+import os
+import pty
+import re
 import shutil
+import subprocess
 
 import pytest
 
 from faults import reasons
-from harness import eventually
+from harness import BINARY, DEADLINE, ROOT, eventually
 from trail import (
     RUNS, Key, changed, copy_of, entries_of, entry_of, event, events_of, forged_log, head_of, is_found, is_intact, put_forged,
     put_log, run_until, sign, size_of, tampering, thousand_runs, verify,
@@ -130,7 +134,23 @@ def delete_seal(connection):
     connection.execute("DELETE FROM checkpoint")
 
 
-@pytest.mark.parametrize("attack", [damage, alter_schema, delete_seal])
+def spoil_entry(connection):
+    connection.execute("UPDATE leaf SET bytes = x'00' WHERE entry = 5")
+
+
+def spoil_page(connection):
+    """A page of the table of outputs is overwritten, so that SQLite gives up in the midst of reading it."""
+    root, = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'run_output'").fetchone()
+    size, = connection.execute("PRAGMA page_size").fetchone()
+    connection.execute("COMMIT")
+    file, = [name for _, schema, name in connection.execute("PRAGMA database_list") if schema == "main"]
+    with open(file, "r+b") as database:
+        database.seek((root - 1) * size)
+        database.write(b"\xff" * size)
+    connection.execute("BEGIN IMMEDIATE")
+
+
+@pytest.mark.parametrize("attack", [damage, alter_schema, delete_seal, spoil_entry, spoil_page])
 def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
     with tampering(copy) as connection:
         attack(connection)
@@ -143,8 +163,11 @@ def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
     assert copy.request("GET", "/sync/status").code == 200
     copy.log_path.write_text("a line\n")
     assert copy.request("GET", "/sync/log").code == 200
+    if attack is spoil_page:
+        return
     assert copy.admin("/admin/runs").code == 200
     assert copy.admin("/admin/audit/verify").json["status"] == "tampered"
+    assert copy.admin("/admin/audit?event=genesis").json["events"][0]["entry"] == 0
 
 
 def test_damage_that_was_accepted(copy):
@@ -222,6 +245,41 @@ def test_a_command_does_not_go_on_with_a_key_of_somebody(copy, tmp_path):
     copy.command("run")
     assert len(events_of(copy)) == before
     is_intact(verify(copy))
+
+
+# What verify says of itself
+
+
+def test_what_it_cannot_exclude_is_said(original):
+    """In the words of security/AUDIT_FORMAT.md."""
+    document = (ROOT / "security/AUDIT_FORMAT.md").read_text()
+    section = document.split("## What cannot be found\n")[1]
+    phrases = re.findall(r"`verify` says\s+\"([^\"]+)\"", section)
+    said = verify(original).stdout + verify(original, original.folder / "older").stdout
+    assert len(phrases) == 4
+    for phrase in phrases:
+        assert " ".join(phrase.split()) in said, phrase
+
+
+def test_a_long_log_shows_how_far_it_is(installed):
+    installed.script("exit 0")
+    installed.command("run")
+    entries = entries_of(installed)
+    later = json.dumps({"at": "2100-01-01T00:00:00.000000Z", "event": "service_stopped"}, separators=(",", ":")).encode()
+    entries += [later] * (200_500 - len(entries))
+    with tampering(installed) as connection:
+        put_log(connection, entries)
+        sign(connection, entries, own_key(installed))
+    terminal, other_end = pty.openpty()
+    try:
+        result = subprocess.run([BINARY, "audit", "verify"], cwd=installed.folder, env=installed.environment(None),
+                                stdout=subprocess.PIPE, stderr=other_end, text=True, timeout=DEADLINE)
+        shown = os.read(terminal, 4096).decode()
+    finally:
+        os.close(terminal)
+        os.close(other_end)
+    assert result.returncode == 0, result
+    assert len(re.findall(r"^[12]0\d{4} of 200500 entries\r$", shown, re.MULTILINE)) == 2, shown
 
 
 # Times

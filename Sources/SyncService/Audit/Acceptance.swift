@@ -13,7 +13,7 @@ struct Acceptance {
         var found: Set<String> = []
         if let head = try Trail.head(connection), try head.isSigned(by: key) {
             let entries = try connection.query(
-                "SELECT entry, bytes FROM leaf WHERE json_extract(CAST(bytes AS TEXT), '$.event') = 'recovered' ORDER BY entry DESC LIMIT 20"
+                "SELECT entry, bytes FROM leaf WHERE instr(bytes, ?) > 0 ORDER BY entry DESC LIMIT 20", [Trail.mark(of: .recovered)]
             ) { ($0.integer(0) ?? -1, $0.blob(1) ?? []) }
             for (entry, bytes) in entries {
                 guard let leaf = try? Leaf(stored: bytes), case .array(let accepted)? = leaf.object["accepted"],

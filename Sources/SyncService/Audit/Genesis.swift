@@ -39,14 +39,13 @@ struct Genesis {
         guard var key = firstKey else { return false }
         // Only while an older key is pinned, so that the whole log may be searched.
         let changes = try connection.query(
-            "SELECT entry, bytes FROM leaf WHERE instr(bytes, ?) > 0 ORDER BY entry",
-            [.blob(Array("\"event\":\"\(Event.keyChanged.rawValue)\"".utf8))]
+            "SELECT entry, bytes FROM leaf WHERE instr(bytes, ?) > 0 ORDER BY entry", [Trail.mark(of: .keyChanged)]
         ) { ($0.integer(0) ?? 0, $0.blob(1) ?? []) }
         var isPassed = key == pinned
         for (entry, bytes) in changes {
-            // An earlier entry may quote these words, but not as its own event.
-            guard let leaf = try? Leaf(stored: bytes), leaf.event == Event.keyChanged.rawValue else { continue }
-            guard let next = try KeyChange.newKey(in: leaf, after: Trail.tree(connection, size: entry), oldKey: key) else { return false }
+            guard let leaf = try? Leaf(stored: bytes), leaf.event == Event.keyChanged.rawValue,
+                let next = try KeyChange.newKey(in: leaf, after: Trail.tree(connection, size: entry), oldKey: key)
+            else { return false }
             key = next
             isPassed = isPassed || key == pinned
         }

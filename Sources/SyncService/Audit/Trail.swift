@@ -86,6 +86,10 @@ final class Trail: Sendable {
         return hash
     }
 
+    /// For a condition `instr(bytes, ?) > 0` on entries: what only those of this kind contain, because a string within an entry
+    /// has its quotes escaped. SQLite's JSON functions would fail for all entries where somebody spoiled one.
+    static func mark(of event: Event) -> Value { .blob(Array("\"event\":\"\(event.rawValue)\"".utf8)) }
+
     /// The newest checkpoint, nil where there is none.
     static func head(_ connection: Connection) throws -> SignedCheckpoint? {
         let note = try connection.first("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") { $0.blob(0) ?? [] }

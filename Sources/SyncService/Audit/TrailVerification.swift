@@ -26,11 +26,12 @@ struct TrailVerification: Sendable {
 
     /// How often it goes on to what was written meanwhile.
     private static let rounds = 10
+    private static let stride: Int64 = 100_000
 
     let reader: HistoryReader
     var expectedKey: VerifierKey?
     var checkpoints: [SignedCheckpoint] = []
-    /// Told the number of entries done and their total, now and then.
+    /// Told the number of entries done and their total, after each hundred thousand.
     var progress: @Sendable (Int64, Int64) -> Void = { _, _ in }
 
     /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail.
@@ -60,8 +61,8 @@ struct TrailVerification: Sendable {
                 try tables.begin { [leaves] in try $0.add(leaves) }
                 // In a file whose pages were edited reading on may lead back; that is found already.
                 guard let last = page.map(\.0).max(), last >= next else { break }
+                if (last + 1) / Self.stride > next / Self.stride { progress(last + 1, size) }
                 next = last + 1
-                progress(next, size)
             }
             isComplete = try tables.wait { try $0.finish(size: size) }
             // What was appended meanwhile is checked too, so that the count can be made.

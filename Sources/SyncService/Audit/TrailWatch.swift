@@ -38,7 +38,7 @@ struct TrailWatch: Service {
         guard let problem else { return }
         // Rare enough to look at everything now: only the whole list tells whether just this was accepted.
         let report = try? TrailVerification(reader: history.reader, expectedKey: pinned).run()
-        if let report, try isAccepted(report) { return }
+        if let report, (try? isAccepted(report)) == true { return }
         declare(problem)
     }
 
@@ -54,6 +54,8 @@ struct TrailWatch: Service {
                 } else {
                     declare(report.problems.first ?? "problems were found")
                 }
+            } catch let error as HistoryError where error.isDamage {
+                declare("\(error)")
             } catch {
                 logger.error("the history could not be checked: \(error)")
             }

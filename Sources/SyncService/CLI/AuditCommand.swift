@@ -28,7 +28,7 @@ struct AuditCommand: ParsableCommand {
                 verification.expectedKey = try vkey.map { try VerifierKey(parsing: $0) } ?? settings.audit.pinned
                 verification.checkpoints = try checkpoint.map { try SignedCheckpoint(parsing: try Files.read($0, limit: 65536)) }
                 if isatty(STDERR_FILENO) == 1 {
-                    verification.progress = { done, all in if done % 100_000 == 0 { tell("\(done) of \(all) entries") } }
+                    verification.progress = { done, all in tell("\(done) of \(all) entries") }
                 }
                 report = try verification.run()
             } catch {
@@ -123,6 +123,10 @@ struct AuditCommand: ParsableCommand {
         if !report.isComplete { limits.append("the log grew all the while, so that rows without entries were not looked for: verify again") }
         if !log.keyConfirmed { limits.append("the key was taken from the log itself: compare with the vkey you were given (--vkey)") }
         print(limits.isEmpty ? "Intact." : "Consistent; \(limits.joined(separator: "; ")).")
-        if log.confirmedSize > 0 { print("It extends the checkpoint of \(log.confirmedSize) entries.") }
+        guard log.confirmedSize > 0 else { return }
+        print("It extends the checkpoint of \(log.confirmedSize) entries.")
+        if log.size > log.confirmedSize {
+            print("Those behind it stand on the key alone: whoever has the key could have written them anew.")
+        }
     }
 }

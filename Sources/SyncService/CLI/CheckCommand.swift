@@ -81,7 +81,10 @@ struct CheckCommand: ParsableCommand {
                 "AUDIT_CHECKPOINT_FILE is not set: nothing outside the database would show a rollback of the history",
                 "set it to a file on another disk or machine, or keep the checkpoints from the log or the Sync-Checkpoint header")
         }
-        guard let facts = try? Files.facts(file, followLink: true) else { return }
+        guard let facts = try? Files.facts(file, followLink: true) else {
+            guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else { return }
+            return found("AUDIT_CHECKPOINT_FILE: \(file) is missing, so that no checkpoint is outside", "check that the service can append to it")
+        }
         let days = (Clock.wallMilliseconds() - facts.modified) / 86_400_000
         if days > 7 {
             findings.add("AUDIT_CHECKPOINT_FILE: the newest checkpoint in \(file) is \(days) days old", "check that the service can append to it")

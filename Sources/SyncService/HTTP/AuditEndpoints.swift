@@ -45,12 +45,11 @@ struct AuditEndpoints: Sendable {
         let reader = history.reader
         let found = try await worker.run { () throws -> [(Int64, [UInt8])] in
             try reader.read { connection in
-                // A stored entry is a BLOB; its text is asked for its kind only where one is wanted.
-                let kind = event.map { Value.text($0.rawValue) }
+                let kind = event.map { Trail.mark(of: $0) }
                 return try connection.query(
                     """
                     SELECT entry, bytes FROM leaf WHERE entry < ?
-                    \(kind == nil ? "" : "AND json_extract(CAST(bytes AS TEXT), '$.event') = ?") ORDER BY entry DESC LIMIT ?
+                    \(kind == nil ? "" : "AND instr(bytes, ?) > 0") ORDER BY entry DESC LIMIT ?
                     """, [.integer(before)] + (kind.map { [$0] } ?? []) + [.integer(limit + 1)]
                 ) { ($0.integer(0) ?? 0, $0.blob(1) ?? []) }
             }

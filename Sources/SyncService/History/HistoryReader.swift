@@ -6,6 +6,8 @@ struct HistoryError: Error, CustomStringConvertible {
     let description: String
     var isFull = false
     var isIOError = false
+    /// SQLite cannot make sense of the file.
+    var isDamage = false
 
     init(_ description: String) { self.description = description }
 
@@ -17,6 +19,7 @@ struct HistoryError: Error, CustomStringConvertible {
         if let error = error as? SQLiteError {
             isFull = error.isFull
             isIOError = error.isIOError
+            isDamage = error.isCorruptOrNotADatabase
         }
         description = "\(path): \(error)"
     }
