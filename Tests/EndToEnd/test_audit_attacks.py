@@ -200,6 +200,18 @@ def test_a_value_that_this_program_never_writes(copy, table, column, value):
     is_found(verify(copy), f"run {RUN}: {column} in {table} is not what entry")
 
 
+def test_an_output_that_is_no_bytes(copy):
+    """A text where an output was empty."""
+    copy.script("exit 0")
+    assert copy.command("run").returncode == 0
+    sql = copy.sql("SELECT sql FROM sqlite_schema WHERE name = 'run_output'")[0][0]
+    put_schema(copy, "run_output", sql.replace(") STRICT", ")"))
+    with tampering(copy) as connection:
+        connection.execute(f"UPDATE run_output SET bytes = 'evil' WHERE id = {RUNS + 1}")
+    put_schema(copy, "run_output", sql)
+    is_found(verify(copy), f"the output of run {RUNS + 1} is not the one recorded")
+
+
 @pytest.mark.parametrize("sql", [
     "DROP TRIGGER leaf_update",
     "DROP TRIGGER run_started_delete; CREATE TRIGGER run_started_delete BEFORE DELETE ON run_started BEGIN SELECT 1; END",
@@ -228,6 +240,28 @@ def test_every_checkpoint_is_deleted(copy):
     with tampering(copy) as connection:
         connection.execute("DELETE FROM checkpoint")
     assert verify(copy).returncode == 1, verify(copy)
+
+
+@pytest.mark.parametrize("note", [b"no checkpoint", b""])
+def test_a_spoiled_checkpoint_is_the_newest(copy, note):
+    with tampering(copy) as connection:
+        connection.execute("INSERT INTO checkpoint VALUES (?, ?)", (10**9, note))
+    is_found(verify(copy), "signed by nobody")
+
+
+def test_the_checkpoint_is_filed_under_another_size(copy):
+    """Whatever that hides: rows without entries are looked for all the same."""
+    with tampering(copy) as connection:
+        insert_backdated(connection)
+        connection.execute(f"UPDATE checkpoint SET size = size + 1 WHERE size = {size_of(head_of(copy))}")
+    is_found(verify(copy), f"run {RUNS + 1} has no entry")
+
+
+def test_the_next_append_is_blocked(copy):
+    with tampering(copy) as connection:
+        connection.execute("INSERT INTO tree_hash SELECT max(position) + 1, hash FROM tree_hash")
+    assert copy.command("run").returncode == 1
+    is_found(verify(copy), "hashes are stored over entries that are not there")
 
 
 def test_a_checkpoint_by_another_key(copy, tmp_path):

@@ -186,14 +186,16 @@ def test_damage_that_was_accepted(copy):
     is_found(verify(copy), f"run {RUN}: user in run_started")
 
 
-def test_damage_that_came_after_the_accepted_one(copy):
+@pytest.mark.parametrize("assignment", [
+    f"UPDATE run_started SET user = 'mallory' WHERE id = {RUN}", f"UPDATE run_finished SET exit_code = 99 WHERE id = {RUN + 1}",
+], ids=("the same value again", "another"))
+def test_damage_that_came_after_the_accepted_one(copy, assignment):
     """What was accepted is that damage, not as much of any other."""
     with tampering(copy) as connection:
         damage(connection)
     assert copy.command("audit", "resume", "--reason", "known").returncode == 0
     with tampering(copy) as connection:
-        connection.execute(f"UPDATE run_started SET user = 'rina' WHERE id = {RUN}")
-        connection.execute(f"UPDATE run_finished SET exit_code = 99 WHERE id = {RUN + 1}")
+        connection.execute(assignment)
     copy.start()
     eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
     assert copy.run().code == 503

@@ -40,7 +40,7 @@ struct TableComparison {
     private let reader: HistoryReader
     private var started: RowPages<Int64, [JSON?]>
     private var finished: RowPages<Int64, [JSON?]>
-    private var outputs: RowPages<Int64, SIMD32<UInt8>>
+    private var outputs: RowPages<Int64, SIMD32<UInt8>?>
     private var listed: RowPages<RunEntry, Void>
     private var open: Set<Int64> = []
     private var lastRun: Int64 = 0
@@ -57,7 +57,7 @@ struct TableComparison {
         outputs = RowPages(of: 32) { from, count in
             try reader.page(
                 "SELECT id, bytes FROM run_output WHERE id >= ? ORDER BY id LIMIT ?", [.integer(from)], count
-            ) { ($0.integer(0) ?? 0, SHA256.hash($0.blob(1) ?? [])) }
+            ) { ($0.integer(0) ?? 0, $0.blob(1).map { SHA256.hash($0) }) }
         }
         listed = RowPages(of: 1000) { from, count in
             try reader.page(
@@ -109,8 +109,11 @@ struct TableComparison {
             return
         }
         presentOutputs += 1
-        let hex = Machine.hex(digest.indices.lazy.map { digest[$0] })
-        if !Leaf.holds(expected, .string(hex)) { report.add("the output of run \(run) is not the one recorded in entry \(entry)") }
+        // nil where it is no bytes at all.
+        let hex = digest.map { digest in Machine.hex(digest.indices.lazy.map { digest[$0] }) } ?? "none"
+        if !Leaf.holds(expected, .string(hex)) {
+            report.add("the output of run \(run) is not the one recorded in entry \(entry) (its SHA-256: \(hex))")
+        }
     }
 
     /// Whether the entry that the table of redactions names redacts the output of this run. Its bytes are proven when its
@@ -139,7 +142,9 @@ struct TableComparison {
         if table.name == RunTable.started.name, case .string(let user)? = row.first { userSum &+= Self.summand(user, run) }
         for (name, fact) in zip(table.columns, row) {
             guard let written = leaf.written(name), let fact, Leaf.holds(written, fact) else {
-                report.add("run \(run): \(name) in \(table.name) is not what entry \(entry) says")
+                // The digest tells this wrong value from the next, for whoever accepted this one.
+                let digest = fact.map { Machine.hex(Hash.leaf($0.encoded()).bytes.prefix(8)) } ?? "none"
+                report.add("run \(run): \(name) in \(table.name) is not what entry \(entry) says (its digest: \(digest))")
                 continue
             }
         }
@@ -152,6 +157,7 @@ struct TableComparison {
     ///
     /// - Returns: false where it was not at rest; then nothing was found or missed yet.
     mutating func finish(size: Int64) throws -> Bool {
+        let lastPosition = Subtree.completed(by: size - 1).last?.position ?? -1
         guard let entries = try number("SELECT coalesce(max(entry) + 1, 0) FROM leaf", ifStill: size),
             // Not by the index, which may have been made to lie.
             let startedRows = try number("SELECT count(*) FROM run_started NOT INDEXED", ifStill: size),
@@ -159,12 +165,14 @@ struct TableComparison {
             let entryRows = try number("SELECT count(*) FROM run_entry", ifStill: size),
             let redactionRows = try number("SELECT count(*) FROM output_redaction", ifStill: size),
             let outputRows = try number("SELECT count(*) FROM run_output", ifStill: size),
+            let hashes = try number("SELECT max(position) FROM tree_hash", ifStill: size),
             let strangers = try read(ifStill: size, { [lastRun] connection in
                 try connection.query("SELECT id FROM run_started WHERE id > ? ORDER BY id LIMIT 10", [.integer(lastRun)]) { $0.integer(0) ?? 0 }
             }),
             let indexed = try indexSum(ifStill: size)
         else { return false }
         if entries > size { report.add("entries \(size) to \(entries - 1) are signed by nobody") }
+        if hashes > lastPosition { report.add("hashes are stored over entries that are not there: nothing can be appended") }
         for run in strangers { report.add("run \(run) has no entry: it was put in past the service") }
         if entryRows != runEntries { report.add("run_entry has \(entryRows) rows, the trail \(runEntries) entries about runs") }
         if redactionRows != report.redactionCount {
@@ -183,8 +191,7 @@ struct TableComparison {
 
     private func read<Result: Sendable>(ifStill size: Int64, _ body: (Connection) throws -> Result) throws -> Result? {
         try reader.read { connection in
-            let now = try connection.first("SELECT max(size) FROM checkpoint") { $0.integer(0) }
-            return now == size ? try body(connection) : nil
+            try Trail.head(connection)?.checkpoint.size == size ? try body(connection) : nil
         }
     }
 

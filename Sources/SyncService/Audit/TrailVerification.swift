@@ -8,7 +8,7 @@ import SQLite
 /// tables are compared on a second thread, because that takes as long as the hashing.
 struct TrailVerification: Sendable {
     struct Report: Sendable {
-        /// nil where every checkpoint is gone, so that nothing is signed.
+        /// nil where there is no checkpoint to go by, so that nothing is signed.
         let log: LogVerifier.Report?
         let size: Int64
         let tables: TableComparison.Report
@@ -21,7 +21,7 @@ struct TrailVerification: Sendable {
         var problems: [String] { (log.map { $0.problems.first.map(\.description) } ?? [Self.sealMissing]) + tables.problems + schema }
         var problemCount: Int { (log?.problems.count ?? 1) + tables.problemCount + schema.count }
 
-        private static let sealMissing = "every signed checkpoint is missing: the history is signed by nobody"
+        private static let sealMissing = "there is no newest checkpoint, or what is in its place is none: the history is signed by nobody"
     }
 
     /// How often it goes on to what was written meanwhile.
@@ -37,7 +37,7 @@ struct TrailVerification: Sendable {
     /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail.
     func run() throws -> Report {
         let (signed, entryCount) = try reader.read { connection in
-            (try Trail.head(connection), try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0)
+            (try Self.head(connection), try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0)
         }
         guard var head = signed else {
             guard entryCount > 0 else { throw HistoryError("\(reader.path): the history has not begun, so that there is nothing to check") }
@@ -72,6 +72,11 @@ struct TrailVerification: Sendable {
         return Report(
             log: try verifier.finish(head: head), size: head.checkpoint.size, tables: try tables.wait { $0.report },
             schema: try schemaProblems(), isComplete: isComplete)
+    }
+
+    /// A newest checkpoint that is none is as good as a missing one; one that cannot be read is not.
+    private static func head(_ connection: Connection) throws -> SignedCheckpoint? {
+        do { return try Trail.head(connection) } catch is FormatError { return nil }
     }
 
     /// Entries behind the head belong to later transactions: they are checked with a later head, unless none covers them.
