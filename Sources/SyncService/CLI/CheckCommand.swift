@@ -83,7 +83,8 @@ struct CheckCommand: ParsableCommand {
         }
         guard let facts = try? Files.facts(file, followLink: true) else {
             guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else { return }
-            return found("AUDIT_CHECKPOINT_FILE: \(file) is missing, so that no checkpoint is outside", "check that the service can append to it")
+            return findings.add(
+                "AUDIT_CHECKPOINT_FILE: \(file) is missing, so that no checkpoint is outside", "check that the service can append to it")
         }
         let days = (Clock.wallMilliseconds() - facts.modified) / 86_400_000
         if days > 7 {
