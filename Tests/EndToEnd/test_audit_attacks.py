@@ -141,6 +141,24 @@ def test_entries_are_added_behind_the_last(copy):
     is_found(verify(copy), f"{len(entries) - 1}", "signed by nobody")
 
 
+def test_an_entry_is_put_in_past_sqlite(copy):
+    """In the file's pages, under the number of another: a list of the newest shows it first, a look-up does not find it."""
+    def varint(number):
+        return bytes([0x80 | number >> 7, number & 0x7F])
+
+    entries = entries_of(copy)
+    forged = changed(entries[RUN], user="eva")
+    with tampering(copy) as connection:
+        connection.execute("INSERT INTO leaf VALUES (?, ?)", (len(entries), forged))
+    pages = copy.database.read_bytes()
+    # A cell: its length, its number, four bytes that tell the columns' types, the columns.
+    number = pages.index(forged) - 6
+    assert pages[number:number + 2] == varint(len(entries))
+    copy.database.write_bytes(pages[:number] + varint(RUN) + pages[number + 2:])
+    assert copy.sql("SELECT entry FROM leaf ORDER BY entry DESC LIMIT 1")[0][0] == RUN
+    is_found(verify(copy), f"entry {RUN} is there twice or out of order")
+
+
 def test_an_output_is_made_to_look_redacted(copy):
     with tampering(copy) as connection:
         connection.execute(f"INSERT INTO output_redaction VALUES ({RUN}, 5)")
