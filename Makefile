@@ -1,16 +1,22 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build test fuzz soak bench-memory bench-audit security-scan clean
+.PHONY: help demo build deb release test fuzz soak bench-memory bench-audit security-scan hardening-check clean
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
-TEST_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core mariadb-client slowhttptest \
-                  golang-go golang-golang-x-mod-dev python3-venv xxd iproute2 util-linux python3 python3-pytest python3-jwt
+DEB_PACKAGES   := $(BUILD_PACKAGES) binutils dpkg-dev git python3 xz-utils
+# For a clean Debian that the package is installed on.
+MACHINE_PACKAGES := $(DEB_PACKAGES) debootstrap systemd-container util-linux iproute2 python3-pytest
+TEST_PACKAGES  := $(MACHINE_PACKAGES) file lintian nginx-light systemd sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core \
+                  mariadb-client slowhttptest golang-go golang-golang-x-mod-dev python3-venv xxd python3-jwt
 
 help:
 	@echo 'make demo    build, sync a real database through the API, compare it row by row'
 	@echo 'make test    build and run every test (unit, scripts, end to end)'
 	@echo 'make build   build only, into .build/debug'
+	@echo 'make deb     the Debian package, into .build/package'
+	@echo 'make release the package, an archive, an SBOM and checksums, into .build/release-files'
+	@echo 'make hardening-check   every command of security/HARDENING.md, here or on a clean Debian 12'
 	@echo 'make fuzz    feed the parsers of strange bytes for ten minutes each'
 	@echo 'make soak    the deaths of make test a thousand times'
 	@echo 'make bench-memory   what 5,000 idle connections, 300 MB of rubbish and 50 stopped readers take'
@@ -27,16 +33,30 @@ build:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)
 	@scripts/build.sh
 
+deb:
+	@scripts/install-packages.sh $(DEB_PACKAGES)
+	scripts/package.sh
+
+release:
+	@scripts/install-packages.sh $(DEB_PACKAGES)
+	scripts/release.sh
+
+# Where the package is installed it is this machine that is checked.
+hardening-check:
+	@if systemctl is-active --quiet sync-service 2>/dev/null; then scripts/hardening-check.sh security/HARDENING.md; \
+	else scripts/install-packages.sh $(MACHINE_PACKAGES) && scripts/release.sh && /usr/bin/python3 -m pytest -q Tests/Package/test_hardening.py; fi
+
 # Debian's python3 by its full name: python3-pytest and python3-jwt belong to it, not to the first python3 in the PATH.
 test:
 	@scripts/install-packages.sh $(TEST_PACKAGES)
 	@scripts/build.sh --build-tests
 	scripts/check-imports.sh
-	shellcheck config/*.sh scripts/*.sh Tests/Verifiers/*.sh .ci/run
+	shellcheck config/*.sh scripts/*.sh packaging/p*inst packaging/p*rm Tests/Verifiers/*.sh .ci/run
 	SWIFT_BACKTRACE=enable=no swift test --skip-build
 	Tests/Verifiers/prepare.sh
 	scripts/fuzz.sh 60
-	/usr/bin/python3 -m pytest -q Tests/Verifiers Tests/EndToEnd
+	scripts/release.sh
+	/usr/bin/python3 -m pytest -q Tests/Verifiers Tests/EndToEnd Tests/Package
 
 fuzz:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)
