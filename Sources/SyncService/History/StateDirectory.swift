@@ -22,7 +22,9 @@ struct StateDirectory: Sendable {
     /// The folder of a runner of another user: never made here, where it would be ours. Without the setgid bit what the
     /// runner leaves in it has the runner's group, and every output and stored result would be lost for us.
     private static func checkShared(_ path: String) throws(SettingsError) {
-        let fix = "install -d -m 2770 -o RUNNER -g \(getegid()) \(path), where RUNNER is the user of sync-runner.service"
+        let fix =
+            "SYNC_RUNNER_SOCKET needs a folder of the runner's, outside SYNC_STATE_DIR: "
+            + "install -d -m 2770 -o RUNNER -g \(getegid()) \(path), where RUNNER is the user of sync-runner.service"
         let facts: FileFacts
         do { facts = try Files.facts(path, followLink: false) } catch { throw SettingsError("SYNC_RUN_DIR: \(error)", fix: fix) }
         let mode = String(facts.mode, radix: 8)
