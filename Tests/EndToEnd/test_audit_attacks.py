@@ -144,19 +144,20 @@ def test_entries_are_added_behind_the_last(copy):
 def test_an_entry_is_put_in_past_sqlite(copy):
     """In the file's pages, under the number of another: a list of the newest shows it first, a look-up does not find it."""
     def varint(number):
-        return bytes([0x80 | number >> 7, number & 0x7F])
+        return bytes([0x80 | number >> 7, number & 0x7F]) if number > 127 else bytes([number])
 
     entries = entries_of(copy)
-    forged = changed(entries[RUN], user="eva")
+    other = len(entries) - 5
+    forged = changed(entries[other], user="eva")
     with tampering(copy) as connection:
         connection.execute("INSERT INTO leaf VALUES (?, ?)", (len(entries), forged))
     pages = copy.database.read_bytes()
     # A cell: its length, its number, four bytes that tell the columns' types, the columns.
-    number = pages.index(forged) - 6
-    assert pages[number:number + 2] == varint(len(entries))
-    copy.database.write_bytes(pages[:number] + varint(RUN) + pages[number + 2:])
-    assert copy.sql("SELECT entry FROM leaf ORDER BY entry DESC LIMIT 1")[0][0] == RUN
-    is_found(verify(copy), f"entry {RUN} is there twice or out of order")
+    types = pages.index(forged) - 4
+    before = pages[:types].removesuffix(varint(len(entries)))
+    copy.database.write_bytes(before + varint(other) + pages[types:])
+    assert len(before) < types and copy.sql("SELECT entry FROM leaf ORDER BY entry DESC LIMIT 1")[0][0] == other
+    is_found(verify(copy), f"entry {other} is there twice or out of order")
 
 
 def test_an_output_is_made_to_look_redacted(copy):
