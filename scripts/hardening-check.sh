@@ -18,7 +18,8 @@ while IFS=$'\t' read -r claim command; do
         wrong=$((wrong + 1))
         printf 'DOES NOT HOLD  %s\n    %s\n    %s\n' "$claim" "$command" "${said:0:500}"
     fi
-done < <(awk '/^- / { claim = substr($0, 3); next } /^  `.*`$/ && claim != "" { print claim "\t" substr($0, 4, length($0) - 4); claim = "" }' "$file")
+done < <(awk '/^- / { claim = substr($0, 3); next }
+              /^  `.*`$/ && claim != "" { print claim "\t" substr($0, 4, length($0) - 4); claim = "" }' "$file")
 
 # A checklist that could not be read must not look like one that holds.
 (( checked > 0 )) || { printf 'ERROR: %s has no checklist\n' "$file" >&2; exit 64; }

@@ -70,7 +70,8 @@ mkdir -p -- "$out/source/debian" "$root/DEBIAN"
 printf 'Source: sync-service\n\nPackage: sync-service\nArchitecture: any\n' >"$out/source/debian/control"
 libraries=$(cd -- "$out/source" && dpkg-shlibdeps -O ../root/usr/bin/sync-service ../root/usr/bin/sync-runner)
 filled packaging/control |
-    sed -e "s/@SHLIBS@/${libraries#shlibs:Depends=}/; s/@SIZE@/$(du -k -s --apparent-size -- "$root" | cut -f 1)/" >"$root/DEBIAN/control"
+    sed -e "s/@SHLIBS@/${libraries#shlibs:Depends=}/; s/@SIZE@/$(du -k -s --apparent-size -- "$root" | cut -f 1)/" \
+        >"$root/DEBIAN/control"
 for script in postinst prerm postrm; do
     place 755 "packaging/$script" "DEBIAN/$script"
 done

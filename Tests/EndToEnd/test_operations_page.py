@@ -55,7 +55,8 @@ class Sandbox:
             (folder / "root" / f"renewed.{name}").write_bytes(made.read_bytes())
         for name, body in STUBS.items():
             stub = folder / "bin" / name
-            stub.write_text(f"#!/bin/bash\nset -euo pipefail\nmachine={shlex.quote(str(folder))} port={self.port} binary={harness.BINARY}\n{body}\n")
+            where = f"machine={shlex.quote(str(folder))} port={self.port} binary={harness.BINARY}"
+            stub.write_text(f"#!/bin/bash\nset -euo pipefail\n{where}\n{body}\n")
             stub.chmod(0o755)
 
     def block(self, text):

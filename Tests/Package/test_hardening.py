@@ -17,7 +17,8 @@ def drop_in(unit, line):
 
 
 SETTINGS = "/etc/sync-service/service.env"
-OPEN = f"cp -p {SETTINGS} /root/kept; sed -i s/^HOST=.*/HOST=0.0.0.0/ {SETTINGS}; echo ALLOW_PLAINTEXT=true >>{SETTINGS}; systemctl restart sync-service"
+OPEN = (f"cp -p {SETTINGS} /root/kept; sed -i s/^HOST=.*/HOST=0.0.0.0/ {SETTINGS}; echo ALLOW_PLAINTEXT=true >>{SETTINGS}; "
+        "systemctl restart sync-service")
 CLOSED = f"cp -p /root/kept {SETTINGS}; systemctl restart sync-service"
 RECORD = "/var/lib/sync-service/history.sqlite"
 

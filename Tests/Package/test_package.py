@@ -52,7 +52,8 @@ def test_what_is_in_it():
     listed = output("dpkg-deb", "--contents", package()).splitlines()
     modes = {line.split()[5]: (line.split()[0], line.split()[1]) for line in listed}
     assert all(owner == "root/root" for _, owner in modes.values())
-    assert not [path for path, (mode, _) in modes.items() if "s" in mode.lower()[1:] or mode[8] == "w"], "no setuid, nothing for all to write"
+    unsafe = [path for path, (mode, _) in modes.items() if "s" in mode.lower()[1:] or mode[8] == "w"]
+    assert not unsafe, "no setuid, nothing for all to write"
     control = output("dpkg-deb", "--field", package())
     assert re.search(r"^Depends: .*libsqlite3-0 .*libssl3 ", control, re.M)
     assert "libswift" not in control
@@ -112,7 +113,8 @@ def test_the_bill_names_the_debian_packages(bill, tmp_path):
     loaded = {Path(path).name for program in ("sync-service", "sync-runner")
               for path in re.findall(r"(/\S+) \(0x", output("ldd", tmp_path / "usr/bin" / program))}
     listed = {part["name"]: part for part in bill["components"] if part["purl"].startswith("pkg:deb/")}
-    provided = [name for part in listed.values() for field in part["properties"] if field["name"] == "provides" for name in field["value"].split()]
+    properties = [field for part in listed.values() for field in part["properties"]]
+    provided = [name for field in properties if field["name"] == "provides" for name in field["value"].split()]
     assert sorted(provided) == sorted(loaded) and {"libssl.so.3", "libsqlite3.so.0"} <= loaded
     for name, part in listed.items():
         assert part["version"] == output("dpkg-query", "-W", "-f", "${Version}", name)
