@@ -35,7 +35,9 @@ filled() {
 
 for program in sync-service sync-runner; do
     place 755 "$built/$program" "usr/bin/$program"
-    strip --strip-unneeded --remove-section=.comment -- "$root/usr/bin/$program"
+    # Two builds of one commit differ in these two notes of the compiler and the linker, and in nothing else.
+    strip --strip-unneeded --remove-section=.comment --remove-section=.swift_modhash --remove-section=.note.gnu.build-id -- \
+        "$root/usr/bin/$program"
     mkdir -p -- "$root/usr/share/man/man8"
     filled "packaging/$program.8" | gzip -9n >"$root/usr/share/man/man8/$program.8.gz"
 done
