@@ -38,6 +38,7 @@ class Sandbox:
         self.folder, self.port = folder, self.service.port
         self.places = {
             "/etc/sync-service": folder / "etc", "/var/lib/sync-service": folder / "state", "/run/sync-runner/lock": folder / "lock",
+            "/var/backups/checkpoints": folder / "checkpoints", "/etc/systemd/system": folder / "units",
             "/var/backups/sync-service": folder / "backups", "/root": folder / "root", "127.0.0.1:8000": f"127.0.0.1:{self.port}",
             " -o sync-service": "", " -g sync-service": "",
         }
@@ -96,7 +97,7 @@ def sandbox(tmp_path_factory):
 
 def test_every_section_with_commands_is_run_below():
     titles = list(dict.fromkeys(title for title, _ in BLOCKS))
-    assert titles == ["The first run", "Reading the journal", "Backup", "Restore", "Moving to a new machine",
+    assert titles == ["The first run", "Reading the journal", "Backup", "Checkpoints in a file", "Restore", "Moving to a new machine",
                       "Rotating the JWT secret", "Renewing the certificate", "Rotating the key of the record", "A lock that nobody holds"]
 
 
@@ -165,6 +166,14 @@ def test_secrets_and_keys(sandbox):
     vkey = sandbox.command("audit", "vkey")
     assert sandbox.section("Rotating the key of the record").splitlines()[-1] != vkey.strip()
     sandbox.section("Renewing the certificate")
+
+
+def test_checkpoints_in_a_file(sandbox):
+    sandbox.section("The first run")
+    sandbox.section("Checkpoints in a file")
+    sandbox.command("run")
+    kept = (sandbox.folder / "checkpoints/sync-service").read_text()
+    assert sandbox.command("audit", "checkpoint") in kept
 
 
 def test_a_stale_lock(sandbox):
