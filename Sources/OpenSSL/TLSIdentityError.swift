@@ -1,4 +1,4 @@
-import Glibc
+import Linux
 
 /// Why a certificate and its key cannot be served: what is wrong, in which file, and how to mend it.
 ///
@@ -49,8 +49,8 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
     /// What to do about it.
     public var fix: String {
         switch self {
-        case .unreadable(let file, _): "put the PEM file there and let user \(geteuid()) read it: \(file)"
-        case .exposedKey(let file, _, _): "chmod 600 \(file), and chown it to root or to user \(geteuid())"
+        case .unreadable(let file, _): "put the PEM file there and let user \(Account.own) read it: \(Account.admission(to: file))"
+        case .exposedKey(let file, _, let owner): Account.admission(to: file, owner: owner)
         case .noCertificate:
             "put the server's certificate first and the intermediate ones after it, each between -----BEGIN CERTIFICATE----- "
                 + "and -----END CERTIFICATE----- (from DER: openssl x509 -inform DER -in FILE)"

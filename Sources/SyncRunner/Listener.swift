@@ -22,7 +22,7 @@ struct Listener {
         client = try Permitted().client
         guard geteuid() != 0, geteuid() != client else {
             throw SetupError(
-                "this runs as user \(geteuid()), and so would the script, which could then read keys and history; "
+                "this runs as user \(Account.own), and so would the script, which could then read keys and history; "
                     + "set User= in sync-runner.service to a user of its own")
         }
         // The path, not the file that runs: after an upgrade the next connection is served by the new one.
@@ -50,7 +50,7 @@ struct Listener {
     private func takeConnection() throws {
         let connection = try LocalSocket.accept(socket)
         let peer = try LocalSocket.peerUser(connection)
-        guard peer == client else { return complain("refused a connection of user \(peer); only user \(client) is served") }
+        guard peer == client else { return complain("refused a connection of user \(Account.name(peer)); only user \(Account.name(client)) is served") }
         let null = try Descriptor.open("/dev/null", O_WRONLY)
         do {
             _ = try Process.spawn(

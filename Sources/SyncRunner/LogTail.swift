@@ -16,7 +16,7 @@ extension LogTail {
         do {
             self = .lines(try Self.lastLines(of: try Self.open(request)))
         } catch let error as SystemError {
-            self = .unreadable("\(error); let user \(geteuid()) read the log, and check SYNC_LOG_PATH")
+            self = .unreadable("\(error); let user \(Account.own) read the log, and check SYNC_LOG_PATH")
         } catch {
             self = .unreadable("\(request.logPath): \(error)")
         }

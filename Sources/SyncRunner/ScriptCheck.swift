@@ -24,7 +24,9 @@ struct Script {
         try checkOwnerAndMode(path, facts)
         try checkFolders(above: path)
         guard faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 else {
-            throw Unfit(why: .permissionDenied, detail: "\(path) is not executable for user \(geteuid()); chmod 750 \(path)")
+            throw Unfit(
+                why: .permissionDenied,
+                detail: "\(path) is not executable for user \(Account.own); \(Account.admission(to: path, owner: facts.owner, mode: "750"))")
         }
         return Script(path: path, digest: try system(path) { () throws(SystemError) in try Digest.of(file) })
     }
@@ -54,13 +56,18 @@ struct Script {
         guard facts.owner == 0 || facts.owner == geteuid() else {
             throw Unfit(
                 why: .unsafePermissions,
-                detail: "\(path) belongs to user \(facts.owner), who could change what runs here; chown it to root or to user \(geteuid())")
+                detail: "\(path) belongs to user \(Account.name(facts.owner)), who could change what runs here; "
+                    + Account.admission(to: path, mode: "750"))
         }
         guard !facts.writableByOthers else {
-            throw Unfit(why: .unsafePermissions, detail: "\(path) has mode \(mode) and can be written by others; chmod 750 \(path)")
+            throw Unfit(
+                why: .unsafePermissions,
+                detail: "\(path) has mode \(mode) and can be written by others; \(Account.admission(to: path, owner: facts.owner, mode: "750"))")
         }
         guard facts.mode & 0o6000 == 0 else {
-            throw Unfit(why: .unsafePermissions, detail: "\(path) has mode \(mode): setuid or setgid; chmod 750 \(path)")
+            throw Unfit(
+                why: .unsafePermissions,
+                detail: "\(path) has mode \(mode): setuid or setgid; \(Account.admission(to: path, owner: facts.owner, mode: "750"))")
         }
     }
 
@@ -73,7 +80,7 @@ struct Script {
             guard facts.owner == 0 || facts.owner == geteuid() else {
                 throw Unfit(
                     why: .unsafePermissions,
-                    detail: "the folder \(folder) belongs to user \(facts.owner), who could replace the script; chown it to root")
+                    detail: "the folder \(folder) belongs to user \(Account.name(facts.owner)), who could replace the script; chown it to root")
             }
             let sticky = facts.owner == 0 && facts.mode & 0o1000 != 0
             guard !facts.writableByOthers || sticky else {
@@ -91,7 +98,16 @@ struct Script {
     private static func unfit(_ error: SystemError, _ path: String) -> Unfit {
         if error.isNoSuchFile { return Unfit(why: .notFound, detail: "\(path) does not exist; set SYNC_SCRIPT_PATH to the script") }
         if error.isPermissionDenied {
-            return Unfit(why: .permissionDenied, detail: "\(error.description); let user \(geteuid()) read and execute it")
+            // A unit's ProtectHome= shows these folders empty, and closed, whatever their modes are.
+            if let closed = Files.ancestors(of: Files.folder(of: path)).first(where: { access($0, X_OK) != 0 }) {
+                return Unfit(
+                    why: .permissionDenied,
+                    detail: "the folder \(closed) is closed to user \(Account.own), and its unit hides /home and /root; "
+                        + "move the script, to /opt for example")
+            }
+            return Unfit(
+                why: .permissionDenied,
+                detail: "\(error.description); let user \(Account.own) read and execute it: \(Account.admission(to: path, mode: "750"))")
         }
         return Unfit(why: .cannotBeExecuted, detail: error.description)
     }

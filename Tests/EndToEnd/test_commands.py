@@ -189,7 +189,9 @@ FINDINGS = {
     "another log in the script": (lambda s: s.set(SYNC_LOG_PATH=s.folder / "another.log"), ["another.log"]),
     "log readable by everyone": (lambda s: s.log_path.chmod(0o644), ["sync.log", "chmod 640"]),
     "log missing": (lambda s: s.log_path.unlink(), ["sync.log"]),
-    "secret readable by others": (lambda s: s.secret_path.chmod(0o644), ["JWT_SECRET_FILE", "chmod 600"]),
+    "checkpoints that stopped": (
+        lambda s: os.utime(s.folder / "checkpoints", (1, 1)), ["AUDIT_CHECKPOINT_FILE: run 1 left", "ReadWritePaths="]),
+    "secret readable by others": (lambda s: s.secret_path.chmod(0o644), ["JWT_SECRET_FILE", "chmod 640"]),
     "state directory open": (lambda s: s.state.chmod(0o755), ["chmod 700"]),
     "stale lock file": (stale_lock, ["sync.lock", "rm"]),
 }

@@ -78,6 +78,12 @@ def test_unknown_names(installed, name):
     assert name in message and f".env line {line_of(installed, name)}" in message
 
 
+def test_one_mistake_always_gets_the_same_answer(installed):
+    installed.set(SYNC_LOGPATH="x")
+    for _ in range(4):
+        assert "did you mean SYNC_LOG_PATH?" in installed.command("check").stderr
+
+
 @pytest.mark.parametrize("name", ["TLS_CERT_FILE", "CORS_ALLOW_ORIGINS", "SYNC_RUNNER_SOCKET", "AUDIT_VKEY"])
 def test_protection_that_is_not_built_is_not_silently_absent(installed, name):
     """Whoever sets one of these relies on it."""
@@ -185,8 +191,8 @@ REFUSED = {
     "secret too short for HS512": (lambda s: (secret(b"x" * 63)(s), s.set(JWT_ALGORITHM="HS512")), ["64"]),
     "secret by value too short": (lambda s: s.set(JWT_SECRET_FILE=None, JWT_SECRET="short"), ["JWT_SECRET", "32"]),
     "secret twice": (lambda s: s.set(JWT_SECRET="x" * 40), ["JWT_SECRET_FILE", "JWT_SECRET "]),
-    "secret readable by others": (chmod(0o644, "secret_path"), ["JWT_SECRET_FILE", "chmod 600"]),
-    "secret writable by its group": (chmod(0o620, "secret_path"), ["JWT_SECRET_FILE", "chmod 600"]),
+    "secret readable by others": (chmod(0o644, "secret_path"), ["JWT_SECRET_FILE", "chmod 640"]),
+    "secret writable by its group": (chmod(0o620, "secret_path"), ["JWT_SECRET_FILE", "chmod 640"]),
     "settings writable by others": (env_mode(0o602), [".env", "chmod"]),
     "settings writable by the group": (env_mode(0o660), [".env", "chmod"]),
     "settings in a folder for all to write": (chmod(0o777, "folder"), [".env", "chmod"]),
@@ -198,7 +204,7 @@ REFUSED = {
 }
 if os.geteuid() == 0:  # only root can give a file away
     REFUSED["settings of another user"] = (foreign(lambda s: s.folder / ".env"), [".env", "chown"])
-    REFUSED["secret of another user"] = (foreign(lambda s: s.secret_path), ["JWT_SECRET_FILE", "user 0"])
+    REFUSED["secret of another user"] = (foreign(lambda s: s.secret_path), ["JWT_SECRET_FILE", "user root"])
     REFUSED["state directory of another user"] = (foreign(lambda s: s.state), ["SYNC_STATE_DIR", "chown"])
 
 

@@ -148,7 +148,7 @@ BAD = {
     "another's key": (other_key, "does not belong"), "expired": (lambda door: issue(door, days=-1), "expired"),
     "a key too short": (lambda door: issue(door, kind=["rsa:1024"]), "bits"),
     "signed with SHA-1": (lambda door: issue(door, digest="sha1"), "signed with"),
-    "a key for all to read": (key_for_all, "chmod 600"), "no certificate": (lambda door: door.certificate.write_text("none"), "PEM"),
+    "a key for all to read": (key_for_all, "chmod 640"), "no certificate": (lambda door: door.certificate.write_text("none"), "PEM"),
     "no file": (lambda door: door.certificate.unlink(), "cannot be read"),
     "no key": (lambda door: door.write_private(door.key, b"none"), "PEM"),
 }

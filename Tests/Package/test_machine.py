@@ -65,9 +65,13 @@ def test_a_first_audited_run(machine, capsys):
     machine.install()
     assert listening(machine) == [], "nothing listens before there is a script"
     assert state(machine, "sync-service") == "inactive" and state(machine, "sync-runner.socket") == "active"
+    # Who looks before naming a script is told what is missing, and has started a runner that knows none.
+    assert "script.env" in machine.run("sync-service", "check", code=1)
+    machine.run("systemctl", "restart", "sync-service")
+    assert "not started: name the script in /etc/sync-service/script.env" in machine.run("systemctl", "status", "sync-service", code=3)
     machine.script("echo hello; id -un")
     machine.name_script()
-    machine.run("systemctl", "start", "sync-service")
+    machine.run("systemctl", "restart", "sync-service")
     assert state(machine, "sync-service") == "active"
     answer = json.loads(machine.ask("POST", "/sync/run"))
     assert answer == {"status": "success", "message": "Sync script executed successfully", "output": "hello\nsync-runner\n"}
@@ -172,11 +176,11 @@ def test_the_lock_is_one_for_cron_and_the_service(machine):
     settings = machine.path("/etc/sync-service/script.env")
     kept = settings.read_text()
     settings.write_text(kept.replace("SYNC_LOCK_PATH=/run/sync-runner/lock/", "SYNC_LOCK_PATH=/tmp/"))
-    machine.run("systemctl", "restart", "sync-runner", "sync-service")
+    machine.run("systemctl", "restart", "sync-service")
     said = machine.run("sync-service", "check", "--as-runner", code=1)
     assert "SYNC_LOCK_PATH: the runner does not see the folder /tmp that is seen here" in said
     settings.write_text(kept)
-    machine.run("systemctl", "restart", "sync-runner", "sync-service")
+    machine.run("systemctl", "restart", "sync-service")
 
 
 def test_the_log_is_rotated(machine):
@@ -191,9 +195,51 @@ def test_the_log_is_rotated(machine):
     assert machine.path("/var/log/sync-runner/sync_fkk_db.log.1").exists()
 
 
+REPLACE = "install -m 600 /etc/sync-service/{0} /root/new && mv /root/new /etc/sync-service/{0}"
+# mistake: the command that makes it, what check says of it
+MISTAKES = {
+    "a secret that an editor replaced": (REPLACE.format("jwt.secret"), "user sync-service cannot read /etc/sync-service/jwt.secret"),
+    "settings that an editor replaced": (REPLACE.format("service.env"), "user sync-service cannot read /etc/sync-service/service.env"),
+    "a script that an editor replaced": ("chmod 750 /opt/sync/sync.sh", "let user sync-runner read and execute it"),
+    "a script for all to write": ("chmod 777 /opt/sync/sync.sh", "can be written by others"),
+    "a script of somebody": ("chown nobody /opt/sync/sync.sh", "belongs to user nobody"),
+    "a log that root began": ("chown root:root /var/log/sync-runner/sync_fkk_db.log", "user sync-runner cannot write its log"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_check_says_to_do_mends_it(machine, mistake):
+    command, said = MISTAKES[mistake]
+    machine.script('echo once >>"$SYNC_LOG_PATH" || exit 1')
+    machine.run("chown", "root:root", "/opt/sync/sync.sh")
+    assert json.loads(machine.ask("POST", "/sync/run"))["status"] == "success"
+    machine.sh(command)
+    found = machine.run("sync-service", "check", code=1)
+    assert said in found
+    fix = re.search("fix: .*", found[found.rindex("✗", 0, found.index(said)):]).group()
+    machine.sh(re.search("ch(own|mod) [^;]*", fix).group())
+    assert said not in machine.run("sync-service", "check", code=None)
+    machine.run("systemctl", "restart", "sync-service")
+    assert json.loads(machine.ask("POST", "/sync/run"))["status"] == "success"
+
+
+def test_mistakes_that_no_command_mends(machine):
+    machine.script("exit 0")
+    machine.sh("chown root:sync-runner /opt/sync/sync.sh && chmod 750 /opt/sync/sync.sh")
+    said = machine.run("sync-service", "check", code=1)
+    assert "the script does not mention /run/sync-runner/lock/sync_fkk_db.lock" in said, "a script that the service cannot read"
+    machine.script("exit 0")
+    machine.sh("cp /opt/sync/sync.sh /root; sed -i s,=/opt/sync/,=/root/, /etc/sync-service/script.env; systemctl restart sync-service")
+    assert "the folder /root is closed to user sync-runner" in machine.run("sync-service", "check", code=1)
+    machine.sh("sed -i s,=/root/,=/opt/sync/, /etc/sync-service/script.env; systemctl restart sync-service")
+    assert json.loads(machine.ask("POST", "/sync/run"))["status"] == "success", "one restart is enough for both"
+    said = machine.run("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "sync-service", "run", code=78)
+    assert "Permission denied. To fix it: run this as root." in said
+
+
 @pytest.mark.parametrize("section", [
-    "The first run", "Reading the journal", "Backup", "Restore", "Rotating the JWT secret", "Renewing the certificate",
-    "Rotating the key of the record", "Backup", "Moving to a new machine", "A lock that nobody holds"])
+    "The first run", "Reading the journal", "Backup", "Checkpoints in a file", "Restore", "Rotating the JWT secret",
+    "Renewing the certificate", "Rotating the key of the record", "Backup", "Moving to a new machine", "A lock that nobody holds"])
 def test_the_operations_page(machine, section):
     """Its commands, as written."""
     machine.script("exit 0")

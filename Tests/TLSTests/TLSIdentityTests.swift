@@ -179,7 +179,7 @@ import Testing
         try made.write(try made.read("ec.key"), to: "exposed-\(mode).key", mode: mode)
         let found = error(key: "exposed-\(mode).key")
         guard case .exposedKey(_, UInt32(mode), _)? = found else { return #expect(Bool(false), "\(String(describing: found))") }
-        #expect(found?.fix.contains("chmod 600 \(made("exposed-\(mode).key"))") == true)
+        #expect(found?.fix.contains("chmod 640 \(made("exposed-\(mode).key"))") == true)
     }
 
     @Test(arguments: [0o400, 0o600, 0o640]) func aKeyForOwnerAndGroupIsRead(mode: Int) throws {

@@ -14,17 +14,20 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         let settings = try common.settings()
+        // Before becoming a user who may not read it: mode 750 lets in root and the runner only.
+        let scriptText = settings.script.path.flatMap(Self.text(ofScript:))
         try Caller.becomeOwner(of: settings.stateDirectory)
         let findings = Findings()
 
+        checkReadable(settings, findings)
         do { _ = try settings.requireTokens() } catch { findings.add(error.problem, error.fix) }
         checkState(settings, findings)
         checkCertificate(settings, findings)
         checkTrail(settings, findings)
         if settings.script.path == nil {
-            findings.add("SYNC_SCRIPT_PATH environment variable is not set", "set it to the absolute path of the script in .env")
+            findings.add("SYNC_SCRIPT_PATH environment variable is not set", "set it to the absolute path of the script, in /etc/sync-service/script.env or your .env")
         }
-        checkRunner(settings, findings)
+        checkRunner(settings, scriptText: scriptText, findings)
         checkLock(settings, findings)
         checkLog(settings, findings)
 
@@ -34,6 +37,13 @@ struct CheckCommand: ParsableCommand {
         throw Exit(.wrong)
     }
 
+    /// Root has read what the service may not: a file that an editor has replaced belongs to root alone.
+    private func checkReadable(_ settings: Settings, _ findings: Findings) {
+        for file in settings.secretFiles where access(file, R_OK) != 0 && errno == EACCES {
+            findings.add("the service's user \(Account.own) cannot read \(file)", Account.admission(to: file))
+        }
+    }
+
     private func checkState(_ settings: Settings, _ findings: Findings) {
         // Where it is missing the service makes it, if it may.
         guard (try? Files.facts(settings.stateDirectory, followLink: false)) != nil else {
@@ -41,7 +51,7 @@ struct CheckCommand: ParsableCommand {
             if access(parent, W_OK | X_OK) != 0 {
                 findings.add(
                     "SYNC_STATE_DIR: \(settings.stateDirectory) is missing and cannot be made",
-                    "install -d -m 700 -o \(geteuid()) \(settings.stateDirectory)")
+                    "install -d -m 700 -o \(Account.own) \(settings.stateDirectory)")
             }
             return
         }
@@ -84,20 +94,35 @@ struct CheckCommand: ParsableCommand {
         guard let facts = try? Files.facts(file, followLink: true) else {
             guard (try? Files.facts(settings.historyPath, followLink: false)) != nil else { return }
             return findings.add(
-                "AUDIT_CHECKPOINT_FILE: \(file) is missing, so that no checkpoint is outside", "check that the service can append to it")
+                "AUDIT_CHECKPOINT_FILE: \(file) is missing, so that no checkpoint is outside", appending(to: file))
+        }
+        if let last = try? HistoryReader(opening: settings.historyPath).lastStart(), facts.modified < last.at - 1000 {
+            findings.add("AUDIT_CHECKPOINT_FILE: run \(last.run) left no checkpoint in \(file)", appending(to: file))
         }
         let days = (Clock.wallMilliseconds() - facts.modified) / 86_400_000
         if days > 7 {
-            findings.add("AUDIT_CHECKPOINT_FILE: the newest checkpoint in \(file) is \(days) days old", "check that the service can append to it")
+            findings.add("AUDIT_CHECKPOINT_FILE: the newest checkpoint in \(file) is \(days) days old", appending(to: file))
         }
     }
 
+    private static func text(ofScript path: String) -> String? {
+        guard let facts = try? Files.facts(path, followLink: false), facts.kind == .regular else { return nil }
+        return (try? Files.read(path, limit: 1 << 20)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func appending(to file: String) -> String {
+        let folder = Files.folder(of: file)
+        return "let the service write there: install -d -m 700 -o \(Account.own) \(folder), and in its unit ReadWritePaths=\(folder) "
+            + "(systemctl edit sync-service); then restart it"
+    }
+
     /// What the runner finds, as its user: the script first of all.
-    private func checkRunner(_ settings: Settings, _ findings: Findings) {
+    private func checkRunner(_ settings: Settings, scriptText: String?, _ findings: Findings) {
         do {
             let runner = try RunnerAccess(settings)
             do {
-                try RunnerCheck(settings: settings, inquirer: Inquirer(settings, runner: runner)).perform(everyPath: asRunner, findings)
+                try RunnerCheck(settings: settings, scriptText: scriptText, inquirer: Inquirer(settings, runner: runner))
+                    .perform(everyPath: asRunner, findings)
             } catch {
                 findings.add("\(runner) does not answer: \(error)", runner.fix)
             }

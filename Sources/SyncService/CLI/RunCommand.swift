@@ -18,7 +18,7 @@ struct RunCommand: ParsableCommand {
         let settings = try common.settings()
         try Caller.becomeOwner(of: settings.stateDirectory)
         guard let script = settings.script.path else {
-            throw SettingsError("SYNC_SCRIPT_PATH environment variable is not set", fix: "set it to the absolute path of the script")
+            throw SettingsError("SYNC_SCRIPT_PATH environment variable is not set", fix: "set it to the absolute path of the script, in /etc/sync-service/script.env or your .env")
         }
         if let reason, reason.utf8.count > 1024 { throw ValidationError("--reason is longer than 1024 bytes; say it shorter") }
         _ = try StateDirectory(settings)
@@ -91,7 +91,7 @@ enum Caller {
             setgid(entry.pointee.pw_gid) == 0, setuid(facts.owner) == 0
         else {
             throw SettingsError(
-                "cannot become user \(facts.owner), who owns \(stateDirectory): \(SystemError("setuid").reason)",
+                "cannot become user \(Account.name(facts.owner)), who owns \(stateDirectory): \(SystemError("setuid").reason)",
                 fix: "run this command as that user")
         }
     }

@@ -4,6 +4,8 @@ import RunProtocol
 /// The script's side of the machine as the runner sees it: through its socket, as its user, within its unit.
 struct RunnerCheck {
     let settings: Settings
+    /// nil where there is no script that the caller can read.
+    let scriptText: String?
     let inquirer: Inquirer
 
     private var script: ScriptSettings { settings.script }
@@ -12,23 +14,36 @@ struct RunnerCheck {
     /// - Throws: where the runner does not answer.
     func perform(everyPath: Bool, _ findings: Findings) throws {
         if let path = script.path { try checkScript(path, findings) }
-        if case .unreadable(let reason) = try inquirer.logTail() {
-            findings.add("Error reading log file \(script.logPath): \(reason)", "let the script write it there once, readable for the runner's user")
-        }
+        try checkLog(findings)
         try checkView(findings)
         if everyPath { try checkPaths(findings) }
+    }
+
+    private func checkLog(_ findings: Findings) throws {
+        let log = try inquirer.facts(script.logPath)
+        if log.identity != nil && !log.writable {
+            // As after a sync that root started by hand, or where the old log was moved here.
+            return findings.add(
+                "the script's user \(Account.name(log.uid)) cannot write its log \(script.logPath)",
+                "chown \(Account.name(log.uid)) \(script.logPath); under its unit the log is in a folder that ReadWritePaths= names")
+        }
+        let nothingRanYet = (try? HistoryReader(opening: settings.historyPath).lastStart()) == nil
+        if log.identity == nil && nothingRanYet { return }
+        if case .unreadable(let reason) = try inquirer.logTail() {
+            findings.add("Error reading log file \(script.logPath): \(reason)", "let the script write it there, readable for the runner's user")
+        }
     }
 
     private func checkScript(_ path: String, _ findings: Findings) throws {
         if case .unfit(let why, let detail, _) = try inquirer.scriptFitness(path) {
             findings.add("Failed to execute sync script: \(why.rawValue)", detail)
         }
-        guard let text = (try? Files.read(path, limit: 1 << 20)).map({ String(decoding: $0, as: UTF8.self) }) else { return }
+        guard let text = scriptText else { return }
         for (setting, named) in [("SYNC_LOCK_PATH", script.lockPath), ("SYNC_LOG_PATH", script.logPath)]
         where !text.contains(named) && !text.contains(setting) {
             findings.add(
                 "the script does not mention \(named), which \(setting) names",
-                "set \(setting) to the path the script uses; if it reads the path from elsewhere, this is no problem")
+                "write that path into the script, or set \(setting) to the script's own; no problem if it has the path from elsewhere")
         }
         if settings.runnerSocket != nil && text.contains("kill -0") {
             findings.add(
@@ -56,10 +71,10 @@ struct RunnerCheck {
             let facts = try inquirer.facts(need.path)
             let rights = [facts.readable ? "readable" : nil, facts.writable ? "writable" : nil].compactMap { $0 }
             let seen = facts.identity == nil ? "not there" : rights.isEmpty ? "closed" : rights.joined(separator: ", ")
-            print("user \(facts.uid): \(need.path): \(seen)")
+            print("user \(Account.name(facts.uid)): \(need.path): \(seen)")
             guard !(need.writes ? facts.writable : facts.readable) else { continue }
             findings.add(
-                "\(need.setting): the runner's user \(facts.uid) cannot \(need.writes ? "write in" : "read") \(need.path)",
+                "\(need.setting): the runner's user \(Account.name(facts.uid)) cannot \(need.writes ? "write in" : "read") \(need.path)",
                 "give that user the right; in a unit also by ReadWritePaths= or ReadOnlyPaths=")
         }
     }

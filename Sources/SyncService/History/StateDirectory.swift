@@ -35,7 +35,7 @@ struct StateDirectory: Sendable {
         guard facts.mode & 0o007 == 0 else { throw SettingsError("SYNC_RUN_DIR: others can enter \(path) (mode \(mode))", fix: fix) }
         guard facts.mode & 0o2000 != 0, access(path, R_OK | W_OK | X_OK) == 0 else {
             throw SettingsError(
-                "SYNC_RUN_DIR: \(path) (mode \(mode), group \(facts.group)) does not share what the runner leaves there with user \(geteuid())",
+                "SYNC_RUN_DIR: \(path) (mode \(mode), group \(facts.group)) does not share what the runner leaves there with user \(Account.own)",
                 fix: fix)
         }
     }
@@ -44,7 +44,7 @@ struct StateDirectory: Sendable {
         if mkdir(path, 0o700) != 0 && errno != EEXIST {
             let error = SystemError("mkdir", path)
             throw SettingsError(
-                "\(setting): \(error)", fix: "create the folder for user \(geteuid()): install -d -m 700 -o \(geteuid()) \(path)")
+                "\(setting): \(error)", fix: "create the folder for user \(Account.own): install -d -m 700 -o \(Account.own) \(path)")
         }
         let facts: FileFacts
         do { facts = try Files.facts(path, followLink: false) } catch {
@@ -55,14 +55,14 @@ struct StateDirectory: Sendable {
         }
         guard facts.owner == geteuid() || allowed != 0 else {
             throw SettingsError(
-                "\(setting): \(path) belongs to user \(facts.owner)", fix: "run as that user, or chown \(geteuid()) \(path)")
+                "\(setting): \(path) belongs to user \(Account.name(facts.owner))", fix: "run as that user, or chown \(Account.own) \(path)")
         }
         guard facts.mode & 0o077 & ~allowed == 0 else {
             throw SettingsError(
                 "\(setting): others can enter \(path) (mode \(String(facts.mode, radix: 8)))", fix: "chmod 700 \(path)")
         }
         guard access(path, W_OK | X_OK) == 0 else {
-            throw SettingsError("\(setting): \(path) is not writable", fix: "chown \(geteuid()) \(path), and check that the disk is not mounted read-only")
+            throw SettingsError("\(setting): \(path) is not writable", fix: "chown \(Account.own) \(path), and check that the disk is not mounted read-only")
         }
     }
 

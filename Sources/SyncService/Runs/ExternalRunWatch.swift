@@ -42,7 +42,7 @@ struct ExternalRunWatch: Service {
         let present = now.leaseHeld ? nil : now.lockFile
         if let present, present != before {
             logger.notice(
-                "the script runs past this service, or left its lock file behind: since \(Timestamp.text(present.modified)), user \(present.owner)")
+                "the script runs past this service, or left its lock file behind: since \(Timestamp.text(present.modified)), user \(Account.name(present.owner))")
             await record("seen", present)
         }
         if let before, present == nil, !now.leaseHeld {

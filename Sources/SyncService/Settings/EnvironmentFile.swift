@@ -22,8 +22,7 @@ struct EnvironmentFile {
             try Self.checkOwnership(path)
             bytes = try Files.read(path, limit: 1 << 20)
         } catch let error as SystemError {
-            throw SettingsError(
-                "\(error)", fix: error.code == ELOOP ? "name the file itself, not a link to it" : "create it or name another with --env-file")
+            throw SettingsError("\(error)", fix: Self.fix(error, path))
         } catch let error as SettingsError {
             throw error
         } catch {
@@ -35,11 +34,19 @@ struct EnvironmentFile {
         entries = try Self.parse(text, path: path)
     }
 
+    private static func fix(_ error: SystemError, _ path: String) -> String {
+        if error.code == ELOOP { return "name the file itself, not a link to it" }
+        guard error.isPermissionDenied else { return "create it or name another with --env-file" }
+        // Of a folder that is closed nothing can be said, and whoever stands outside should not be let in.
+        guard (try? Files.facts(path, followLink: false)) != nil else { return "run this as root" }
+        return "run this as root; if it is to run as user \(Account.own): \(Account.admission(to: path))"
+    }
+
     private static func checkOwnership(_ path: String) throws {
         let facts = try Files.facts(path, followLink: false)
         guard facts.kind == .regular else { throw SettingsError("\(path) is not a regular file", fix: "name the settings file itself") }
         guard facts.owner == 0 || facts.owner == geteuid() else {
-            throw SettingsError("\(path) belongs to user \(facts.owner)", fix: "chown it to root or to user \(geteuid())")
+            throw SettingsError("\(path) belongs to user \(Account.name(facts.owner))", fix: Account.admission(to: path))
         }
         guard !facts.writableByOthers else {
             throw SettingsError("\(path) can be written by others", fix: "chmod go-w \(path)")

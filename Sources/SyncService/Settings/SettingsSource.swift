@@ -58,7 +58,8 @@ struct SettingsSource {
     }
 
     private static func suggestion(_ name: String) -> String {
-        let near = known.filter { $0.commonPrefixCount(with: name) >= 8 }.max { $0.commonPrefixCount(with: name) < $1.commonPrefixCount(with: name) }
+        // Sorted, so that one mistake always gets one answer.
+        let near = known.sorted().filter { $0.commonPrefixCount(with: name) >= 8 }.max { $0.likeness(to: name) < $1.likeness(to: name) }
         return near.map { " (did you mean \($0)?)" } ?? ""
     }
 
@@ -126,5 +127,9 @@ struct SettingsSource {
 extension String {
     fileprivate func commonPrefixCount(with other: String) -> Int {
         zip(utf8, other.utf8).prefix { $0 == $1 }.count
+    }
+
+    fileprivate func likeness(to other: String) -> Int {
+        commonPrefixCount(with: other) + zip(utf8.reversed(), other.utf8.reversed()).prefix { $0 == $1 }.count
     }
 }

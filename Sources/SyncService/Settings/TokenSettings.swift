@@ -38,13 +38,15 @@ struct SecretSettings {
             facts = try Files.facts(path, followLink: true)
             secret = try Files.read(try Files.realPath(path), limit: 65536)
         } catch {
-            throw source.error(name, "cannot be read: \(error)", fix: "create the file and let user \(geteuid()) read it")
+            throw source.error(
+                name, "cannot be read: \(error)",
+                fix: error.isPermissionDenied ? "let user \(Account.own) read it: \(Account.admission(to: path))" : "create the file")
         }
         // Group read is how a package shares it with the service's user; everyone else, and every other writer, is out.
         guard facts.mode & 0o027 == 0, facts.owner == 0 || facts.owner == geteuid() else {
             throw source.error(
                 name, "names a file that others can read or change (mode \(String(facts.mode, radix: 8)), owner \(facts.owner))",
-                fix: "chmod 600 \(path), and chown it to root or to user \(geteuid())")
+                fix: Account.admission(to: path, owner: facts.owner))
         }
         if secret.last == UInt8(ascii: "\n") { secret.removeLast() }
         try check(secret, name, source, algorithm)
