@@ -89,7 +89,8 @@ let package = Package(
         .testTarget(
             name: "SyncServiceTests",
             dependencies: [
-                "SyncService", "RunProtocol", "TLS", "JSON", "TestSupport", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "SyncService", "RunProtocol", "TLS", "JSON", "SQLite", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
             swiftSettings: strict

@@ -18,6 +18,12 @@ public struct Hash: Hashable, Sendable, CustomStringConvertible {
         value = contiguous ?? SIMD32(bytes)
     }
 
+    /// - Returns: nil unless there are exactly 32 bytes.
+    public init?(_ bytes: RawSpan) {
+        guard bytes.byteCount == Self.byteCount else { return nil }
+        value = bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD32<UInt8>.self) }
+    }
+
     /// Reads the text form of notes and proofs.
     /// - Returns: nil unless it is the strict base64 of 32 bytes.
     init?(base64 text: some Collection<UInt8>) {

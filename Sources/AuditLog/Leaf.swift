@@ -91,10 +91,14 @@ public struct Leaf: Sendable, Equatable {
     /// key. There is one way to write a value, so two are equal where these bytes are.
     public func written(_ key: String) -> ArraySlice<UInt8>? {
         var key = key
-        let member = key.withUTF8 { key in
-            members.first { Self.isSame(bytes[Int($0.name.lowerBound)..<Int($0.name.upperBound)], key) }
+        return key.withUTF8 { key in
+            // By length first: a verification asks for a dozen keys of every entry.
+            for member in members where member.name.count == key.count {
+                guard Self.isSame(bytes[Int(member.name.lowerBound)..<Int(member.name.upperBound)], key) else { continue }
+                return bytes[Int(member.value.lowerBound)..<Int(member.value.upperBound)]
+            }
+            return nil
         }
-        return member.map { bytes[Int($0.value.lowerBound)..<Int($0.value.upperBound)] }
     }
 
     /// The value of one of the entry's own keys; nil without such a key, or where it is no integer.
@@ -103,16 +107,13 @@ public struct Leaf: Sendable, Equatable {
     }
 
     /// Whether a value is written like that: as an entry holds it, with long strings cut.
-    public static func holds(_ written: ArraySlice<UInt8>, _ value: JSON) -> Bool {
-        // Most strings are short and stand there as they are. With a backslash they do not, and then only writing the
-        // value again tells.
-        if case .string(var string) = value, string.utf8.count == written.count - 2, written.count - 2 <= maximumStringBytes,
-            written.first == UInt8(ascii: "\""), !written.contains(UInt8(ascii: "\\"))
-        {
-            return string.withUTF8 { isSame(written.dropFirst().dropLast(), $0) }
-        }
-        guard let value = try? canonical(value) else { return false }
-        return value.encoded().elementsEqual(written)
+    ///
+    /// - Parameter value: as `JSON.encoded` gives it.
+    public static func holds(_ written: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Bool {
+        // Neither is cut, or they differ: a cut string is always longer, and so is the one it was cut from.
+        if written.count <= maximumStringBytes + 2 { return value.withUnsafeBufferPointer { isSame(written, $0) } }
+        guard let whole = try? JSON(parsing: Array(value), maxBytes: .max, maxDepth: 1) else { return false }
+        return (try? canonical(whole))?.encoded().elementsEqual(written) ?? false
     }
 
     /// Eight bytes at a time: a verification compares some hundred of every entry.

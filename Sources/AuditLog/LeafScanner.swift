@@ -98,16 +98,26 @@ struct LeafScanner {
     private mutating func scanString() throws(LeafError) -> Range<Int> {
         position += 1
         let start = position
-        while position < bytes.count {
-            let byte = bytes[position]
-            if byte == UInt8(ascii: "\"") {
+        while true {
+            position = endOfPlain
+            switch peek {
+            case UInt8(ascii: "\""):
                 position += 1
                 return start..<(position - 1)
+            case UInt8(ascii: "\\"): try scanEscape()
+            default: throw malformed
             }
-            guard byte >= 0x20 else { throw malformed }
-            if byte == UInt8(ascii: "\\") { try scanEscape() } else { position += 1 }
         }
-        throw malformed
+    }
+
+    /// Where the bytes end that a string holds as they are.
+    private var endOfPlain: Int {
+        let bytes = bytes.span
+        var place = position
+        while place < bytes.count, bytes[place] >= 0x20, bytes[place] != UInt8(ascii: "\""), bytes[place] != UInt8(ascii: "\\") {
+            place += 1
+        }
+        return place
     }
 
     /// The short escapes, and `\u00xx` in lower case for the control characters that have none.

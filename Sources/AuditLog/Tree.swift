@@ -19,14 +19,10 @@ public struct Subtree: Hashable, Sendable {
     ///
     /// As a table's primary key it makes every append an append to the table, and a verification one sequential read.
     public var position: Int64 {
-        // Before the last entry under it: that many entries, half as many nodes over two, a quarter over four …
-        var count = entries.upperBound - 1
-        var position = Int64(level)
-        while count > 0 {
-            position += count
-            count >>= 1
-        }
-        return position
+        // Before the last entry under it: that many entries, half as many nodes over two, a quarter over four …, which add
+        // up to twice as many less one for each bit set (Legendre's formula).
+        let count = entries.upperBound - 1
+        return 2 * count - Int64(count.nonzeroBitCount) + Int64(level)
     }
 
     /// The subtrees that become complete with this entry, itself first, by rising level and position.

@@ -7,7 +7,8 @@ extension JSON {
         return bytes
     }
 
-    private func append(to bytes: inout [UInt8]) {
+    /// Puts what ``encoded()`` returns behind other bytes.
+    public func append(to bytes: inout [UInt8]) {
         switch self {
         case .null:
             bytes += "null".utf8

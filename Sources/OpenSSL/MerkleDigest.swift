@@ -7,6 +7,11 @@ extension SHA256 {
         bytes.withUnsafeBytes { hash($0, nothing, nothing) }
     }
 
+    /// The digest of these bytes, wherever they are.
+    public static func hash(_ bytes: RawSpan) -> SIMD32<UInt8> {
+        bytes.withUnsafeBytes { hash($0, nothing, nothing) }
+    }
+
     /// The digest of one byte and these bytes behind it.
     public static func hash(_ prefix: UInt8, _ bytes: [UInt8]) -> SIMD32<UInt8> {
         withUnsafeBytes(of: prefix) { prefix in

@@ -88,6 +88,22 @@ import Testing
         #expect(Leaf.cut(Leaf.cut(whole + "b")).utf8.count > limit)
     }
 
+    @Test func anEntryHoldsWhatItWasMadeOf() throws {
+        let limit = Leaf.maximumStringBytes
+        let whole = String(repeating: "a", count: limit)
+        let values: [JSON] = [
+            .null, .bool(true), .integer(-7), .string(""), .string("a\nb"), .string(#"a\nb"#), .string("\"é\u{1}"), .string(whole),
+            .string(whole + "b"), .string(whole + "c"), .string(Leaf.cut(whole + "d")), .string("7"), .string("null"),
+        ]
+        for (place, value) in values.enumerated() {
+            let written = try #require(try Self.leaf([JSON.Member("a", value)]).written("a"))
+            for (other, candidate) in values.enumerated() {
+                #expect(Leaf.holds(written, candidate.encoded()[...]) == (place == other), "\(place) \(other)")
+            }
+            #expect(!Leaf.holds(written, []))
+        }
+    }
+
     @Test func fieldsThatCannotBeAnEntry() {
         #expect(throws: LeafError.number) { try Self.leaf([JSON.Member("a", .number("1.5"))]) }
         #expect(throws: LeafError.number) { try Self.leaf([JSON.Member("a", .array([.number("1e3")]))]) }

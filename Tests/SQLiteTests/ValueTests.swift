@@ -82,6 +82,19 @@ import Testing
         #expect(text == .some("a\u{FFFD}b\u{FFFD}"))
     }
 
+    @Test func bytesAreHandedOverAsTheyAre() throws {
+        try connection.first("SELECT CAST(x'61FF0062' AS TEXT), x'01FF', x'', 1, NULL") { row in
+            var bytes: [UInt8] = [7]
+            #expect(row.append(0, to: &bytes))
+            #expect(bytes == [7, 0x61, 0xFF, 0, 0x62])
+            for column in [1, 3, 4, 5, -1] { #expect(!row.append(column, to: &bytes)) }
+            #expect(bytes.count == 5)
+            #expect(row.blob(1) { span in span.withUnsafeBytes { Array($0) } } == [1, 0xFF])
+            #expect(row.blob(2) { $0.byteCount } == 0)
+            for column in [0, 3, 4, 5, -1] { #expect(row.blob(column) { $0.byteCount } == nil) }
+        }
+    }
+
     @Test func escapedRowAnswersNil() throws {
         try connection.execute("INSERT INTO t (s) VALUES ('one'), ('two')")
         var rows: [Row] = []

@@ -38,8 +38,8 @@ struct TableComparison {
 
     private(set) var report = Report()
     private let reader: HistoryReader
-    private var started: RowPages<Int64, [JSON?]>
-    private var finished: RowPages<Int64, [JSON?]>
+    private var started: RowPages<Int64, RowFacts>
+    private var finished: RowPages<Int64, RowFacts>
     private var outputs: RowPages<Int64, SIMD32<UInt8>?>
     private var listed: RowPages<RunEntry, Void>
     private var open: Set<Int64> = []
@@ -53,11 +53,11 @@ struct TableComparison {
         self.reader = reader
         started = Self.pages(of: .started, reader)
         finished = Self.pages(of: .finished, reader)
-        // An output may be a megabyte: it is digested where SQLite has it, and few are read at once.
-        outputs = RowPages(of: 32) { from, count in
+        // An output may be a megabyte: it is digested where SQLite has it, and no more are read at once than take a moment.
+        outputs = RowPages(of: 128) { from, count in
             try reader.page(
                 "SELECT id, bytes FROM run_output WHERE id >= ? ORDER BY id LIMIT ?", [.integer(from)], count
-            ) { ($0.integer(0) ?? 0, $0.blob(1).map { SHA256.hash($0) }) }
+            ) { ($0.integer(0) ?? 0, $0.blob(1) { SHA256.hash($0) }) }
         }
         listed = RowPages(of: 1000) { from, count in
             try reader.page(
@@ -67,11 +67,11 @@ struct TableComparison {
         }
     }
 
-    private static func pages(of table: RunTable, _ reader: HistoryReader) -> RowPages<Int64, [JSON?]> {
+    private static func pages(of table: RunTable, _ reader: HistoryReader) -> RowPages<Int64, RowFacts> {
         let sql = "SELECT \(table.selection), id FROM \(table.name) WHERE id >= ? ORDER BY id LIMIT ?"
         let id = table.columns.count
         return RowPages(of: 500) { from, count in
-            try reader.page(sql, [.integer(from)], count) { ($0.integer(id) ?? 0, table.facts($0)) }
+            try reader.page(sql, [.integer(from)], count) { ($0.integer(id) ?? 0, RowFacts($0, of: table)) }
         }
     }
 
@@ -87,7 +87,7 @@ struct TableComparison {
         switch event {
         case .runStarted, .runImported:
             report.runs += 1
-            if let isolated = leaf.written("isolated"), Leaf.holds(isolated, .bool(false)) { report.notIsolated += 1 }
+            if let isolated = leaf.written("isolated"), isolated.elementsEqual("false".utf8) { report.notIsolated += 1 }
             if run != lastRun + 1 { report.add("entry \(entry) starts run \(run), and the one before was run \(lastRun)") }
             lastRun = run
             open.insert(run)
@@ -111,7 +111,7 @@ struct TableComparison {
         presentOutputs += 1
         // nil where it is no bytes at all.
         let hex = digest.map { digest in Machine.hex(digest.indices.lazy.map { digest[$0] }) } ?? "none"
-        if !Leaf.holds(expected, .string(hex)) {
+        if !expected.elementsEqual("\"\(hex)\"".utf8) {
             report.add("the output of run \(run) is not the one recorded in entry \(entry) (its SHA-256: \(hex))")
         }
     }
@@ -137,16 +137,15 @@ struct TableComparison {
     }
 
     /// Every fact of the row against the entry, which holds long texts cut.
-    private mutating func compare(_ row: [JSON?]?, _ table: RunTable, _ run: Int64, _ entry: Int64, _ leaf: Leaf) {
+    private mutating func compare(_ row: RowFacts?, _ table: RunTable, _ run: Int64, _ entry: Int64, _ leaf: Leaf) {
         guard let row else { return report.add("run \(run) of entry \(entry) is missing in \(table.name)") }
-        if table.name == RunTable.started.name, case .string(let user)? = row.first { userSum &+= Self.summand(user, run) }
-        for (name, fact) in zip(table.columns, row) {
-            guard let written = leaf.written(name), let fact, Leaf.holds(written, fact) else {
-                // The digest tells this wrong value from the next, for whoever accepted this one.
-                let digest = fact.map { Machine.hex(Hash.leaf($0.encoded()).bytes.prefix(8)) } ?? "none"
-                report.add("run \(run): \(name) in \(table.name) is not what entry \(entry) says (its digest: \(digest))")
-                continue
-            }
+        if table.name == RunTable.started.name { userSum &+= Self.summand(row.user, run) }
+        row.forEach { column, fact in
+            let name = table.columns[column]
+            if let fact, let written = leaf.written(name), Leaf.holds(written, fact) { return }
+            // The digest tells this wrong value from the next, for whoever accepted this one.
+            let digest = fact.map { Machine.hex(Hash.leaf(Array($0)).bytes.prefix(8)) } ?? "none"
+            report.add("run \(run): \(name) in \(table.name) is not what entry \(entry) says (its digest: \(digest))")
         }
     }
 
@@ -197,28 +196,35 @@ struct TableComparison {
 
     /// What tells whether two lists hold the same runs of the same users, in whatever order: a sum of hashes whose key is
     /// this process's own, so that nobody can make others add up to it.
-    private static func summand(_ user: String, _ run: Int64) -> UInt64 {
+    private static func summand(_ user: ArraySlice<UInt8>, _ run: Int64) -> UInt64 {
         var hasher = Hasher()
-        for byte in user.utf8 { hasher.combine(byte) }
+        for byte in user { hasher.combine(byte) }
         hasher.combine(run)
         return UInt64(bitPattern: Int64(hasher.finalize()))
     }
 
     private func indexSum(ifStill size: Int64) throws -> UInt64? {
         var sum: UInt64 = 0
+        var written: [UInt8] = []
         var (user, run, rows) = ("", Int64(0), Int64(0))
         // An index made by hand may lead in circles.
         while rows <= report.runs {
             let page = try read(ifStill: size) { [user, run] connection in
-                try connection.query(
+                var page: [(user: String, run: Int64)] = []
+                try connection.forEach(
                     """
                     SELECT user, id FROM run_started INDEXED BY run_started_by_user WHERE (user, id) > (?, ?)
                     ORDER BY user, id LIMIT 1000
-                    """, [.text(user), .integer(run)]) { ($0.text(0) ?? "", $0.integer(1) ?? 0) }
+                    """, [.text(user), .integer(run)]) { page.append(($0.text(0) ?? "", $0.integer(1) ?? 0)) }
+                return page
             }
             guard let page else { return nil }
             guard let last = page.last else { return sum }
-            for (user, run) in page { sum &+= Self.summand(user, run) }
+            for (user, run) in page {
+                written.removeAll(keepingCapacity: true)
+                JSON.string(user).append(to: &written)
+                sum &+= Self.summand(written[...], run)
+            }
             (user, run) = last
             rows += Int64(page.count)
         }

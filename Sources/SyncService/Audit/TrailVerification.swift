@@ -95,7 +95,7 @@ struct TrailVerification: Sendable {
         RowPages(of: 2000) { from, count in
             try reader.page(
                 "SELECT position, hash FROM tree_hash WHERE position >= ? ORDER BY position LIMIT ?", [.integer(from)], count
-            ) { ($0.integer(0) ?? -1, Hash($0.blob(1) ?? [])) }
+            ) { ($0.integer(0) ?? -1, $0.blob(1) { Hash($0) } ?? nil) }
         }
     }
 

@@ -122,20 +122,18 @@ struct RunTable: Sendable {
 
     /// A row of ``selection``. Facts that are absent are null.
     func members(_ row: Row) -> [JSON.Member] {
-        zip(columns, facts(row)).map { JSON.Member($0, $1 ?? .null) }
+        columns.indices.map { JSON.Member(columns[$0], fact($0, of: row) ?? .null) }
     }
 
-    /// The facts of a row of ``selection``; nil for a value that this program never writes there.
-    func facts(_ row: Row) -> [JSON?] {
-        columns.indices.map { index in
-            switch row.value(index) {
-            case .null: .null
-            case .text(let text): .string(text)
-            case .integer(let number) where !isFlag[index]: .integer(number)
-            case .integer(0): .bool(false)
-            case .integer(1): .bool(true)
-            default: nil
-            }
+    /// A fact of a row of ``selection``; nil for a value that this program never writes there.
+    func fact(_ column: Int, of row: Row) -> JSON? {
+        switch row.value(column) {
+        case .null: .null
+        case .text(let text): .string(text)
+        case .integer(let number) where !isFlag[column]: .integer(number)
+        case .integer(0): .bool(false)
+        case .integer(1): .bool(true)
+        default: nil
         }
     }
 
