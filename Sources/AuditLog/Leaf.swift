@@ -89,16 +89,18 @@ public struct Leaf: Sendable, Equatable {
 
     /// The value of one of the entry's own keys as it is written in `bytes`, strings with their quotes; nil without such a
     /// key. There is one way to write a value, so two are equal where these bytes are.
-    public func written(_ key: String) -> ArraySlice<UInt8>? {
-        var key = key
-        return key.withUTF8 { key in
-            // By length first: a verification asks for a dozen keys of every entry.
-            for member in members where member.name.count == key.count {
-                guard Self.isSame(bytes[Int(member.name.lowerBound)..<Int(member.name.upperBound)], key) else { continue }
-                return bytes[Int(member.value.lowerBound)..<Int(member.value.upperBound)]
-            }
-            return nil
+    public func written(_ key: String) -> ArraySlice<UInt8>? { place(of: key).map { bytes[$0] } }
+
+    /// Where the value of one of the entry's own keys is.
+    private func place(of key: String) -> Range<Int>? {
+        let utf8 = key.utf8
+        let (key, bytes) = (utf8.span, bytes.span)
+        // By length first: a verification asks for a dozen keys of every entry.
+        for member in members where member.name.count == key.count {
+            guard Self.isSame(bytes.extracting(Int(member.name.lowerBound)..<Int(member.name.upperBound)), key) else { continue }
+            return Int(member.value.lowerBound)..<Int(member.value.upperBound)
         }
+        return nil
     }
 
     /// The value of one of the entry's own keys; nil without such a key, or where it is no integer.
@@ -106,29 +108,37 @@ public struct Leaf: Sendable, Equatable {
         written(key).flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
     }
 
-    /// Whether a value is written like that: as an entry holds it, with long strings cut.
+    /// Whether this is the value of one of the entry's own keys, as an entry holds it, with long strings cut. False without
+    /// such a key.
     ///
     /// - Parameter value: as `JSON.encoded` gives it.
-    public static func holds(_ written: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> Bool {
+    public func holds(_ key: String, _ value: Span<UInt8>) -> Bool {
+        guard let place = place(of: key) else { return false }
         // Neither is cut, or they differ: a cut string is always longer, and so is the one it was cut from.
-        if written.count <= maximumStringBytes + 2 { return value.withUnsafeBufferPointer { isSame(written, $0) } }
-        guard let whole = try? JSON(parsing: Array(value), maxBytes: .max, maxDepth: 1) else { return false }
-        return (try? canonical(whole))?.encoded().elementsEqual(written) ?? false
+        if place.count <= Self.maximumStringBytes + 2 { return Self.isSame(bytes.span.extracting(place), value) }
+        let whole = value.withUnsafeBufferPointer { try? JSON(parsing: Array($0), maxBytes: .max, maxDepth: 1) }
+        guard let whole, let cut = try? Self.canonical(whole) else { return false }
+        return cut.encoded().elementsEqual(bytes[place])
     }
 
     /// Eight bytes at a time: a verification compares some hundred of every entry.
-    private static func isSame(_ left: ArraySlice<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
+    private static func isSame(_ left: Span<UInt8>, _ right: Span<UInt8>) -> Bool {
         guard left.count == right.count else { return false }
-        let right = UnsafeRawBufferPointer(right)
         return left.withUnsafeBytes { left in
-            var place = 0
-            while place + 8 <= left.count {
-                guard left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-                    == right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-                else { return false }
-                place += 8
+            right.withUnsafeBytes { right in
+                var place = 0
+                while place + 8 <= left.count {
+                    guard left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                        == right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    else { return false }
+                    place += 8
+                }
+                while place < left.count {
+                    guard left[place] == right[place] else { return false }
+                    place += 1
+                }
+                return true
             }
-            return left[place...].elementsEqual(right[place...])
         }
     }
 

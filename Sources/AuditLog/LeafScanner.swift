@@ -167,12 +167,12 @@ struct LeafScanner {
         else { throw .malformed(offset: start) }
     }
 
-    private mutating func expect(_ literal: StaticString) throws(LeafError) {
-        for byte in literal.description.utf8 { guard skip(byte) else { throw malformed } }
+    private mutating func expect(_ literal: String) throws(LeafError) {
+        for byte in literal.utf8 { guard skip(byte) else { throw malformed } }
     }
 
-    private func text(_ range: Range<Int>, equals literal: StaticString) -> Bool {
-        range.count == literal.utf8CodeUnitCount && bytes[range].elementsEqual(literal.description.utf8)
+    private func text(_ range: Range<Int>, equals literal: String) -> Bool {
+        range.count == literal.utf8.count && bytes[range].elementsEqual(literal.utf8)
     }
 
     private var peek: UInt8? { position < bytes.count ? bytes[position] : nil }

@@ -13,10 +13,14 @@ public struct LeafTime: Sendable, Hashable, Comparable, CustomStringConvertible 
     /// - Returns: nil unless the text is in the fixed form and names a day of the calendar. No leap seconds: the system's
     ///   clock has none.
     public init?(_ text: some Collection<UInt8>) {
-        guard text.count == Self.form.count else { return nil }
+        let form = Self.form.span
+        guard text.count == form.count else { return nil }
         var numbers: [7 of Int64] = .init(repeating: 0)
         var number = 0
-        for (byte, expected) in zip(text, Self.form) {
+        var place = 0
+        for byte in text {
+            let expected = form[place]
+            place += 1
             if expected == UInt8(ascii: "0") {
                 guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { return nil }
                 numbers[number] = numbers[number] * 10 + Int64(byte - UInt8(ascii: "0"))

@@ -96,11 +96,13 @@ import Testing
             .string(whole + "b"), .string(whole + "c"), .string(Leaf.cut(whole + "d")), .string("7"), .string("null"),
         ]
         for (place, value) in values.enumerated() {
-            let written = try #require(try Self.leaf([JSON.Member("a", value)]).written("a"))
+            let leaf = try Self.leaf([JSON.Member("a", value), JSON.Member("b", .string("z"))])
             for (other, candidate) in values.enumerated() {
-                #expect(Leaf.holds(written, candidate.encoded()[...]) == (place == other), "\(place) \(other)")
+                let holds = leaf.holds("a", candidate.encoded().span)
+                #expect(holds == (place == other), "\(place) \(other)")
+                #expect(!leaf.holds("c", candidate.encoded().span))
             }
-            #expect(!Leaf.holds(written, []))
+            #expect(!leaf.holds("a", [UInt8]().span))
         }
     }
 

@@ -18,7 +18,7 @@ import Testing
             var read: [[UInt8]?] = []
             facts.forEach { column, fact in
                 #expect(column == read.count)
-                read.append(fact.map { Array($0) })
+                read.append(fact.isEmpty ? nil : fact.withUnsafeBufferPointer { Array($0) })
             }
             return (read, Array(facts.user), Self.table.columns.indices.map { Self.table.fact($0, of: row)?.encoded() })
         }

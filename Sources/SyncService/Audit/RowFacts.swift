@@ -50,17 +50,18 @@ struct RowFacts: Sendable {
     /// The first fact: whose run it is.
     var user: ArraySlice<UInt8> { bytes[..<endOfFact(from: 0)] }
 
-    /// Hands every fact to `body`, in the order of the columns. nil is a value that this program never writes.
-    func forEach(_ body: (_ column: Int, _ fact: ArraySlice<UInt8>?) -> Void) {
+    /// Hands every fact to `body`, in the order of the columns. An empty one is a value that this program never writes.
+    func forEach(_ body: (_ column: Int, _ fact: Span<UInt8>) -> Void) {
         var (column, start) = (0, 0)
         while start < bytes.count {
             let end = endOfFact(from: start)
-            body(column, start < end ? bytes[start..<end] : nil)
+            body(column, bytes.span.extracting(start..<end))
             (column, start) = (column + 1, end + 1)
         }
     }
 
     private func endOfFact(from start: Int) -> Int {
+        let bytes = bytes.span
         var place = start
         while place < bytes.count, bytes[place] != Self.end { place += 1 }
         return place

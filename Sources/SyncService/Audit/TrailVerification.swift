@@ -60,7 +60,7 @@ struct TrailVerification: Sendable {
                 }
                 try tables.begin { [leaves] in try $0.add(leaves) }
                 // In a file whose pages were edited reading on may lead back; that is found already.
-                guard let last = page.map(\.0).max(), last >= next else { break }
+                guard let last = page.map(\.key).max(), last >= next else { break }
                 if (last + 1) / Self.stride > next / Self.stride { progress(last + 1, size) }
                 next = last + 1
             }
@@ -80,7 +80,7 @@ struct TrailVerification: Sendable {
     }
 
     /// Entries behind the head belong to later transactions: they are checked with a later head, unless none covers them.
-    private func entries(from: Int64, before size: Int64) throws -> [(Int64, [UInt8])]? {
+    private func entries(from: Int64, before size: Int64) throws -> [(key: Int64, row: [UInt8])]? {
         // Not always as many: whoever squeezes a row in between two others by editing the file's pages, where only reading on
         // from its neighbour shows it, must not know where a page ends.
         let page = try reader.page(
