@@ -224,9 +224,11 @@ struct TableComparison {
         while rows <= report.runs {
             let page = try read(ifStill: size) { [user, run] connection in
                 var page: [(user: String, run: Int64)] = []
+                // As one comparison of pairs SQLite would look up the user alone, and go over all of its runs for each page.
                 try connection.forEach(
                     """
-                    SELECT user, id FROM run_started INDEXED BY run_started_by_user WHERE (user, id) > (?, ?)
+                    SELECT user, id FROM run_started INDEXED BY run_started_by_user WHERE user = ?1 AND id > ?2
+                    UNION ALL SELECT user, id FROM run_started INDEXED BY run_started_by_user WHERE user > ?1
                     ORDER BY user, id LIMIT 1000
                     """, [.text(user), .integer(run)]) { page.append(($0.text(0) ?? "", $0.integer(1) ?? 0)) }
                 return page
