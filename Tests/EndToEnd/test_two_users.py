@@ -102,7 +102,7 @@ def test_it_cannot_reach_the_runner(service):
     assert attempt(service, f"{connect} 2>/dev/null") == "denied"
     service.socket_path.chmod(0o666)
     attempt(service, connect)
-    service.runner_says(f"refused a connection of user {RUNNER.pw_uid}")
+    service.runner_says(f"refused a connection of user {RUNNER.pw_name}")
 
 
 def test_it_cannot_cancel_in_our_name(service):
@@ -128,7 +128,7 @@ def test_nobody_else_is_served(service):
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.connect(str(service.socket_path))
         assert stranger.recv(1) == b""
-    service.runner_says("refused a connection of user 0")
+    service.runner_says("refused a connection of user root")
     assert service.run().code == 200
 
 
@@ -316,11 +316,11 @@ def test_check_as_runner(prepared):
     done = prepared.command("check", "--as-runner")
     assert done.returncode == 0, done.stdout
     for path in (prepared.script_path, prepared.shared, prepared.run_directory):
-        assert f"user {RUNNER.pw_uid}: {path}: readable" in done.stdout
+        assert f"user {RUNNER.pw_name}: {path}: readable" in done.stdout
     os.chown(prepared.shared, 0, 0)
     done = prepared.command("check", "--as-runner")
     assert done.returncode == 1
-    assert f"SYNC_LOCK_PATH: the runner's user {RUNNER.pw_uid} cannot write in {prepared.shared}" in done.stdout
+    assert f"SYNC_LOCK_PATH: the runner's user {RUNNER.pw_name} cannot write in {prepared.shared}" in done.stdout
 
 
 def test_check_finds_a_tmp_of_its_own(prepared):
