@@ -11,7 +11,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CLEAN = ROOT / ".build/clean-root"
-MIRROR = "http://deb.debian.org/debian"
 DEADLINE = 60  # seconds; generous, because it only bounds a failure
 LEFT = -1
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -33,13 +32,20 @@ def eventually(condition, what, seconds=DEADLINE):
         time.sleep(0.05)
 
 
+def archive():
+    """Where this machine has its own packages from."""
+    listed = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)"], check=True, capture_output=True, text=True).stdout
+    return next(uri for name, uri in map(str.split, listed.splitlines()) if name == "bookworm")
+
+
 def clean_root():
     """The smallest Debian 12 that boots; made once."""
     if not CLEAN.exists():
         made = CLEAN.with_name("clean-root.new")
         shutil.rmtree(made, ignore_errors=True)
         subprocess.run(
-            ["debootstrap", "--variant=minbase", "--include=systemd-sysv,curl", "bookworm", made, MIRROR],
+            ["debootstrap", "--variant=minbase", "--include=systemd-sysv,curl", "bookworm", made, archive()],
             check=True, stdout=subprocess.DEVNULL)
         (made / "etc/hostname").write_text("fresh\n")
         made.rename(CLEAN)
