@@ -35,7 +35,7 @@ def eventually(condition, what, seconds=DEADLINE):
 def archive():
     """Where this machine has its own packages from."""
     listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)"], check=True, capture_output=True, text=True).stdout
+        ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"], check=True, capture_output=True, text=True).stdout
     return next(uri for name, uri in map(str.split, listed.splitlines()) if name == "bookworm")
 
 
