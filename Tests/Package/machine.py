@@ -34,9 +34,16 @@ def eventually(condition, what, seconds=DEADLINE):
 
 def archive():
     """Where this machine has its own packages from."""
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"], check=True, capture_output=True, text=True).stdout
-    return next(uri for name, uri in map(str.split, listed.splitlines()) if name == "bookworm")
+    listing = ["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"]
+    for fetched in (False, True):
+        if fetched:
+            # Nothing is listed before the first update.
+            subprocess.run(["apt-get", "update", "-q"], check=True, stdout=subprocess.DEVNULL)
+        listed = subprocess.run(listing, check=True, capture_output=True, text=True).stdout
+        found = [uri for name, uri in map(str.split, listed.splitlines()) if name == "bookworm"]
+        if found:
+            return found[0]
+    raise AssertionError("no source of Debian 12 (bookworm) in this machine's apt; the tests need one for a clean root")
 
 
 def clean_root():
