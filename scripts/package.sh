@@ -24,8 +24,9 @@ grep -qF "static let version = \"$version\"" Sources/SyncService/CLI/SyncService
 }
 
 # No run path: the loader must take Debian's libraries from where they belong. No path of this machine in what is built.
+# No build ID: it is a digest that covers what is stripped, the folder's name too.
 scripts/build.sh -c release --static-swift-stdlib --disable-local-rpath \
-    -Xcc "-ffile-prefix-map=$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xlinker -z -Xlinker now
+    -Xcc "-ffile-prefix-map=$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xlinker -z -Xlinker now -Xlinker --build-id=none
 
 rm -rf -- "$out"
 place() { install -D -m "$1" -- "$2" "$root/$3"; }
@@ -35,9 +36,12 @@ filled() {
 
 for program in sync-service sync-runner; do
     place 755 "$built/$program" "usr/bin/$program"
-    # Two builds of one commit differ in these two notes of the compiler and the linker, and in nothing else.
-    strip --strip-unneeded --remove-section=.comment --remove-section=.swift_modhash --remove-section=.note.gnu.build-id -- \
-        "$root/usr/bin/$program"
+    strip --strip-unneeded --remove-section=.comment -- "$root/usr/bin/$program"
+    # A hash of the compiler's that nothing reads and in which two builds of one commit differ. It is filled with zeros:
+    # taken out, it takes the program's protection of its own tables (RELRO) along.
+    objcopy --dump-section ".swift_modhash=$out/hash" -- "$root/usr/bin/$program"
+    head -c "$(stat -c %s "$out/hash")" /dev/zero >"$out/zeros"
+    objcopy --update-section ".swift_modhash=$out/zeros" -- "$root/usr/bin/$program"
     mkdir -p -- "$root/usr/share/man/man8"
     filled "packaging/$program.8" | gzip -9n >"$root/usr/share/man/man8/$program.8.gz"
 done
