@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults import all_recorded, kill, kill_service
-from harness import CONFIGURATION, alive, eventually
+from harness import CONFIGURATION, DEADLINE, alive, eventually
 from twousers import RUNNER, SERVICE, Separated, becoming
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="NEEDS ROOT to become two users: run these tests as root")
@@ -126,6 +126,8 @@ exit 5""")
 def test_nobody_else_is_served(service):
     """Not even root: only the one user the runner was told of."""
     with socket.socket(socket.AF_UNIX) as stranger:
+        # Served, it would be waited for: the silence has to end.
+        stranger.settimeout(DEADLINE)
         stranger.connect(str(service.socket_path))
         assert stranger.recv(1) == b""
     service.runner_says("refused a connection of user root")
