@@ -9,22 +9,10 @@ import pytest
 
 from faults import all_recorded, kill, kill_service
 from harness import CONFIGURATION, DEADLINE, alive, eventually
-from twousers import RUNNER, SERVICE, Separated, becoming
+# The two fixtures are called `prepared` and `service`, by which they take the place of the usual ones.
+from twousers import RUNNER, SERVICE, becoming, needs_root, two_users, two_users_prepared  # noqa: F401
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="NEEDS ROOT to become two users: run these tests as root")
-
-
-@pytest.fixture
-def prepared():
-    separated = Separated()
-    separated.script("exit 0")
-    yield separated
-    separated.remove()
-
-
-@pytest.fixture
-def service(prepared):
-    return prepared.start()
+pytestmark = needs_root
 
 
 def test_a_run_is_isolated(service):

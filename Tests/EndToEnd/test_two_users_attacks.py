@@ -9,22 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness import CONFIGURATION, eventually
-from twousers import RUNNER, SERVICE, Separated, becoming
+# The two fixtures are called `prepared` and `service`, by which they take the place of the usual ones.
+from twousers import RUNNER, SERVICE, becoming, needs_root, two_users, two_users_prepared  # noqa: F401
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="NEEDS ROOT to become two users: run these tests as root")
-
-
-@pytest.fixture
-def prepared():
-    separated = Separated()
-    separated.script("exit 0")
-    yield separated
-    separated.remove()
-
-
-@pytest.fixture
-def service(prepared):
-    return prepared.start()
+pytestmark = needs_root
 
 
 def message(kind, **fields):

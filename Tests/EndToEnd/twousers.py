@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 import harness
+import pytest
+
 from harness import DEADLINE, Service, eventually
 
 # Users that every Debian has and nothing else here uses.
@@ -109,15 +111,34 @@ class Separated(Service):
         return int(Path(f"/proc/{script}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
     def remove(self):
-        self.stop()
-        if self.runner_process is not None:
-            self.stop_runner()
-        self.socket.close()
-        self.end_leftovers()
-        shutil.rmtree(self.folder)
+        try:
+            self.stop()
+            if self.runner_process is not None:
+                self.stop_runner()
+        finally:
+            # One that a script has stopped does not leave on TERM.
+            self.socket.close()
+            self.end_leftovers()
+            shutil.rmtree(self.folder)
 
     def runner_log(self):
         return self.runner_output.read_text() if self.runner_output.exists() else ""
 
     def runner_says(self, text):
         eventually(lambda: text in self.runner_log(), f"the runner says {text}")
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NEEDS ROOT to become two users: run these tests as root")
+
+
+@pytest.fixture(name="prepared")
+def two_users_prepared():
+    separated = Separated()
+    separated.script("exit 0")
+    yield separated
+    separated.remove()
+
+
+@pytest.fixture(name="service")
+def two_users(prepared):
+    return prepared.start()
