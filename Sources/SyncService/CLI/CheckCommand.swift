@@ -18,24 +18,27 @@ struct CheckCommand: ParsableCommand {
         let scriptText = settings.script.path.flatMap(Self.text(ofScript:))
         try Caller.becomeOwner(of: settings.stateDirectory)
         let findings = Findings()
+        let last = try? HistoryReader(opening: settings.historyPath).lastStart()
 
         checkReadable(settings, findings)
         do { _ = try settings.requireTokens() } catch { findings.add(error.problem, error.fix) }
         checkState(settings, findings)
         checkCertificate(settings, findings)
-        checkTrail(settings, findings)
+        checkTrail(settings, last, findings)
         if settings.script.path == nil {
             findings.add("SYNC_SCRIPT_PATH environment variable is not set", "set it to the absolute path of the script, in /etc/sync-service/script.env or your .env")
         }
-        checkRunner(settings, scriptText: scriptText, findings)
+        checkRunner(settings, scriptText: scriptText, hasRun: last != nil, findings)
         checkLock(settings, findings)
-        checkLog(settings, findings)
+        checkLog(settings, last, findings)
 
         if findings.all.isEmpty { return print("All is well: \(settings.script.path ?? "") can be run.") }
         for finding in findings.all { print("✗ \(finding)") }
         print("\(findings.all.count) found.")
         throw Exit(.wrong)
     }
+
+    private typealias Start = (run: Int64, at: Int64)
 
     /// Root has read what the service may not: a file that an editor has replaced belongs to root alone.
     private func checkReadable(_ settings: Settings, _ findings: Findings) {
@@ -73,7 +76,7 @@ struct CheckCommand: ParsableCommand {
     }
 
     /// Whether a rollback of the history could be noticed by anybody.
-    private func checkTrail(_ settings: Settings, _ findings: Findings) {
+    private func checkTrail(_ settings: Settings, _ last: Start?, _ findings: Findings) {
         if let reader = try? HistoryReader(opening: settings.historyPath) {
             do {
                 let report = try TrailVerification(reader: reader, expectedKey: settings.audit.pinned).run()
@@ -96,7 +99,7 @@ struct CheckCommand: ParsableCommand {
             return findings.add(
                 "AUDIT_CHECKPOINT_FILE: \(file) is missing, so that no checkpoint is outside", appending(to: file))
         }
-        if let last = try? HistoryReader(opening: settings.historyPath).lastStart(), facts.modified < last.at - 1000 {
+        if let last, facts.modified < last.at - 1000 {
             findings.add("AUDIT_CHECKPOINT_FILE: run \(last.run) left no checkpoint in \(file)", appending(to: file))
         }
         let days = (Clock.wallMilliseconds() - facts.modified) / 86_400_000
@@ -117,11 +120,11 @@ struct CheckCommand: ParsableCommand {
     }
 
     /// What the runner finds, as its user: the script first of all.
-    private func checkRunner(_ settings: Settings, scriptText: String?, _ findings: Findings) {
+    private func checkRunner(_ settings: Settings, scriptText: String?, hasRun: Bool, _ findings: Findings) {
         do {
             let runner = try RunnerAccess(settings)
             do {
-                try RunnerCheck(settings: settings, scriptText: scriptText, inquirer: Inquirer(settings, runner: runner))
+                try RunnerCheck(settings: settings, scriptText: scriptText, hasRun: hasRun, inquirer: Inquirer(settings, runner: runner))
                     .perform(everyPath: asRunner, findings)
             } catch {
                 findings.add("\(runner) does not answer: \(error)", runner.fix)
@@ -140,11 +143,11 @@ struct CheckCommand: ParsableCommand {
             "if no sync runs (ps aux | grep \(name)), rm \(settings.script.lockPath)")
     }
 
-    private func checkLog(_ settings: Settings, _ findings: Findings) {
+    private func checkLog(_ settings: Settings, _ last: Start?, _ findings: Findings) {
         let path = settings.script.logPath
         guard let facts = try? Files.facts(path, followLink: true) else { return }
         if facts.mode & 0o004 != 0 { findings.add("the log \(path) can be read by everyone on this machine", "chmod 640 \(path)") }
-        guard let last = try? HistoryReader(opening: settings.historyPath).lastStart(), facts.modified < last.at - 1000 else { return }
+        guard let last, facts.modified < last.at - 1000 else { return }
         findings.add(
             "run \(last.run) did not write to the log \(path), so that GET /sync/log shows an older run",
             "set SYNC_LOG_PATH to the file the script writes")

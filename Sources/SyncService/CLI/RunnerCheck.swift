@@ -6,6 +6,8 @@ struct RunnerCheck {
     let settings: Settings
     /// nil where there is no script that the caller can read.
     let scriptText: String?
+    /// Whether a run is over, which has left a log.
+    let hasRun: Bool
     let inquirer: Inquirer
 
     private var script: ScriptSettings { settings.script }
@@ -27,8 +29,7 @@ struct RunnerCheck {
                 "the script's user \(Account.name(log.uid)) cannot write its log \(script.logPath)",
                 "chown \(Account.name(log.uid)) \(script.logPath); under its unit the log is in a folder that ReadWritePaths= names")
         }
-        let nothingRanYet = (try? HistoryReader(opening: settings.historyPath).lastStart()) == nil
-        if log.identity == nil && nothingRanYet { return }
+        if log.identity == nil && !hasRun { return }
         if case .unreadable(let reason) = try inquirer.logTail() {
             findings.add("Error reading log file \(script.logPath): \(reason)", "let the script write it there, readable for the runner's user")
         }
