@@ -6,9 +6,13 @@ enum ScriptEnvironment {
 
     /// - Parameters:
     ///   - run: the run's number, as SYNC_RUN_ID.
+    ///   - graceSeconds: the time between TERM and KILL, as SYNC_STOP_GRACE_SECONDS, so that a script can keep within it.
     ///   - added: `NAME=value` entries that SYNC_ENV_PASS names; they win.
-    static func entries(run: Int64, added: [String]) -> [String] {
-        var values = ["PATH": own("PATH") ?? defaultPath, "LANG": own("LANG") ?? "C.UTF-8", "SYNC_RUN_ID": String(run)]
+    static func entries(run: Int64, graceSeconds: Int64, added: [String]) -> [String] {
+        var values = [
+            "PATH": own("PATH") ?? defaultPath, "LANG": own("LANG") ?? "C.UTF-8", "SYNC_RUN_ID": String(run),
+            "SYNC_STOP_GRACE_SECONDS": String(graceSeconds),
+        ]
         values["TZ"] = own("TZ")
         // Of the user we really are: our own HOME and USER may be those of whoever called sudo or started the service.
         if let user = getpwuid(geteuid()) {

@@ -95,7 +95,8 @@ struct Supervisor {
             let cancels = try LocalSocket.listen(directory.socket(of: run), mode: 0o660)
             var execution = try Execution(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
-                environment: ScriptEnvironment.entries(run: run, added: request.environment), lease: lease.descriptor,
+                environment: ScriptEnvironment.entries(run: run, graceSeconds: request.graceSeconds, added: request.environment),
+                lease: lease.descriptor,
                 timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000, otherUser: otherUser)
             end = execution.follow(signals: signals, service: service, cancels: cancels, output: &output)
         } catch {

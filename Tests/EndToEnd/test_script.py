@@ -42,8 +42,9 @@ def seen(shared):
 
 
 def test_environment(seen, shared):
-    assert sorted(seen["environment"]) == ["HOME", "LANG", "PATH", "SHELL", "SYNC_RUN_ID", "TZ", "USER"]
+    assert sorted(seen["environment"]) == ["HOME", "LANG", "PATH", "SHELL", "SYNC_RUN_ID", "SYNC_STOP_GRACE_SECONDS", "TZ", "USER"]
     assert seen["environment"]["SYNC_RUN_ID"] == "1"
+    assert seen["environment"]["SYNC_STOP_GRACE_SECONDS"] == str(shared.settings["SYNC_STOP_GRACE_SECONDS"])
     given, user = shared.environment(), pwd.getpwuid(os.geteuid())
     assert [seen["environment"][name] for name in ("LANG", "TZ", "PATH")] == [given["LANG"], given["TZ"], given["PATH"]]
     assert [seen["environment"][name] for name in ("HOME", "USER", "SHELL")] == [user.pw_dir, user.pw_name, user.pw_shell]
