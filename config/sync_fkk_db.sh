@@ -1,13 +1,20 @@
 #!/bin/bash
 #
-# Replaces the tables of one MariaDB database (the target) by a consistent copy of another (the source), on another
-# server as a rule, with its views, triggers, routines and events.
+# Replaces the tables of one MariaDB or MySQL database (the target) by a consistent copy of another (the source), on
+# another server as a rule, with its views, triggers, routines and events.
+#
+# Written for MariaDB 10.6 and MySQL 8.0 or later. Tested on MariaDB only, with clients that take no option and servers
+# that take no statement which MySQL 8 lacks. Try it on a copy of your MySQL target first.
 #
 # Settings: sync_fkk_db.conf beside this script, or the file that SYNC_SETTINGS_FILE names; sync_fkk_db.conf.example
-# explains each of them. Credentials: a MariaDB option file, see sync_fkk_db.cnf.example. Nothing secret is in
-# arguments or in the environment.
+# explains each of them. Credentials: an option file, see sync_fkk_db.cnf.example. Nothing secret is in arguments or in
+# the environment.
 #
 # Exit codes: 0 synced, 2 already running, anything else failed.
+#
+# The lock file is there while a sync runs, and this script and its clients hold flock on it. The kernel ends that with
+# the last of them, also after KILL, and the next sync takes over the file that was left. A lock file that another
+# script has made is respected as long as it is there.
 #
 # How the target is replaced, and what holds if it is interrupted
 #
@@ -17,7 +24,7 @@
 #   2. Triggers cannot move across databases, so the target's are dropped. A table, sync_fkk_db_switch in
 #      <target>_sync_new, holds what is needed to undo this and to finish the switch.
 #   3. One RENAME TABLE moves all old tables to <target>_sync_old, all new ones to the target, and sync_fkk_db_switch
-#      along with them: in MariaDB 10.6 and later all of it happens or nothing, even if the server dies meanwhile.
+#      along with them: all of it happens or nothing, even if the server dies meanwhile.
 #   4. Views, routines, triggers and events of the target are replaced, one by one, and both helper databases dropped.
 #
 # Atomic is step 3 and nothing else: a statement sees all the old tables or all the new ones. From step 2 to 4, a
@@ -30,29 +37,43 @@
 #   dropped, and what others wrote into the target is gone.
 # - DEFINERs are left out, so everything belongs to the account of the sync. The accounts of the source rarely exist at
 #   the target (calling the object would fail), and a source that could choose one could have its code run as root there.
+# - Routines and events are dropped and made anew: a grant on one routine ends with it. Grant on the database instead.
 # - A view, routine or event that names the source's database, instead of leaving it out, names that very database at
 #   the target too. The history of system-versioned tables is not copied. Accounts and grants are not touched.
 
 set -euo pipefail
 
 readonly SWITCH=sync_fkk_db_switch           # the table that describes a switch
-readonly MADE_BY='made by sync_fkk_db.sh'    # comment of the helper databases: no others are ever dropped
+# A table in each helper database; no others are ever dropped, unless they are empty. A database is dropped table by
+# table, so the name is behind all others.
+readonly HELPER=zz_made_by_sync_fkk_db
+readonly WORK_MARK=made_by_sync_fkk_db       # a file in our own folders; no others are ever removed
+readonly LOCK_MARK='held with flock'         # second line of our lock files; no others are ever taken over
 readonly SERVER_ID="SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir);"
 readonly SETTINGS=(SYNC_SOURCE_DB SYNC_TARGET_DB SYNC_KEEP_TABLES SYNC_CREDENTIALS_FILE SYNC_WORK_DIR
     SYNC_LOCK_WAIT_SECONDS SYNC_LOCK_PATH SYNC_LOG_PATH)
 
 work=            # our own folder; the dump lies there, and the shell is in it
-lock_link=       # second name of our lock file, see take_lock
+lock=            # descriptor of our lock file
+prepared=        # our lock file before it has its name
 child=           # the program we are waiting for
+must_go_on=      # set where leaving would do harm: in the switch and on the way out
 already_running=
 staging=         # set while helper databases of this run may be there
 switching=
 target_is='the target is as it was'
 answer=          # what `ask` was answered
+client_options=()
+dump_options=()
 
+# The file first: it is what stays. A sync that nobody can read about goes no further, unless it has to.
 log() {
-    # A sync nobody can read about goes no further.
-    printf '[%s] %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$1" | tee -a -- "$SYNC_LOG_PATH" || exit 1
+    local line written=yes
+    printf -v line '[%(%Y-%m-%d %H:%M:%S)T] %s' -1 "$1"
+    printf '%s\n' "$line" >>"$SYNC_LOG_PATH" || written=
+    # In a subshell: where the reader of our output is gone, SIGPIPE ends whoever writes.
+    (printf '%s\n' "$line") 2>/dev/null || true
+    [[ -n $written || -n $must_go_on ]] || exit 1
 }
 
 fail() {
@@ -67,11 +88,12 @@ refuse() {
 }
 
 # bash runs a trap only after the program in the foreground has ended. Programs that may take long are therefore
-# waited for, so that TERM does not have to wait for them. What they print becomes the reason in the log.
+# waited for, so that TERM does not have to wait for them. What they complain of becomes the reason in the log.
 # If this script is killed the kernel kills them too: an import that went on would write into the next run's database.
+# Until they are gone they hold the lock, whose descriptor they inherit.
 run() {
     local status=0
-    setpriv --pdeathsig KILL -- "$@" <&0 >printed 2>&1 &
+    setpriv --pdeathsig KILL -- "$@" <&0 >answered 2>printed &
     child=$!
     wait "$child" || status=$?
     child=
@@ -88,6 +110,7 @@ printed() {
 
 stopped() {
     trap '' TERM INT HUP
+    must_go_on=yes
     log "ERROR: stopped by SIG$1; $target_is"
     exit "$2"
 }
@@ -95,6 +118,7 @@ stopped() {
 cleanup() {
     local status=$?
     trap '' TERM INT HUP
+    must_go_on=yes
     set +e
     if [[ -n $child ]]; then
         kill -TERM "$child" 2>/dev/null
@@ -107,15 +131,13 @@ cleanup() {
     if [[ -n $work ]]; then
         rm -rf -- "$work"
     fi
-    if [[ -n $lock_link ]]; then
-        # The second name keeps the inode from being used again: if somebody removed our lock and another sync
-        # made its own, the two differ, and that lock stays.
-        if [[ $SYNC_LOCK_PATH -ef $lock_link ]]; then
-            rm -f -- "$SYNC_LOCK_PATH"
-        fi
-        rm -f -- "$lock_link"
+    if [[ -n $lock && $SYNC_LOCK_PATH -ef /proc/self/fd/$lock ]]; then
+        rm -f -- "$SYNC_LOCK_PATH"
     fi
-    # 2 means "already running", and MariaDB's programs end with 2 for reasons of their own.
+    if [[ -n $prepared ]]; then
+        rm -f -- "$prepared"
+    fi
+    # 2 means "already running", and the clients end with 2 for reasons of their own.
     if [[ $status -eq 2 && -z $already_running ]]; then
         status=1
     fi
@@ -160,31 +182,66 @@ check_settings() {
         [[ ${!name} == /* ]] || refuse "$name must be an absolute path, it is: ${!name}"
     done
     [[ $SYNC_LOCK_WAIT_SECONDS =~ ^[1-9][0-9]{0,4}$ ]] || refuse "SYNC_LOCK_WAIT_SECONDS must be a number of seconds"
+    check_lock_wait
     [[ $SYNC_KEEP_TABLES != *[\'\\]* ]] || refuse "SYNC_KEEP_TABLES cannot hold names with ' or \\"
     : >>"$SYNC_LOG_PATH" || refuse "cannot write to the log $SYNC_LOG_PATH; check SYNC_LOG_PATH and the folder's permissions"
 }
 
-# A hard link either makes the lock or fails: no moment between looking and making, and no moment without a PID in it.
+# A switch that has begun does not stop on TERM: it waits for the tables' locks, and where it does not get them it waits
+# again to put the triggers back. KILL in between would leave the target without triggers.
+check_lock_wait() {
+    local grace=${SYNC_STOP_GRACE_SECONDS-} longest needed fix
+    [[ $grace =~ ^[0-9]{1,5}$ ]] || return 0
+    needed=$((SYNC_LOCK_WAIT_SECONDS < 3 ? SYNC_LOCK_WAIT_SECONDS + 3 : 2 * SYNC_LOCK_WAIT_SECONDS))
+    longest=$((grace < 6 ? grace - 3 : grace / 2))
+    fix="set SYNC_STOP_GRACE_SECONDS of sync-service to $needed"
+    (( longest < 1 )) || fix="set SYNC_LOCK_WAIT_SECONDS to $longest, or $fix"
+    (( needed <= grace )) ||
+        refuse "SYNC_LOCK_WAIT_SECONDS=$SYNC_LOCK_WAIT_SECONDS needs $needed s to stop in the switch, and sync-service kills after $grace s; fix: $fix"
+}
+
+# The lock file is prepared under another name: under its own it is never there without its lock and its lines.
 take_lock() {
-    local holder
-    lock_link=$(mktemp -- "$SYNC_LOCK_PATH.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
-    echo $$ >"$lock_link"
-    chmod 644 -- "$lock_link"
-    for _ in 1 2; do
-        if ln -T -- "$lock_link" "$SYNC_LOCK_PATH" 2>/dev/null; then
+    prepared=$(mktemp -- "$SYNC_LOCK_PATH.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
+    exec {lock}<>"$prepared"
+    flock -n "$lock" || fail "cannot lock $prepared; the lock must be on a disk of this machine"
+    printf '%s\n%s\n' $$ "$LOCK_MARK" >&"$lock"
+    chmod 644 -- "$prepared"
+    for _ in 1 2 3; do
+        # A hard link either makes the lock or fails: no moment between looking and making.
+        if ln -T -- "$prepared" "$SYNC_LOCK_PATH" 2>/dev/null; then
+            rm -f -- "$prepared"
             return
-        elif [[ -f $SYNC_LOCK_PATH ]]; then
-            # Whether its owner is alive is for a person to judge: PIDs are used again.
-            read -r holder 2>/dev/null <"$SYNC_LOCK_PATH" || holder=unknown
-            already_running=yes
-            log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID $holder)"
-            exit 2
+        elif [[ -f $SYNC_LOCK_PATH && ! -L $SYNC_LOCK_PATH ]]; then
+            take_over && return
         elif [[ -e $SYNC_LOCK_PATH || -L $SYNC_LOCK_PATH ]]; then
             fail "the lock $SYNC_LOCK_PATH is there, but it is not a file"
         fi
-        # Not there: it went away between the two looks. The second attempt decides.
+        # It went away between the two looks. The next attempt decides.
     done
     fail "cannot create the lock $SYNC_LOCK_PATH"
+}
+
+# Replaces a lock file that a killed sync has left. Exits with 2 where it is not certain that one has.
+take_over() {
+    local file holder='' mark=''
+    { exec {file}<"$SYNC_LOCK_PATH"; } 2>/dev/null || return 1
+    { read -r holder && read -r mark; } <&"$file" || true
+    # Waits a moment, because sync-service takes the lock for an instant to see whether somebody has it.
+    if ! flock -w 1 "$file" || [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file && $mark != "$LOCK_MARK" ]]; then
+        already_running=yes
+        log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID ${holder:-unknown})"
+        exit 2
+    fi
+    if [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file ]]; then
+        # Nobody else replaces it meanwhile: we have its lock.
+        mv -fT -- "$prepared" "$SYNC_LOCK_PATH" || fail "cannot replace the lock $SYNC_LOCK_PATH"
+        exec {file}<&-
+        log "Took over the lock of a sync that was killed (PID $holder)"
+        return 0
+    fi
+    exec {file}<&-
+    return 1
 }
 
 # The dump is the source's data in the clear. A folder that a killed sync left is free of its lock, and is removed.
@@ -194,8 +251,10 @@ make_work_folder() {
     cd -- "$work"
     exec 9<.
     flock -n 9 || fail "cannot lock $work"
+    : >"$WORK_MARK"
     for leftover in "$SYNC_WORK_DIR"/sync_fkk_db.????????; do
-        if [[ -O $leftover && ! -L $leftover ]] && flock -n "$leftover" rm -rf -- "$leftover"; then
+        if [[ -d $leftover && ! -L $leftover && -O $leftover && -f $leftover/$WORK_MARK && ! $leftover -ef . ]] &&
+            flock -n "$leftover" rm -rf -- "$leftover"; then
             log "Removed $leftover, which a sync that was killed had left"
         fi
     done
@@ -203,24 +262,53 @@ make_work_folder() {
 
 # --- The servers ------------------------------------------------------------------------------------------------------
 
+# MariaDB's programs, or MySQL's under the names that both have, and those of the options that only some of them know.
+find_clients() {
+    local pair
+    for pair in 'mariadb mariadb-dump' 'mysql mysqldump'; do
+        read -r client_program dump_program <<<"$pair"
+        if command -v "$client_program" >/dev/null && command -v "$dump_program" >/dev/null; then
+            # --sandbox: the client runs no program and reads no file, whatever the text says that it is given.
+            # --print-query-on-error: a statement that fails is the source's rows, and they do not belong in a log.
+            # --column-statistics asks for a table that older servers lack. --set-gtid-purged writes a statement into the
+            # dump that needs all privileges at the target.
+            known "$client_program" client_options sandbox=--sandbox print-query-on-error=--skip-print-query-on-error
+            known "$dump_program" dump_options column-statistics=--column-statistics=0 set-gtid-purged=--set-gtid-purged=OFF
+            return
+        fi
+    done
+    fail "the client programs are missing; fix: apt-get install mariadb-client"
+}
+
+# known PROGRAM RESULT NAME=OPTION...: those options whose names the program's help has.
+known() {
+    local -n result=$2
+    local help entry
+    help=$("$1" --no-defaults --help 2>/dev/null) || fail "$1 --help failed"
+    result=()
+    for entry in "${@:3}"; do
+        if [[ $help =~ --${entry%%=*}[^a-z-] ]]; then
+            result+=("${entry#*=}")
+        fi
+    done
+}
+
 # client SERVER [DATABASE]: runs the SQL on standard input at the source or the target.
 # --defaults-file, not --defaults-extra-file: what another option file says must not change what is copied.
-# --sandbox and --skip-local-infile: text that comes from the source can neither run programs here nor read our files.
+# --binary-mode and --skip-local-infile: text from the source can neither run programs here nor read our files.
 # --comments: without it the client takes the comments out of routines and triggers.
-# --loose-skip-print-query-on-error: a statement that fails is the source's rows, and they do not belong in a log.
 client() {
-    run mariadb --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" --default-character-set=utf8mb4 \
-        --batch --skip-column-names --raw --comments --sandbox --skip-local-infile --loose-skip-print-query-on-error \
-        --no-auto-rehash --connect-timeout=30 --max-allowed-packet=1G \
-        --init-command="SET sql_mode = '', lock_wait_timeout = $SYNC_LOCK_WAIT_SECONDS, group_concat_max_len = 1 << 30" \
-        "${@:2}"
+    run "$client_program" --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" \
+        --default-character-set=utf8mb4 --batch --skip-column-names --raw --comments --binary-mode --skip-local-infile \
+        --no-auto-rehash --connect-timeout=30 --max-allowed-packet=1G "${client_options[@]}" \
+        --init-command="SET sql_mode = '', lock_wait_timeout = $lock_wait, group_concat_max_len = 1 << 30" "${@:2}"
 }
 
 # ask SERVER SQL: the answer is in $answer, one row a line. Its last line says that it is whole: on a full disk the
 # client drops rows without an error, and a table that is missing in a list would be dropped.
 ask() {
     client "$1" <<<"$2 SELECT 'that is all';" || fail "the $1 did not answer: $(printed)"
-    answer=$'\n'$(<printed)
+    answer=$'\n'$(<answered)
     [[ $answer == *$'\nthat is all' ]] || fail "an answer of the $1 is incomplete; is the disk of $SYNC_WORK_DIR full?"
     answer=${answer%$'\nthat is all'}
     answer=${answer#$'\n'}
@@ -228,8 +316,8 @@ ask() {
 
 # dump SERVER FILE OPTION... DATABASE [TABLE...]
 dump() {
-    run mariadb-dump --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" \
-        --default-character-set=utf8mb4 --no-tablespaces --skip-comments --max-allowed-packet=1G \
+    run "$dump_program" --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" \
+        --default-character-set=utf8mb4 --no-tablespaces --skip-comments --max-allowed-packet=1G "${dump_options[@]}" \
         --result-file="$2" "${@:3}" ||
         fail "cannot dump the $1: $(printed)"
 }
@@ -249,16 +337,19 @@ list_none() {
 }
 
 # Pieces of SQL
-kept() { printf "FIND_IN_SET(BINARY %s, '%s')" "$1" "$SYNC_KEEP_TABLES"; }
+kept() { printf "FIND_IN_SET(CAST(%s AS BINARY), '%s')" "$1" "$SYNC_KEEP_TABLES"; }
 name_of() { printf "CONCAT('\`%s\`.\`', REPLACE(%s, '\`', '\`\`'), '\`')" "$1" "$2"; }
 tables_of() { printf "%s AND TABLE_TYPE <> 'VIEW'" "$(tables_and_views_of "$1")"; }
 views_of() { printf "%s AND TABLE_TYPE = 'VIEW'" "$(tables_and_views_of "$1")"; }
-tables_and_views_of() { printf "information_schema.TABLES WHERE TABLE_SCHEMA = '%s' AND NOT %s" "$1" "$(kept TABLE_NAME)"; }
+tables_and_views_of() {
+    printf "information_schema.TABLES WHERE TABLE_SCHEMA = '%s' AND TABLE_NAME <> '$HELPER' AND NOT %s" "$1" "$(kept TABLE_NAME)"
+}
 triggers_of() {
     printf "information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '%s' AND NOT %s" "$1" "$(kept EVENT_OBJECT_TABLE)"
 }
 routines_of() { printf "information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '%s'" "$1"; }
 events_of() { printf "information_schema.EVENTS WHERE EVENT_SCHEMA = '%s'" "$1"; }
+not_innodb() { printf "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM %s AND ENGINE <> 'InnoDB';" "$(tables_of "$1")"; }
 collation_of() { printf "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '%s';" "$1"; }
 
 # Every object that is to be the same, one a line, bodies as digests. Rows have a comparison of their own.
@@ -273,7 +364,18 @@ ORDER BY object;
 SQL
 }
 
+# check_server SERVER: which of the two it is goes into $kind, its version into $version, such as 1006 for 10.6.
+check_server() {
+    ask "$1" "SELECT VERSION();"
+    [[ $answer =~ ^([0-9]+)\.([0-9]+) ]] || fail "the version of the $1 is not understood: $answer"
+    version=$((BASH_REMATCH[1] * 100 + BASH_REMATCH[2]))
+    kind=MySQL
+    [[ $answer != *MariaDB* ]] || kind=MariaDB
+}
+
 check_source() {
+    check_server source
+    source_kind=$kind
     ask source "$SERVER_ID"
     source_server=$answer
     ask source "$(collation_of "$SYNC_SOURCE_DB")"
@@ -284,28 +386,34 @@ check_source() {
         SET @me = CONCAT(QUOTE(SUBSTRING_INDEX(@me, '@', 1)), '@', QUOTE(SUBSTRING_INDEX(@me, '@', -1)));
         SELECT GROUP_CONCAT(privilege SEPARATOR ', ') FROM (SELECT 'SELECT' AS privilege UNION SELECT 'SHOW VIEW'
             UNION SELECT 'EXECUTE' UNION SELECT 'TRIGGER' UNION SELECT 'EVENT') AS needed
-        WHERE CURRENT_ROLE() IS NULL AND privilege NOT IN (
+        WHERE COALESCE(CURRENT_ROLE(), 'NONE') = 'NONE' AND privilege NOT IN (
             SELECT PRIVILEGE_TYPE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = @me
             UNION SELECT PRIVILEGE_TYPE FROM information_schema.SCHEMA_PRIVILEGES
             WHERE GRANTEE = @me AND '$SYNC_SOURCE_DB' LIKE TABLE_SCHEMA);" \
         "the account at the source lacks privileges on $SYNC_SOURCE_DB"
-    client source <<<'SELECT 1 FROM mysql.proc LIMIT 0;' ||
-        fail "the account at the source cannot read the bodies of routines; fix: GRANT SELECT ON mysql.proc TO it"
+    list_none source "SELECT GROUP_CONCAT(ROUTINE_NAME SEPARATOR ', ') FROM $(routines_of "$SYNC_SOURCE_DB")
+        AND ROUTINE_DEFINITION IS NULL;" \
+        "the account at the source cannot read the bodies of routines; fix: $([[ $kind == MySQL ]] &&
+            echo 'GRANT SHOW_ROUTINE ON *.*' || echo 'GRANT SELECT ON mysql.proc') TO it"
     ask source "SELECT TABLE_NAME FROM $(tables_of "$SYNC_SOURCE_DB") ORDER BY TABLE_NAME;"
     [[ -n $answer ]] || fail "the source has no database $SYNC_SOURCE_DB with tables; the target is not emptied"
     mapfile -t tables <<<"$answer"
     ask source "SELECT TABLE_NAME FROM $(views_of "$SYNC_SOURCE_DB") ORDER BY TABLE_NAME;"
     views=()
     [[ -z $answer ]] || mapfile -t views <<<"$answer"
-    ask source "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM $(tables_of "$SYNC_SOURCE_DB") AND ENGINE <> 'InnoDB';"
+    ask source "$(not_innodb "$SYNC_SOURCE_DB")"
     [[ $answer == NULL ]] || log "Note: not in InnoDB, so their rows may be of another moment than the others': $answer"
 }
 
 check_target() {
     local name
-    ask target "SELECT VERSION();"
-    if ! [[ $answer =~ ^([0-9]+)\.([0-9]+).*MariaDB ]] || (( BASH_REMATCH[1] * 100 + BASH_REMATCH[2] < 1006 )); then
-        fail "the target must be MariaDB 10.6 or later, where RENAME TABLE happens whole or not at all; it is $answer"
+    check_server target
+    (( version >= ($([[ $kind == MySQL ]] && echo 800 || echo 1006)) )) ||
+        fail "the target must be MariaDB 10.6 or MySQL 8.0 or later, where RENAME TABLE happens whole or not at all; it is $answer"
+    [[ $kind == "$source_kind" ]] || fail "the source is $source_kind and the target $kind; they must be of one kind"
+    if [[ $kind == MySQL ]]; then
+        list_none source "$(not_innodb "$SYNC_SOURCE_DB")" "MySQL switches only InnoDB tables whole or not at all; the source has others"
+        list_none target "$(not_innodb "$SYNC_TARGET_DB")" "MySQL switches only InnoDB tables whole or not at all; the target has others"
     fi
     ask target "$SERVER_ID"
     [[ $answer != "$source_server" || $SYNC_SOURCE_DB != "$SYNC_TARGET_DB" ]] ||
@@ -317,7 +425,7 @@ check_target() {
         fail "the default collations differ; fix at the target: ALTER DATABASE \`$SYNC_TARGET_DB\` COLLATE $source_collation"
     while IFS= read -r -d , name; do
         ask target "SELECT COUNT(*) FROM information_schema.TABLES
-            WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND BINARY TABLE_NAME = '$name';"
+            WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND CAST(TABLE_NAME AS BINARY) = '$name';"
         [[ $answer == 1 ]] || fail "SYNC_KEEP_TABLES names '$name', which the target does not have"
     done <<<"${SYNC_KEEP_TABLES:+$SYNC_KEEP_TABLES,}"
     # RENAME would take the foreign key along, to the old table.
@@ -330,8 +438,8 @@ check_target() {
 
 # --- The copy ---------------------------------------------------------------------------------------------------------
 
-# The header and every row of each table to sha256sum. mariadb-dump writes one row a line and escapes line ends in
-# values. Where an INSERT ends and the next begins is left out: that is not content.
+# The header and every row of each table to sha256sum. Line ends in values are escaped. MariaDB writes one row a line,
+# MySQL one INSERT a line. Where an INSERT ends and the next begins is left out: that is not content.
 # shellcheck disable=SC2016  # the backtick is awk's
 readonly DIGEST_ROWS='
     function finish() {
@@ -339,38 +447,54 @@ readonly DIGEST_ROWS='
         close("sha256sum >digest")
         if ((getline digest <"digest") < 1) exit 1
         close("digest")
-        print header, rows, digest
+        print header, rows, digest "\n"
     }
-    !inside && /^INSERT INTO `/ {
-        if ($0 != header) { finish(); header = $0; rows = 0; print header | "sha256sum >digest" }
-        inside = 1
+    function begin(text) {
+        if (text == header) return
+        finish()
+        header = text
+        rows = 0
+        print header "\n" | "sha256sum >digest"
+    }
+    function count_rows(text) {
+        gsub(/\\./, "", text)
+        gsub(/\047[^\047]*\047/, "", text)
+        return gsub(/\),\(/, "", text) + 1
+    }
+    BEGIN { ORS = "" }
+    !inside && match($0, /^INSERT INTO `([^`]|``)*`( \((`([^`]|``)*`(, ?)?)*\))? VALUES/) {
+        values = substr($0, RLENGTH + 2)
+        begin(substr($0, 1, RLENGTH))
+        inside = values == ""
+        if (inside) next
+        rows += count_rows(values)
+        print substr(values, 1, length(values) - 1) "," | "sha256sum >digest"
         next
     }
     inside {
         rows++
         inside = substr($0, length($0)) != ";"
-        print substr($0, 1, length($0) - 1) | "sha256sum >digest"
+        print substr($0, 1, length($0) - 1) "\n" | "sha256sum >digest"
     }
     END { finish() }'
 
 # Digests of the dump of one table after the other: digest_rows DUMP RESULT
 digest_rows() {
     LC_ALL=C run awk "$DIGEST_ROWS" "$1" || fail "cannot read the dump: $(printed)"
-    mv -- printed "$2"
+    mv -- answered "$2"
 }
 
-# CREATE OR REPLACE, so that nothing is missing for a moment, and grants on routines survive. ALTER DATABASE, which
-# mariadb-dump writes around objects of another collation, names the source's database: at the target another one.
-replacing() {
-    LC_ALL=C sed -E -e '/^(ALTER DATABASE `|\/\*M!999999)/d' -e 's,^CREATE DEFINER,CREATE OR REPLACE DEFINER,' \
-        -e 's,^/\*!(50106|50001) CREATE\b,& OR REPLACE,' -- "$@"
+# Views are replaced, so that none is missing for a moment. MySQL has CREATE OR REPLACE for nothing else. ALTER DATABASE,
+# which the dump has around objects of another collation, names the source's database: at the target another one.
+portable() {
+    LC_ALL=C sed -E -e '/^(ALTER DATABASE `|\/\*M!999999)/d' -e 's,^/\*!50001 CREATE\b,& OR REPLACE,' -- "$@"
 }
 
 without_definers() {
     # shellcheck disable=SC2016  # the backtick is sed's
     local name='(`([^`]|``)*`|"([^"]|"")*")'
-    LC_ALL=C sed -E -e "s,^(CREATE OR REPLACE) DEFINER=$name(@$name)? ,\\1 ," \
-        -e "s,^(/\*!50(003|106) CREATE OR REPLACE\*/) /\*!50[01]17 DEFINER=$name(@$name)?\*/,\\1," \
+    LC_ALL=C sed -E -e "s,^(CREATE) DEFINER=$name(@$name)? ,\\1 ," \
+        -e "s,^(/\*!50(003|106) CREATE\*/) /\*!50[01]17 DEFINER=$name(@$name)?\*/,\\1," \
         -e "s,^/\*!50013 DEFINER=$name(@$name)? ,/*!50013 ," -- "$@"
 }
 
@@ -406,7 +530,7 @@ readonly UNQUALIFY_TRIGGERS='
         eat(database)
         table = eat(name)
         eat(space "for" space "each" space "row")
-        print "/*!50003 CREATE OR REPLACE*/ " definer "/*!50003 TRIGGER " trigger when table " FOR EACH ROW" text
+        print "/*!50003 CREATE*/ " definer "/*!50003 TRIGGER " trigger when table " FOR EACH ROW" text
     }
     END { if (collecting && !failed) { print "a trigger without FOR EACH ROW: " text >"/dev/stderr"; exit 1 } }'
 
@@ -414,7 +538,7 @@ readonly UNQUALIFY_TRIGGERS='
 dump_triggers() {
     local file=$2
     dump_definitions "$1" "$file.raw" --no-create-info --triggers "$3" -- "${@:4}"
-    LC_ALL=C awk "$UNQUALIFY_TRIGGERS" "$file.raw" 2>printed | replacing >"$file" ||
+    LC_ALL=C awk "$UNQUALIFY_TRIGGERS" "$file.raw" 2>printed | portable >"$file" ||
         fail "cannot copy the triggers: $(printed)"
 }
 
@@ -423,22 +547,25 @@ dump_source() {
     dump_rows source rows.sql "$SYNC_SOURCE_DB"
     digest_rows rows.sql source.rows
     dump_definitions source routines.raw --no-create-info --routines "$SYNC_SOURCE_DB"
-    replacing routines.raw | without_definers >routines.sql || fail "cannot copy the routines"
+    portable routines.raw | without_definers >routines.sql || fail "cannot copy the routines"
     dump_definitions source events.raw --no-create-info --events "$SYNC_SOURCE_DB"
-    replacing events.raw | without_definers >events.sql || fail "cannot copy the events"
+    portable events.raw | without_definers >events.sql || fail "cannot copy the events"
     dump_triggers source triggers.own "$SYNC_SOURCE_DB" "${tables[@]}"
     without_definers triggers.own >triggers.sql || fail "cannot copy the triggers"
     if (( ${#views[@]} > 0 )); then
         dump_definitions source views.raw "$SYNC_SOURCE_DB" -- "${views[@]}"
         # One file a view. What comes before the first DROP VIEW are stand-ins, for views that use views.
-        replacing views.raw | without_definers |
+        portable views.raw | without_definers |
             awk '/^\/\*!50001 DROP VIEW/ { close(file); file = sprintf("view.%05d", ++n); next }
                 n && /^\/\*!500(01|13) / { print >file }' || fail "cannot copy the views"
     fi
     ask source "$(objects_of "$SYNC_SOURCE_DB")"
     printf '%s\n' "$answer" >source.objects
+    ask source "SELECT CONCAT('DROP EVENT IF EXISTS ', $(name_of "$SYNC_TARGET_DB" EVENT_NAME), ';')
+        FROM $(events_of "$SYNC_SOURCE_DB");"
+    printf '%s\n' "$answer" >events.drop
     ask source "SELECT COUNT(*) FROM $(events_of "$SYNC_SOURCE_DB");"
-    [[ $(grep -c '^/\*!50106 CREATE OR REPLACE' events.sql) == "$answer" ]] ||
+    [[ $(grep -c '^/\*!50106 CREATE\*/' events.sql) == "$answer" ]] ||
         fail "the dump does not have the source's $answer events"
     log "$(stat -c 'Dumped %s bytes' rows.sql)"
 }
@@ -450,7 +577,12 @@ same() {
 import() {
     log "Importing into $new..."
     staging=yes
-    ask target "CREATE DATABASE \`$new\` COMMENT '$MADE_BY'; CREATE DATABASE \`$old\` COMMENT '$MADE_BY';"
+    client target <<SQL || fail "cannot make $new and $old: $(printed)"
+CREATE DATABASE \`$new\`;
+CREATE TABLE \`$new\`.$HELPER (id INT PRIMARY KEY) ENGINE=InnoDB;
+CREATE DATABASE \`$old\`;
+CREATE TABLE \`$old\`.$HELPER (id INT PRIMARY KEY) ENGINE=InnoDB;
+SQL
     client target "$new" <rows.sql || fail "cannot import: $(printed)"
     rm -- rows.sql
     log "Verifying the copy..."
@@ -498,6 +630,13 @@ try_definitions() {
 
 # --- The switch -------------------------------------------------------------------------------------------------------
 
+# drops_of_triggers DATABASE: the answer drops the triggers of that database at the target. The last of a table is the
+# first to go: what is left where the switch ends early is in the right order.
+drops_of_triggers() {
+    ask target "SELECT CONCAT('DROP TRIGGER IF EXISTS ', $(name_of "$SYNC_TARGET_DB" TRIGGER_NAME), ';')
+        FROM $(triggers_of "$1") ORDER BY ACTION_ORDER DESC;"
+}
+
 # Writes before.sql (undoes step 2), after.sql (step 4) and switch.sql (steps 2 and 3).
 plan_switch() {
     local triggered=()
@@ -506,16 +645,16 @@ plan_switch() {
         AND TRIGGER_NAME IN (SELECT TRIGGER_NAME FROM $(triggers_of "$new"));" \
         "tables that stay have triggers of the same name as triggers of the source"
 
-    # What the source does not have. Events all: they were not tried, so the copy has none to compare with.
+    # What is made anew is dropped first, so that the plan can be begun again at any point.
     ask target "SELECT CONCAT('DROP VIEW IF EXISTS ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ';')
         FROM $(views_of "$SYNC_TARGET_DB") AND TABLE_NAME NOT IN (SELECT TABLE_NAME FROM $(views_of "$new"))
-        UNION ALL SELECT CONCAT('DROP ', ROUTINE_TYPE, ' IF EXISTS ', $(name_of "$SYNC_TARGET_DB" ROUTINE_NAME), ';')
-        FROM $(routines_of "$SYNC_TARGET_DB")
-        AND CONCAT(ROUTINE_TYPE, ROUTINE_NAME) NOT IN
-            (SELECT CONCAT(ROUTINE_TYPE, ROUTINE_NAME) FROM $(routines_of "$new"))
-        UNION ALL SELECT CONCAT('DROP EVENT IF EXISTS ', $(name_of "$SYNC_TARGET_DB" EVENT_NAME), ';')
+        UNION SELECT CONCAT('DROP ', ROUTINE_TYPE, ' IF EXISTS ', $(name_of "$SYNC_TARGET_DB" ROUTINE_NAME), ';')
+        FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA IN ('$SYNC_TARGET_DB', '$new')
+        UNION SELECT CONCAT('DROP EVENT IF EXISTS ', $(name_of "$SYNC_TARGET_DB" EVENT_NAME), ';')
         FROM $(events_of "$SYNC_TARGET_DB");"
-    { printf '%s\n' "$answer"; cat routines.sql views.sql triggers.sql events.sql; } >after.sql
+    { printf '%s\n' "$answer"; cat routines.sql views.sql; } >after.sql
+    drops_of_triggers "$new"
+    { printf '%s\n' "$answer"; cat triggers.sql events.drop events.sql; } >>after.sql
 
     : >before.sql
     ask target "SELECT DISTINCT EVENT_OBJECT_TABLE FROM $(triggers_of "$SYNC_TARGET_DB");"
@@ -527,30 +666,86 @@ plan_switch() {
     # The copy's triggers were only a trial.
     ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$new" TRIGGER_NAME), ';') FROM $(triggers_of "$new");"
     client target <<<"$answer" || fail "cannot drop the copy's triggers: $(printed)"
-    ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$SYNC_TARGET_DB" TRIGGER_NAME), ';')
-        FROM $(triggers_of "$SYNC_TARGET_DB");
-        SELECT CONCAT('RENAME TABLE ', GROUP_CONCAT(move ORDER BY turn SEPARATOR ', '), ';') FROM (
+    # All locks first, so that no trigger is dropped while somebody is in the way. RENAME does not work with them held.
+    # Together the statements wait no longer than one may.
+    ask target "SELECT CONCAT('LOCK TABLES ', GROUP_CONCAT($(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' WRITE' SEPARATOR ', '), ';')
+        FROM $(tables_of "$SYNC_TARGET_DB");"
+    {
+        echo "SET @until = CAST(UNIX_TIMESTAMP() AS SIGNED) + $SYNC_LOCK_WAIT_SECONDS;"
+        [[ $answer == NULL ]] || printf '%s\n' "$answer"
+        drops_of_triggers "$SYNC_TARGET_DB"
+        printf '%s\n' "$answer" 'UNLOCK TABLES;' \
+            'SET lock_wait_timeout = GREATEST(1, @until - CAST(UNIX_TIMESTAMP() AS SIGNED));'
+    } >switch.sql
+    ask target "SELECT CONCAT('RENAME TABLE ', GROUP_CONCAT(move ORDER BY turn SEPARATOR ', '), ';') FROM (
         SELECT 1 AS turn, CONCAT($(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' TO ', $(name_of "$old" TABLE_NAME)) AS move
         FROM $(tables_of "$SYNC_TARGET_DB")
         UNION ALL SELECT 2, CONCAT($(name_of "$new" TABLE_NAME), ' TO ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME))
         FROM $(tables_of "$new")
         UNION ALL SELECT 3, '\`$new\`.$SWITCH TO \`$old\`.$SWITCH') AS moves;"
-    printf '%s\n' "$answer" >switch.sql
+    printf '%s\n' "$answer" >>switch.sql
 }
 
 switch_target() {
     log "Switching to the new tables..."
     {
-        echo "CREATE TABLE $SWITCH (to_undo LONGBLOB NOT NULL, to_finish LONGBLOB NOT NULL) ENGINE=InnoDB;"
-        echo "INSERT INTO $SWITCH VALUES (FROM_BASE64('$(base64 before.sql)'), FROM_BASE64('$(base64 after.sql)'));"
+        echo "CREATE TABLE $SWITCH (id INT PRIMARY KEY, to_undo LONGBLOB NOT NULL, to_finish LONGBLOB NOT NULL) ENGINE=InnoDB;"
+        echo "INSERT INTO $SWITCH VALUES (1, FROM_BASE64('$(base64 before.sql)'), FROM_BASE64('$(base64 after.sql)'));"
     } >plan.sql
     client target "$new" <plan.sql || fail "cannot write down the switch: $(printed)"
-    # A switch that has begun is brought to its end; it is short, but for the locks it may wait for.
+    # A switch that has begun is brought to its end. See check_lock_wait for how long that may take.
     trap '' TERM INT HUP
+    must_go_on=yes
     switching=yes
+    lock_wait=$((SYNC_LOCK_WAIT_SECONDS < 3 ? 1 : SYNC_LOCK_WAIT_SECONDS - 2))
     client target <switch.sql || fail "cannot switch: $(printed)"
     settle
     switching=
+    must_go_on=
+}
+
+# A dump of triggers without those that are there: awk -f THERE DUMP
+# shellcheck disable=SC2016  # the backtick is awk's
+readonly MISSING_TRIGGERS='
+    function name_in(line) {
+        sub(/^\/\*!50003 CREATE\*\/ (\/\*!50017 DEFINER=[^*]*\*\/ )?\/\*!50003 TRIGGER /, "", line)
+        match(line, /^(`([^`]|``)+`|"([^"]|"")+"|[^ ]+)/)
+        line = substr(line, 1, RLENGTH)
+        if (line ~ /^`/) { line = substr(line, 2, length(line) - 2); gsub(/``/, "`", line) }
+        if (line ~ /^"/) { line = substr(line, 2, length(line) - 2); gsub(/""/, "\"", line) }
+        return line
+    }
+    BEGIN { ORS = "" }
+    FNR == NR { there[$0] = 1; next }
+    /^DELIMITER ;;$/ { text = ""; name = ""; inside = 1 }
+    !inside { print $0 "\n"; next }
+    { text = text $0 "\n" }
+    name == "" && /^\/\*!50003 CREATE\*\// { name = name_in($0) }
+    /^DELIMITER ;$/ { inside = 0; if (!(name in there)) print text }'
+
+# Makes the triggers of undo.sql that are missing. Whoever is in the way is waited for: without triggers the target takes
+# writes that nobody notices.
+put_back_triggers() {
+    local attempt definers=cat
+    for attempt in {1..20}; do
+        ask target "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '$SYNC_TARGET_DB';"
+        printf '%s\n' "$answer" >there
+        LC_ALL=C awk "$MISSING_TRIGGERS" there undo.sql | "$definers" >settle.sql ||
+            fail "cannot put back the triggers; is the disk full?"
+        grep -q '^/\*!50003 CREATE\*/' settle.sql || return 0
+        (( attempt > 1 )) || log "Undoing a switch that was interrupted..."
+        if client target "$SYNC_TARGET_DB" <settle.sql; then
+            return 0
+        elif [[ $(<printed) == *'ERROR 1205 '* ]]; then
+            (( attempt > 1 )) || log "Somebody is in the way of the triggers; trying again for a while"
+        elif [[ $definers == cat ]]; then
+            # The account may be unable to name the old DEFINERs. Triggers of its own are better than none.
+            definers=without_definers
+        else
+            break
+        fi
+    done
+    fail "the target has its old tables, but not all their triggers: $(printed)"
 }
 
 # Brings a switch to its end, or back to its beginning if the tables were not switched; drops the helper databases.
@@ -569,19 +764,16 @@ settle() {
                 "it has them, or before somebody gives them up and drops the database $old: $(printed)"
     elif [[ $found == "$new" ]]; then
         ask target "SELECT TO_BASE64(to_undo) FROM \`$new\`.$SWITCH;"
-        base64 -d <<<"$answer" >settle.sql || fail "cannot read $new.$SWITCH"
-        if [[ -s settle.sql ]]; then
-            log "Undoing a switch that was interrupted..."
-            # The account may be unable to name the old DEFINERs. Triggers of its own are better than none.
-            if ! client target "$SYNC_TARGET_DB" <settle.sql; then
-                without_definers settle.sql >own.sql || fail "cannot put back the triggers; is the disk full?"
-                client target "$SYNC_TARGET_DB" <own.sql ||
-                    fail "the target has its old tables, but not all their triggers: $(printed)"
-            fi
-        fi
+        base64 -d <<<"$answer" >undo.sql || fail "cannot read $new.$SWITCH"
+        put_back_triggers
     fi
     ask target "SELECT CONCAT('DROP DATABASE \`', SCHEMA_NAME, '\`;') FROM information_schema.SCHEMATA
-        WHERE SCHEMA_NAME IN ('$new', '$old') AND SCHEMA_COMMENT = '$MADE_BY';"
+        WHERE SCHEMA_NAME IN ('$new', '$old') AND (
+            SCHEMA_NAME IN (SELECT TABLE_SCHEMA FROM information_schema.TABLES
+                WHERE TABLE_SCHEMA IN ('$new', '$old') AND TABLE_NAME IN ('$HELPER', '$SWITCH'))
+            OR SCHEMA_NAME NOT IN (SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_SCHEMA IN ('$new', '$old')
+                UNION SELECT ROUTINE_SCHEMA FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA IN ('$new', '$old')
+                UNION SELECT EVENT_SCHEMA FROM information_schema.EVENTS WHERE EVENT_SCHEMA IN ('$new', '$old')));"
     client target <<<"$answer" || fail "cannot drop $new and $old: $(printed)"
     staging=
     target_is='the target is as it was'
@@ -592,9 +784,10 @@ settle() {
 settings_file=${SYNC_SETTINGS_FILE:-$(cd -- "$(dirname -- "$0")" && pwd)/sync_fkk_db.conf}
 read_settings "$settings_file"
 : "${SYNC_CREDENTIALS_FILE:=$(dirname -- "$settings_file")/sync_fkk_db.cnf}" "${SYNC_KEEP_TABLES:=}" \
-    "${SYNC_WORK_DIR:=/var/tmp}" "${SYNC_LOCK_WAIT_SECONDS:=60}" \
+    "${SYNC_WORK_DIR:=/var/tmp}" "${SYNC_LOCK_WAIT_SECONDS:=5}" \
     "${SYNC_LOCK_PATH:=/tmp/sync_fkk_db.lock}" "${SYNC_LOG_PATH:=/var/log/sync_fkk_db.log}"
 check_settings
+lock_wait=$SYNC_LOCK_WAIT_SECONDS
 readonly new=${SYNC_TARGET_DB}_sync_new old=${SYNC_TARGET_DB}_sync_old
 
 trap cleanup EXIT
@@ -605,9 +798,7 @@ trap 'stopped HUP 129' HUP
 take_lock
 log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="
 
-for tool in mariadb mariadb-dump; do
-    command -v "$tool" >/dev/null || fail "$tool is missing; fix: apt-get install mariadb-client"
-done
+find_clients
 [[ -f $SYNC_CREDENTIALS_FILE && -r $SYNC_CREDENTIALS_FILE ]] ||
     fail "the credentials $SYNC_CREDENTIALS_FILE cannot be read; start from sync_fkk_db.cnf.example"
 if (( 8#$(stat -L -c %a -- "$SYNC_CREDENTIALS_FILE") & 8#077 )); then

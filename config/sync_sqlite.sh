@@ -12,6 +12,10 @@
 # Exit codes: 0 synced, 2 already running, anything else failed. Unless the message says otherwise, a sync that
 # did not end with 0 left the target as it was.
 #
+# The lock file is there while a sync runs, and this script and its programs hold flock on it. The kernel ends that with
+# the last of them, also after KILL, and the next sync takes over the file that was left. A lock file that another
+# script has made is respected as long as it is there.
+#
 # The target is for readers. What others write into it is gone after the next sync.
 # - A reader that opens the target sees all the old rows or all the new ones, never a mixture and never no file.
 # - A reader that had it open keeps reading the old rows, whole, until it opens the file again.
@@ -20,16 +24,25 @@
 set -euo pipefail
 
 readonly BUSY_MILLISECONDS=60000
+readonly WORK_MARK=made_by_sync_sqlite       # a file in our own folders; no others are ever removed
+readonly LOCK_MARK='held with flock'         # second line of our lock files; no others are ever taken over
 
 work=            # our own folder beside the target; the copy is made and verified in it
-lock_link=       # second name of our lock file, see take_lock
+lock=            # descriptor of our lock file
+prepared=        # our lock file before it has its name
 child=           # the program we are waiting for
+must_go_on=      # set where leaving would do harm: on the way out
 already_running=
 switching=
 
+# The file first: it is what stays. A sync that nobody can read about goes no further, unless it has to.
 log() {
-    # A sync nobody can read about goes no further.
-    printf '[%s] %s\n' "$(date '+%Y-%m-%d %H:%M:%S')" "$1" | tee -a -- "$SYNC_LOG_PATH" || exit 1
+    local line written=yes
+    printf -v line '[%(%Y-%m-%d %H:%M:%S)T] %s' -1 "$1"
+    printf '%s\n' "$line" >>"$SYNC_LOG_PATH" || written=
+    # In a subshell: where the reader of our output is gone, SIGPIPE ends whoever writes.
+    (printf '%s\n' "$line") 2>/dev/null || true
+    [[ -n $written || -n $must_go_on ]] || exit 1
 }
 
 fail() {
@@ -45,9 +58,10 @@ refuse() {
 
 # bash runs a trap only after the program in the foreground has ended. Programs that may take long are therefore
 # waited for, so that TERM does not have to wait for them. What they print becomes the reason in the log.
+# If this script is killed the kernel kills them too. Until they are gone they hold the lock, whose descriptor they inherit.
 run() {
     local status=0
-    "$@" >"$work/printed" 2>&1 &
+    setpriv --pdeathsig KILL -- "$@" >"$work/printed" 2>&1 &
     child=$!
     wait "$child" || status=$?
     child=
@@ -64,6 +78,7 @@ printed() {
 
 stopped() {
     trap '' TERM INT HUP
+    must_go_on=yes
     if [[ -n $switching && ! -e $work/copy.db ]]; then
         log "ERROR: stopped by SIG$1, after the target was replaced"
     else
@@ -75,6 +90,7 @@ stopped() {
 cleanup() {
     local status=$?
     trap '' TERM INT HUP
+    must_go_on=yes
     set +e
     if [[ -n $child ]]; then
         kill -TERM "$child" 2>/dev/null
@@ -83,13 +99,11 @@ cleanup() {
     if [[ -n $work ]]; then
         rm -rf -- "$work"
     fi
-    if [[ -n $lock_link ]]; then
-        # The second name keeps the inode from being used again: if somebody removed our lock and another sync
-        # made its own, the two differ, and that lock stays.
-        if [[ $SYNC_LOCK_PATH -ef $lock_link ]]; then
-            rm -f -- "$SYNC_LOCK_PATH"
-        fi
-        rm -f -- "$lock_link"
+    if [[ -n $lock && $SYNC_LOCK_PATH -ef /proc/self/fd/$lock ]]; then
+        rm -f -- "$SYNC_LOCK_PATH"
+    fi
+    if [[ -n $prepared ]]; then
+        rm -f -- "$prepared"
     fi
     # 2 means "already running", and many programs end with 2 for reasons of their own.
     if [[ $status -eq 2 && -z $already_running ]]; then
@@ -132,27 +146,48 @@ check_settings() {
     : >>"$SYNC_LOG_PATH" || refuse "cannot write to the log $SYNC_LOG_PATH; check SYNC_LOG_PATH and the folder's permissions"
 }
 
-# A hard link either makes the lock or fails: no moment between looking and making, and no moment without a PID in it.
+# The lock file is prepared under another name: under its own it is never there without its lock and its lines.
 take_lock() {
-    local holder
-    lock_link=$(mktemp -- "$SYNC_LOCK_PATH.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
-    echo $$ >"$lock_link"
-    chmod 644 -- "$lock_link"
-    for _ in 1 2; do
-        if ln -T -- "$lock_link" "$SYNC_LOCK_PATH" 2>/dev/null; then
+    prepared=$(mktemp -- "$SYNC_LOCK_PATH.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
+    exec {lock}<>"$prepared"
+    flock -n "$lock" || fail "cannot lock $prepared; the lock must be on a disk of this machine"
+    printf '%s\n%s\n' $$ "$LOCK_MARK" >&"$lock"
+    chmod 644 -- "$prepared"
+    for _ in 1 2 3; do
+        # A hard link either makes the lock or fails: no moment between looking and making.
+        if ln -T -- "$prepared" "$SYNC_LOCK_PATH" 2>/dev/null; then
+            rm -f -- "$prepared"
             return
-        elif [[ -f $SYNC_LOCK_PATH ]]; then
-            # Whether its owner is alive is for a person to judge: PIDs are used again.
-            read -r holder 2>/dev/null <"$SYNC_LOCK_PATH" || holder=unknown
-            already_running=yes
-            log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID $holder)"
-            exit 2
+        elif [[ -f $SYNC_LOCK_PATH && ! -L $SYNC_LOCK_PATH ]]; then
+            take_over && return
         elif [[ -e $SYNC_LOCK_PATH || -L $SYNC_LOCK_PATH ]]; then
             fail "the lock $SYNC_LOCK_PATH is there, but it is not a file"
         fi
-        # Not there: it went away between the two looks. The second attempt decides.
+        # It went away between the two looks. The next attempt decides.
     done
     fail "cannot create the lock $SYNC_LOCK_PATH"
+}
+
+# Replaces a lock file that a killed sync has left. Exits with 2 where it is not certain that one has.
+take_over() {
+    local file holder='' mark=''
+    { exec {file}<"$SYNC_LOCK_PATH"; } 2>/dev/null || return 1
+    { read -r holder && read -r mark; } <&"$file" || true
+    # Waits a moment, because sync-service takes the lock for an instant to see whether somebody has it.
+    if ! flock -w 1 "$file" || [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file && $mark != "$LOCK_MARK" ]]; then
+        already_running=yes
+        log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID ${holder:-unknown})"
+        exit 2
+    fi
+    if [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file ]]; then
+        # Nobody else replaces it meanwhile: we have its lock.
+        mv -fT -- "$prepared" "$SYNC_LOCK_PATH" || fail "cannot replace the lock $SYNC_LOCK_PATH"
+        exec {file}<&-
+        log "Took over the lock of a sync that was killed (PID $holder)"
+        return 0
+    fi
+    exec {file}<&-
+    return 1
 }
 
 sqlite() {
@@ -245,9 +280,13 @@ target=$(basename -- "$resolved")
 [[ -f $resolved || ! -e $resolved ]] || fail "the target $SYNC_TARGET_DB is not a file"
 cd -- "$(dirname -- "$resolved")" || fail "cannot enter the folder of the target $SYNC_TARGET_DB"
 work=$(mktemp -d ./.sync_sqlite.XXXXXXXX) || fail "cannot write to the folder of the target $SYNC_TARGET_DB"
-for leftover in ./.sync_sqlite.*; do
-    if [[ ! $leftover -ef $work ]]; then
-        log "Note: $PWD/${leftover#./} was left by a sync that was killed; remove it if no other sync is running"
+exec 9<"$work"
+flock -n 9 || fail "cannot lock $work"
+: >"$work/$WORK_MARK"
+for leftover in ./.sync_sqlite.????????; do
+    if [[ -d $leftover && ! -L $leftover && -O $leftover && -f $leftover/$WORK_MARK && ! $leftover -ef $work ]] &&
+        flock -n "$leftover" rm -rf -- "$leftover"; then
+        log "Removed $PWD/${leftover#./}, which a sync that was killed had left"
     fi
 done
 

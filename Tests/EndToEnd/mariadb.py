@@ -191,7 +191,8 @@ folder = os.path.dirname(sys.argv[0])
 stop = json.load(open(folder + "/stop"))
 if stop["database"] not in (None, sys.argv[-1]):
     os.execv(CLIENT, [CLIENT, *sys.argv[1:]])
-client = subprocess.Popen([CLIENT, *sys.argv[1:]], stdin=subprocess.PIPE)
+# With the descriptors of the script, as the client itself would have them.
+client = subprocess.Popen([CLIENT, *sys.argv[1:]], stdin=subprocess.PIPE, close_fds=False)
 pattern = re.compile(stop["before"].encode())
 try:
     for line in sys.stdin.buffer:
@@ -231,3 +232,57 @@ sys.exit(client.wait())
     def go_on(self, statement=""):
         """Lets the client go on, with a statement of ours first."""
         (self.folder / "gate").write_text(statement)
+
+
+# MySQL's programs are not in Debian 12. These are MariaDB's under the names that MySQL's have. They know no option and
+# take no statement that MySQL 8.0 lacks, the server says that it is MySQL 8, and a dump looks like one of MySQL's.
+MYSQL_STAND_IN = r"""#!/usr/bin/python3 -I
+import os, re, subprocess, sys
+PROGRAM, OPTIONS = %(program)r, %(options)r
+given = [argument[2:].partition("=")[0] for argument in sys.argv[1:] if argument.startswith("--") and argument != "--"]
+if "help" in given:
+    print("\n".join(f"  --{name}  words" for name in OPTIONS))
+    sys.exit(0)
+for name in given:
+    if name not in OPTIONS:
+        sys.exit(f"{sys.argv[0]}: [ERROR] unknown option '--{name}'.")
+arguments = [a for a in sys.argv[1:] if not a.startswith(("--column-statistics", "--set-gtid-purged"))]
+if PROGRAM.endswith("dump"):
+    assert {"column-statistics", "set-gtid-purged"} <= set(given)
+    code = subprocess.run([PROGRAM, *arguments]).returncode
+    result = next(a.partition("=")[2] for a in arguments if a.startswith("--result-file="))
+    dump = open(result, "rb").read()
+    dump = re.sub(rb"^/\*M!999999.*\n", b"", dump)
+    dump = re.sub(rb"^(INSERT INTO `.*` VALUES)\n", rb"\1 ", dump, flags=re.M)
+    dump = re.sub(rb"\),\n(?=\()", b"),", dump)
+    open(result, "wb").write(dump)
+    sys.exit(code)
+text = sys.stdin.buffer.read()
+for line in text.split(b"\n"):
+    if re.match(rb"(/\*!\d+ )?CREATE OR REPLACE(?! ALGORITHM)|CREATE DATABASE .*COMMENT", line) or b"SCHEMA_COMMENT" in line or b"mysql.proc" in line:
+        sys.exit(f"ERROR 1064 (42000): You have an error in your SQL syntax near {line[:60]}")
+text = text.replace(b"SELECT VERSION();", b"SELECT '8.0.44-0ubuntu0.22.04.1';").replace(b"CURRENT_ROLE()", b"'NONE'")
+print("mysql: [Warning] something that MySQL's client finds worth saying", file=sys.stderr)
+sys.exit(subprocess.run([PROGRAM, *arguments], input=text).returncode)
+"""
+MYSQL_OPTIONS = {
+    "mysql": ["help", "no-defaults", "defaults-file", "defaults-group-suffix", "default-character-set", "batch", "skip-column-names", "raw",
+              "comments", "binary-mode", "skip-local-infile", "no-auto-rehash", "connect-timeout", "max-allowed-packet", "init-command"],
+    "mysqldump": ["help", "no-defaults", "defaults-file", "defaults-group-suffix", "default-character-set", "no-tablespaces", "skip-comments",
+                  "max-allowed-packet", "result-file", "single-transaction", "quick", "hex-blob", "skip-triggers", "triggers", "skip-opt",
+                  "set-charset", "no-data", "no-create-info", "routines", "events", "column-statistics", "set-gtid-purged"],
+}
+
+
+def mysql_stand_ins(folder):
+    """A PATH with all programs of this machine but MariaDB's, and MySQL's stand-ins."""
+    folder.mkdir()
+    others = folder / "others"
+    others.mkdir()
+    for program in (found for place in ("/usr/sbin", "/usr/bin") for found in Path(place).iterdir()):
+        if not program.name.startswith(("mariadb", "mysql")) and not (others / program.name).exists():
+            (others / program.name).symlink_to(program)
+    for name, real in (("mysql", CLIENT), ("mysqldump", shutil.which("mariadb-dump", path=SBIN))):
+        (folder / name).write_text(MYSQL_STAND_IN % {"program": real, "options": MYSQL_OPTIONS[name]})
+        (folder / name).chmod(0o755)
+    return f"{folder}:{others}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness import ROOT, alive, eventually, free_port
-from mariadb import MEGABYTE, Server, StoppingClient, make_data_folder, tables_of, comparable
+from mariadb import MEGABYTE, Server, StoppingClient, comparable, make_data_folder, mysql_stand_ins, tables_of
 
 HERE = Path(__file__).parent
 SCRIPT = ROOT / "config/sync_fkk_db.sh"
@@ -75,6 +75,8 @@ class Sync:
         self.work = service.folder / "work"
         self.work.mkdir()
         shutil.copy(SCRIPT, service.script_path)
+        # The script does not begin where it could not keep within the grace.
+        service.set(SYNC_STOP_GRACE_SECONDS=10)
         self.settings()
         self.credentials()
         self.reset()
@@ -130,12 +132,17 @@ class Sync:
         return answer.json["output"]
 
     def script_pid(self):
-        return int(self.service.lock_path.read_text())
+        return int(self.service.lock_path.read_text().splitlines()[0])
 
     def kill_script(self):
-        """SIGKILL to the script alone, as the OOM killer does; then the documented `rm` of the stale lock."""
+        """SIGKILL to the script alone, as the OOM killer does. Its lock file stays; the next run takes it over."""
         os.kill(self.script_pid(), signal.SIGKILL)
-        self.service.lock_path.unlink()
+
+    def rows(self):
+        """How many the source has, without sequences, which are tables of one row too."""
+        names = self.source.sql("SELECT table_name FROM information_schema.tables WHERE table_schema = 'fkk' AND table_type = 'BASE TABLE' "
+                                "AND table_name <> 'operators'")
+        return sum(int(self.source.sql(f"SELECT COUNT(*) FROM `{name.replace('`', '``')}`", "fkk")[0][0]) for (name,) in names)
 
     # The target
 
@@ -238,7 +245,7 @@ def test_example_settings(sync):
         environment={**paths, "SYNC_SETTINGS_FILE": sync.service.folder / "example.conf"},
     )
     assert done.returncode == 1 and done.stderr == ""
-    assert "ERROR: the credentials /etc/sync-service/sync_fkk_db.cnf cannot be read" in done.stdout
+    assert "ERROR: the credentials /var/lib/sync-script/sync_fkk_db.cnf cannot be read" in done.stdout
 
 
 # Failures before the switch
@@ -301,7 +308,7 @@ def test_source_dies_and_returns(sync):
 @pytest.mark.parametrize("left", [0, 6 * MEGABYTE])
 def test_disk_of_the_target_is_full(sync, left):
     with sync.target.full_disk(left):
-        output = sync.fails(r"ERROR: cannot import: .*(is full|No space left)")
+        output = sync.fails(r"ERROR: cannot (import|make [a-z_ ]+): .*(is full|No space left)")
         assert "INSERT" not in output, "rows do not belong in a log"
         sync.target_is_old()
         sync.nothing_is_left()
@@ -310,7 +317,7 @@ def test_disk_of_the_target_is_full(sync, left):
 
 @pytest.mark.parametrize("before, statement, difference", [
     ("UNLOCK TABLES", "DELETE FROM `changes` LIMIT 1;", "< INSERT INTO `changes` VALUES 503 "),
-    (r"/\*!50003 CREATE OR REPLACE\*/ .*packages_again", "DROP PROCEDURE tidy;;", "< procedure tidy "),
+    (r"/\*!50003 CREATE\*/ .*packages_again", "DROP PROCEDURE tidy;;", "< procedure tidy "),
 ], ids=["row", "object"])
 def test_something_gets_lost_on_the_way(small_sync, before, statement, difference):
     """The comparison with the source notices one row or one object too few."""
@@ -363,16 +370,19 @@ def test_killed_in_the_middle_of_the_import(sync):
 
 # The switch's steps, each named by the statement before which the script is killed: where, what, which tables are there.
 STEPS = {
+    "first helper made": (None, "CREATE TABLE `fkk_sync_new`", "old"),
+    "second helper made": (None, "CREATE TABLE `fkk_sync_old`", "old"),
     "marker made": (None, "CREATE TABLE sync_fkk_db_switch", "old"),
     "marker filled": (None, "INSERT INTO sync_fkk_db_switch", "old"),
-    "first trigger dropped": (None, "DROP TRIGGER `fkk`.`packages_old`", "old"),
-    "second trigger dropped": (None, "DROP TRIGGER `fkk`.`sections_old`", "old"),
+    "first trigger dropped": (None, "DROP TRIGGER IF EXISTS `fkk`.`packages_old`", "old"),
+    "second trigger dropped": (None, "DROP TRIGGER IF EXISTS `fkk`.`sections_old`", "old"),
     "tables renamed": (None, "RENAME TABLE", "old"),
     "old view dropped": ("fkk", "DROP VIEW", "new"),
-    "routine replaced": ("fkk", "CREATE OR REPLACE PROCEDURE", "new"),
+    "routine dropped": ("fkk", "DROP PROCEDURE IF EXISTS `fkk`.`tidy`", "new"),
+    "routine made": ("fkk", "CREATE PROCEDURE", "new"),
     "view replaced": ("fkk", r"/\*!50001 VIEW `heavy`", "new"),
-    "trigger made": ("fkk", r"/\*!50003 CREATE OR REPLACE\*/ .*packages_again", "new"),
-    "event made": ("fkk", r"/\*!50106 CREATE OR REPLACE\*/", "new"),
+    "trigger made": ("fkk", r"/\*!50003 CREATE\*/ .*packages_again", "new"),
+    "event made": ("fkk", r"/\*!50106 CREATE\*/", "new"),
     "first helper dropped": (None, "DROP DATABASE `fkk_sync_new`", "new"),
     "second helper dropped": (None, "DROP DATABASE `fkk_sync_old`", "new"),
 }
@@ -385,7 +395,7 @@ def test_killed_in_the_middle_of_the_switch(small_sync, step):
     run = small_sync.service.begin_run()
     small_sync.client.wait()
     small_sync.kill_script()
-    small_sync.failed(run.result(), "Switching to the new tables", "killed by signal 9")
+    small_sync.failed(run.result(), "Importing into fkk_sync_new", "killed by signal 9")
     assert small_sync.tables_are() == tables
     # The next run settles it from the target alone, even where it gets no further.
     small_sync.credentials(source_port=free_port())
@@ -394,7 +404,7 @@ def test_killed_in_the_middle_of_the_switch(small_sync, step):
     small_sync.nothing_is_left()
 
 
-@pytest.mark.parametrize("statement, database", [("RENAME TABLE", None), (r"/\*!50106 CREATE OR REPLACE\*/", "fkk")])
+@pytest.mark.parametrize("statement, database", [("RENAME TABLE", None), (r"/\*!50106 CREATE\*/", "fkk")])
 def test_target_server_dies_in_the_middle_of_the_switch(small_sync, statement, database):
     small_sync.client.stop_before(statement, database)
     run = small_sync.service.begin_run()
@@ -417,19 +427,50 @@ def test_term_during_the_switch_waits_for_its_end(small_sync):
     small_sync.target_is_new()
 
 
-@pytest.mark.parametrize("owner", ["writer@'127.0.0.1'", "root@localhost"])
-def test_a_reader_in_the_way_of_the_switch(small_sync, owner):
-    """The triggers are back, with their DEFINER where the account may name it."""
-    small_sync.reset(owner)
+def test_a_reader_in_the_way_of_the_switch(small_sync):
+    """Nothing is dropped before all locks are there."""
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
     reader = small_sync.target.session("START TRANSACTION; SELECT * FROM changes", "fkk")
     output = small_sync.fails("ERROR: cannot switch: .*Lock wait timeout")
+    reader.communicate()
+    assert "Undoing" not in output
+    small_sync.target_is_old()
+    small_sync.succeeds()
+
+
+def reader_between_triggers_and_tables(small_sync, table):
+    """Somebody begins to read when the triggers are dropped and the tables not yet moved."""
+    small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
+    small_sync.client.stop_before("RENAME TABLE")
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    assert [name for name in small_sync.target.contents("fkk") if name.startswith("TRIGGER")] == ["TRIGGER operators_kept"]
+    reader = small_sync.target.session(f"START TRANSACTION; SELECT * FROM {table}", "fkk")
+    small_sync.client.go_on()
+    return run, reader
+
+
+@pytest.mark.parametrize("owner", ["writer@'127.0.0.1'", "root@localhost"])
+def test_the_triggers_are_put_back(small_sync, owner):
+    """With their DEFINER where the account may name it."""
+    small_sync.reset(owner)
+    run, reader = reader_between_triggers_and_tables(small_sync, "changes")
+    output = small_sync.failed(run.result(), "ERROR: cannot switch: .*Lock wait timeout")
     reader.communicate()
     assert "Undoing a switch that was interrupted" in output
     assert comparable(small_sync.target.contents("fkk")) == comparable(small_sync.old)
     if owner.startswith("writer"):
         small_sync.target_is_old()
     small_sync.succeeds()
+
+
+def test_the_triggers_are_put_back_once_nobody_is_in_the_way(small_sync):
+    run, reader = reader_between_triggers_and_tables(small_sync, "packages")
+    eventually(lambda: "in the way of the triggers" in small_sync.service.log_path.read_text(), "it tries again")
+    reader.communicate()
+    small_sync.failed(run.result(), "ERROR: cannot switch: .*Lock wait timeout")
+    small_sync.target_is_old()
+    small_sync.nothing_is_left()
 
 
 def test_already_running(small_sync):
@@ -441,3 +482,171 @@ def test_already_running(small_sync):
     assert alive(small_sync.script_pid())
     small_sync.client.go_on()
     assert run.result().code == 200
+
+
+# Cancelled and cut off in the switch
+
+@pytest.fixture
+def reader(small_sync):
+    """A transaction at the target that has read a table, and so keeps the switch waiting."""
+    session = small_sync.target.session("START TRANSACTION; SELECT * FROM packages LIMIT 1", "fkk")
+    yield session
+    session.communicate()
+
+
+def waits_for_a_lock(server):
+    return server.sql("SELECT 1 FROM information_schema.processlist WHERE user = 'writer' AND state LIKE 'Waiting for table%'")
+
+
+def test_a_cancel_while_the_switch_waits_is_no_kill(small_sync, reader):
+    run = small_sync.service.begin_run()
+    eventually(lambda: waits_for_a_lock(small_sync.target), "the switch waits for the reader")
+    assert small_sync.service.request("POST", "/admin/runs/1/cancel", token=small_sync.service.token(role="admin")).code == 202
+    assert run.result().code == 500
+    record = small_sync.service.record(1)
+    assert (record["outcome"], record["exit_code"], record["signal"]) == ("cancelled", 1, None), record
+    assert "ERROR: cannot switch: " in record["output"]
+    small_sync.target_is_old()
+    small_sync.nothing_is_left()
+
+
+@pytest.mark.parametrize("grace, wait, fix", [
+    (10, 6, "set SYNC_LOCK_WAIT_SECONDS to 5, or set SYNC_STOP_GRACE_SECONDS of sync-service to 12"),
+    (5, "", "set SYNC_LOCK_WAIT_SECONDS to 2, or set SYNC_STOP_GRACE_SECONDS of sync-service to 10"),
+    (2, 1, "fix: set SYNC_STOP_GRACE_SECONDS of sync-service to 4"),
+], ids=["by the settings", "by default", "too short for any"])
+def test_a_wait_that_does_not_fit_into_the_grace(sync, grace, wait, fix):
+    sync.service.stop()
+    sync.service.set(SYNC_STOP_GRACE_SECONDS=grace)
+    sync.service.start(environment={"PATH": sync.client.path})
+    sync.settings(SYNC_LOCK_WAIT_SECONDS=wait)
+    sync.fails(fix)
+    sync.target_is_old()
+    sync.nothing_is_left()
+
+
+def test_nobody_reads_the_output_any_more(small_sync):
+    """The reader of stdout goes during the switch, which then fails: the triggers are put back, the lock is removed."""
+    small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
+    small_sync.client.stop_before("RENAME TABLE")
+    run = subprocess.Popen([small_sync.service.script_path], env={"PATH": small_sync.client.path},
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    small_sync.client.wait()
+    assert "TRIGGER packages_old" not in small_sync.target.contents("fkk")
+    reader = small_sync.target.session("START TRANSACTION; SELECT * FROM changes", "fkk")
+    run.stdout.close()
+    small_sync.client.go_on()
+    assert run.wait() == 1
+    reader.communicate()
+    small_sync.target_is_old()
+    small_sync.nothing_is_left()
+    log = small_sync.service.log_path.read_text()
+    assert "ERROR: cannot switch: " in log and "Undoing a switch that was interrupted" in log
+
+
+def test_the_log_cannot_be_written_any_more(small_sync):
+    small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
+    small_sync.client.stop_before("RENAME TABLE")
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    small_sync.service.log_path.unlink()
+    small_sync.service.log_path.mkdir()
+    reader = small_sync.target.session("START TRANSACTION; SELECT * FROM changes", "fkk")
+    small_sync.client.go_on()
+    small_sync.failed(run.result(), "Undoing a switch that was interrupted")
+    reader.communicate()
+    small_sync.target_is_old()
+    small_sync.nothing_is_left()
+
+
+# The lock and the leftovers
+
+def test_a_client_that_outlives_the_script_keeps_the_lock(small_sync):
+    """The kernel frees the lock with the last process that has it, not with the file."""
+    small_sync.client.stop_before("LOCK TABLES `sections`")
+    run = small_sync.service.begin_run()
+    small_sync.client.wait()
+    small_sync.client.go_on("SELECT SLEEP(1000);\n")
+    asleep = "SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(1000)'"
+    ((connection,),) = eventually(lambda: small_sync.target.sql(asleep), "the client waits for the server")
+    small_sync.kill_script()
+    small_sync.failed(run.result(), "Importing", "killed by signal 9")
+    assert small_sync.service.run().code == 409
+    assert small_sync.service.record(2)["outcome"] == "already_running"
+    small_sync.target.sql(f"KILL {connection}")
+    small_sync.tables_are()
+    assert "Took over the lock of a sync that was killed" in small_sync.succeeds()
+
+
+def test_a_lock_file_of_another_script(small_sync):
+    """Its existence is all it says, so it is respected."""
+    small_sync.service.lock_path.touch()
+    assert small_sync.service.run().code == 409
+    assert small_sync.service.lock_path.read_bytes() == b""
+    small_sync.service.lock_path.unlink()
+    small_sync.succeeds()
+
+
+def test_what_is_not_ours_is_not_swept(small_sync):
+    others = [small_sync.work / name for name in ("sync_fkk_db.conf.bak", "sync_fkk_db.12345678", "sync_fkk_db.backup20")]
+    others[0].write_text("kept")
+    for folder in others[1:]:
+        folder.mkdir()
+        (folder / "precious").touch()
+    assert small_sync.service.run().code == 200
+    assert sorted(small_sync.work.iterdir()) == sorted(others)
+    assert (others[1] / "precious").exists()
+
+
+# MySQL
+
+@pytest.fixture
+def as_mysql(sync):
+    """A machine with MySQL's programs only."""
+    programs = mysql_stand_ins(sync.service.folder / "mysql")
+    sync.service.stop()
+    sync.service.start(environment={"PATH": programs})
+    return sync
+
+
+def test_names_options_statements_and_dumps_of_mysql(as_mysql):
+    output = as_mysql.succeeds()
+    assert int(re.search(r"Verified: (\d+) rows", output)[1]) == as_mysql.rows()
+    as_mysql.succeeds()
+
+
+def test_a_table_that_mysql_does_not_rename_atomically(as_mysql):
+    as_mysql.target.sql("ALTER TABLE obsolete ENGINE=MyISAM", "fkk")
+    as_mysql.old = as_mysql.target.contents("fkk")
+    as_mysql.fails("MySQL switches only InnoDB tables whole or not at all; the target has others: obsolete")
+    as_mysql.target_is_old()
+
+
+def test_without_any_client(sync):
+    """A PATH without either pair of programs."""
+    programs = mysql_stand_ins(sync.service.folder / "none")
+    (sync.service.folder / "none" / "mysqldump").unlink()
+    sync.service.stop()
+    sync.service.start(environment={"PATH": programs})
+    sync.fails("the client programs are missing; fix: apt-get install mariadb-client")
+
+
+def test_text_of_the_source_runs_no_program_here(sync):
+    """Where the client reads a command of its own in what it is given, it must not follow it."""
+    trace = sync.service.folder / "ran"
+    sync.client.stop_before("LOCK TABLES `sections`")
+    run = sync.service.begin_run()
+    sync.client.wait()
+    sync.client.go_on(f"\\! touch {trace}\nsystem touch {trace}\n")
+    sync.failed(run.result(), "ERROR: cannot import: ")
+    assert not trace.exists()
+    sync.target_is_old()
+
+
+def test_an_account_that_cannot_read_routines(sync):
+    sync.source.sql("REVOKE SELECT ON mysql.proc FROM reader@'127.0.0.1'")
+    try:
+        sync.fails("cannot read the bodies of routines; fix: GRANT SELECT ON mysql.proc TO it: ")
+        sync.target_is_old()
+    finally:
+        sync.source.sql("GRANT SELECT ON mysql.proc TO reader@'127.0.0.1'")

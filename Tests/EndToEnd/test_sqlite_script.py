@@ -1,0 +1,162 @@
+"""config/sync_sqlite.sh through the API: what arrives, and what is left where it is killed or cannot say anything."""
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+
+import pytest
+
+from harness import ROOT, alive, eventually
+
+
+class Sync:
+    def __init__(self, service):
+        self.service = service
+        self.folder = service.folder / "target"
+        self.folder.mkdir()
+        self.source, self.target = service.folder / "source.db", self.folder / "target.db"
+        self.fill(self.source, range(1000))
+        self.fill(self.target, [-1])
+        shutil.copy(ROOT / "config/sync_sqlite.sh", service.script_path)
+        (service.folder / "sync_sqlite.conf").write_text("".join(f"{name}={value}\n" for name, value in {
+            "SYNC_SOURCE_DB": self.source, "SYNC_TARGET_DB": self.target,
+            "SYNC_LOCK_PATH": service.lock_path, "SYNC_LOG_PATH": service.log_path}.items()))
+        service.start()
+
+    @staticmethod
+    def fill(path, rows):
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE t (a)")
+        connection.executemany("INSERT INTO t VALUES (?)", ((row,) for row in rows))
+        connection.commit()
+        connection.close()
+
+    def rows(self):
+        return sqlite3.connect(self.target).execute("SELECT count(*) FROM t").fetchone()[0]
+
+    def nothing_is_left(self):
+        assert not self.service.lock_path.exists()
+        assert list(self.folder.iterdir()) == [self.target]
+
+    def writer(self):
+        """Somebody who writes to the source, for whom the copy waits."""
+        connection = sqlite3.connect(self.source, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        return connection
+
+    def script_pid(self):
+        return int(self.service.lock_path.read_text().splitlines()[0])
+
+    def copying(self):
+        def started():
+            return self.service.log_path.exists() and "Copying" in self.service.log_path.read_text()
+        eventually(started, "the script waits for the source")
+
+
+@pytest.fixture
+def sync(installed):
+    return Sync(installed)
+
+
+def test_the_target_is_the_source(sync):
+    answer = sync.service.run()
+    assert answer.code == 200 and "Verified: 1000 rows in 1 tables" in answer.json["output"], answer
+    assert sync.service.log_path.read_text() == answer.json["output"]
+    assert sync.rows() == 1000
+    sync.nothing_is_left()
+
+
+def test_a_killed_sync_leaves_a_lock_that_the_next_takes_over(sync):
+    writer = sync.writer()
+    run = sync.service.begin_run()
+    sync.copying()
+    pid = sync.script_pid()
+    children = [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+    os.kill(pid, signal.SIGKILL)
+    assert run.result().json["message"].endswith("killed by signal 9")
+    eventually(lambda: not any(alive(child) for child in children), "its programs are killed as well")
+    assert sync.rows() == 1 and sync.service.lock_path.exists()
+    writer.close()
+    output = sync.service.run().json["output"]
+    assert f"Took over the lock of a sync that was killed (PID {pid})" in output
+    assert "which a sync that was killed had left" in output
+    assert sync.rows() == 1000
+    sync.nothing_is_left()
+
+
+def test_a_second_sync(sync):
+    writer = sync.writer()
+    run = sync.service.begin_run()
+    sync.copying()
+    second = subprocess.run([sync.service.script_path], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert second.returncode == 2 and f"Sync is already running (lock file {sync.service.lock_path}, PID {sync.script_pid()})" in second.stdout
+    writer.close()
+    assert run.result().code == 200
+    sync.nothing_is_left()
+
+
+def test_syncs_that_start_at_once_over_a_stale_lock(sync):
+    """One of them takes it over; the others find that one running, or run after it."""
+    writer = sync.writer()
+    run = sync.service.begin_run()
+    sync.copying()
+    os.kill(sync.script_pid(), signal.SIGKILL)
+    run.result()
+    syncs = [subprocess.Popen([sync.service.script_path], stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) for _ in range(5)]
+    ended = []
+    eventually(lambda: len(ended) == 4 or ended.extend(s for s in syncs if s not in ended and s.poll() is not None), "four have left")
+    assert [s.returncode for s in ended] == [2] * 4
+    writer.close()
+    assert next(s for s in syncs if s not in ended).wait() == 0
+    said = "".join(s.communicate()[0] for s in syncs)
+    assert said.count("Took over the lock") == 1 and said.count("Sync completed") == 1
+    sync.nothing_is_left()
+
+
+def test_a_lock_file_of_another_script(sync):
+    sync.service.lock_path.write_text("4711\n")
+    assert sync.service.run().code == 409
+    assert sync.service.lock_path.read_text() == "4711\n" and sync.rows() == 1
+
+
+def test_what_is_not_ours_is_not_swept(sync):
+    others = [sync.folder / ".sync_sqlite.original", sync.folder / ".sync_sqlite.12345678"]
+    others[0].write_text("kept")
+    others[1].mkdir()
+    assert sync.service.run().code == 200
+    assert sorted(sync.folder.iterdir()) == sorted([*others, sync.target])
+
+
+def test_nobody_reads_the_output_any_more(sync):
+    writer = sync.writer()
+    run = subprocess.Popen([sync.service.script_path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    sync.copying()
+    run.stdout.close()
+    writer.close()
+    assert run.wait() == 0
+    assert "Sync completed successfully" in sync.service.log_path.read_text()
+    assert sync.rows() == 1000
+    sync.nothing_is_left()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_nobody_reads(sync, number):
+    writer = sync.writer()
+    run = subprocess.Popen([sync.service.script_path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    sync.copying()
+    run.stdout.close()
+    run.send_signal(number)
+    assert run.wait() == 128 + number
+    writer.close()
+    assert f"stopped by {number.name}; the target is as it was" in sync.service.log_path.read_text()
+    assert sync.rows() == 1
+    sync.nothing_is_left()
+
+
+def test_a_log_that_cannot_be_written_stops_it(sync):
+    sync.service.log_path.mkdir()
+    assert sync.service.run().code == 500
+    assert sync.rows() == 1
+    sync.nothing_is_left()
