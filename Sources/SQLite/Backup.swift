@@ -1,20 +1,97 @@
 import CSQLite
+import Glibc
+
+/// How a backup shares the database with those who write it.
+public struct BackupPace: Sendable {
+    /// Pages a step copies. The lock is held as long as that takes.
+    public var pagesPerStep: Int32 = 256
+    /// How often it begins again because somebody wrote, before it keeps writers out.
+    public var restarts = 3
+    /// How long it may keep writers out, in seconds. Whoever writes must be willing to wait longer.
+    public var longestLock: Double = 20
+
+    public init() {}
+}
 
 extension Connection {
     /// Copies the whole database, as it is at one moment, into another connection's file, whose content is replaced
-    /// (https://www.sqlite.org/c3ref/backup_finish.html). Writers wait until it is done.
-    public func backUp(to target: Connection) throws(SQLiteError) {
-        let context = "backup"
-        let source = try handle(for: context)
-        let destination = try target.handle(for: context)
-        guard let backup = sqlite3_backup_init(destination, "main", source, "main") else {
-            throw SQLiteError(sqlite3_errcode(destination), of: destination, context: context)
+    /// (https://www.sqlite.org/c3ref/backup_finish.html).
+    ///
+    /// It copies in steps and holds no lock between them, so that others can write. What another connection writes makes
+    /// SQLite begin the copy again, because nobody can tell which pages changed; in a busy database that would never end.
+    /// So after a few restarts the rest is copied under one read lock. Its pages are in memory by then, which makes this the
+    /// quickest copy there can be, and its time is limited: the backup succeeds or fails, and does not go on for ever.
+    ///
+    /// - Parameter pause: called between two steps, without a lock.
+    /// - Throws: ``SQLiteError``; `isBusy` where the lock was needed for longer than the pace allows.
+    public func backUp(to target: Connection, pace: BackupPace = BackupPace(), pause: () -> Void = { usleep(1000) }) throws(SQLiteError) {
+        let copy = try BackupCopy(from: self, to: target)
+        var restarts = 0
+        var remaining = Int32.max
+        while restarts <= pace.restarts {
+            if try copy.step(pace.pagesPerStep) { return try copy.finish() }
+            // A copy that goes on has less to do after each step.
+            if copy.remaining >= remaining { restarts += 1 }
+            remaining = copy.remaining
+            pause()
         }
-        // All pages in one step: nothing can be written between two of them.
-        let stepped = sqlite3_backup_step(backup, -1)
-        let finished = sqlite3_backup_finish(backup)
-        guard stepped == SQLITE_DONE else {
-            throw SQLiteError(finished == SQLITE_OK ? stepped : finished, of: destination, context: context)
+        try finishLocked(copy, pace)
+    }
+
+    private func finishLocked(_ copy: BackupCopy, _ pace: BackupPace) throws(SQLiteError) {
+        try execute("BEGIN")
+        defer { try? execute("COMMIT") }
+        // BEGIN alone takes no lock.
+        _ = try first("SELECT 1 FROM sqlite_schema") { _ in true }
+        let started = BackupCopy.seconds()
+        while try !copy.step(pace.pagesPerStep) {
+            guard BackupCopy.seconds() - started < pace.longestLock else {
+                throw SQLiteError(
+                    extendedCode: SQLITE_BUSY,
+                    message: "the database was written \(pace.restarts + 1) times while it was copied, and copying it without a write takes longer than \(Int(pace.longestLock)) s",
+                    context: BackupCopy.context)
+            }
         }
+        try copy.finish()
+    }
+}
+
+/// The one owner of a `sqlite3_backup`.
+private final class BackupCopy {
+    static let context = "backup"
+    private var backup: OpaquePointer?
+    private let destination: OpaquePointer
+
+    init(from source: Connection, to target: Connection) throws(SQLiteError) {
+        let origin = try source.handle(for: Self.context)
+        destination = try target.handle(for: Self.context)
+        backup = sqlite3_backup_init(destination, "main", origin, "main")
+        guard backup != nil else { throw SQLiteError(sqlite3_errcode(destination), of: destination, context: Self.context) }
+    }
+
+    deinit { sqlite3_backup_finish(backup) }
+
+    /// Pages left to copy, as of the last step.
+    var remaining: Int32 { sqlite3_backup_remaining(backup) }
+
+    /// - Returns: whether all pages are copied.
+    func step(_ pages: Int32) throws(SQLiteError) -> Bool {
+        switch sqlite3_backup_step(backup, pages) {
+        case SQLITE_DONE: return true
+        case SQLITE_OK: return false
+        case let code: throw SQLiteError(code, of: destination, context: Self.context)
+        }
+    }
+
+    func finish() throws(SQLiteError) {
+        let code = sqlite3_backup_finish(backup)
+        backup = nil
+        guard code == SQLITE_OK else { throw SQLiteError(code, of: destination, context: Self.context) }
+    }
+
+    static func seconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }

@@ -72,6 +72,29 @@ def test_copies_while_runs_go_on(service):
         assert len(copy["run_output"]) == len(copy["run_finished"])
 
 
+def test_no_run_is_refused_for_a_slow_backup(service):
+    """Each page takes a millisecond to write. Runs go on between the steps, so that the copy begins again each time, and the
+    last attempt keeps writers out for a second or more: a run waits for it and is not refused."""
+    service.script("head -c 1M /dev/urandom | base64 -w 0 | head -c 1M")
+    for _ in range(3):
+        assert service.run().code == 200
+    service.script("echo hello")
+    copy, answers, codes = service.folder / "copy", [], []
+    slow = ("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:delay_exit=1000")
+    copying = threading.Thread(target=lambda: answers.append(backup(service, copy, prefix=slow)))
+    copying.start()
+    while copying.is_alive() or not codes:
+        codes.append(service.run().code)
+    copying.join()
+    assert answers[0].returncode == 0, answers
+    assert set(codes) == {200}, codes
+    all_recorded(service)
+    whole = rows(service.database)
+    for table, content in rows(copy).items():
+        assert content == whole[table][:len(content)], "a copy is the beginning of the history"
+    assert len(rows(copy)["run_started"]) > 3, "runs were recorded while it was copied"
+
+
 def test_the_way_back(service):
     service.script("echo kept")
     service.run()

@@ -116,6 +116,7 @@ def test_filters(listed):
     assert ids(listed, since=middle) == where(lambda run: run["started_at"] >= middle)
     assert ids(listed, until=middle) == where(lambda run: run["started_at"] < middle)
     assert ids(listed, since=middle.replace("Z", "+00:00")) == ids(listed, since=middle)
+    assert ids(listed, since="2000-01-01", until="9999-12-31") == ids(listed)
     assert ids(listed, since="2999-01-01T00:00:00Z") == [] == ids(listed, until="2000-01-01T00:00:00Z")
 
 
@@ -136,7 +137,10 @@ def test_pages_stay_put_while_runs_are_added(listed):
 
 @pytest.mark.parametrize("query", [
     "limit=0", "limit=201", "limit=-1", "limit=x", "limit=", "limit=99999999999999999999", "cursor=x", "cursor=-1",
-    "outcome=fine", "trigger=cron", "since=yesterday", "until=2025-13-01T00:00:00Z", "since=2025-01-01",
+    "outcome=fine", "trigger=cron", "since=yesterday", "until=2025-13-01T00:00:00Z", "until=10000-01-01", "until=10000-01-01T00:00:00Z",
+    "since=2025-02-30", "since=2025-02-29T00:00:00Z", "since=2025-01-01T99:00:00Z", "since=2025-01-01T00:60:00Z", "since=2025-01-01T00:00:60Z",
+    "since=2025-01-01T00:00:00", "since=2025-01-01%2000:00:00Z", "since=2025-01-01T00:00:00+07:00", "since=2025-01-01T00:00:00.Z",
+    "until=9999-12-31T23:59:59-00:01", "until=2025-01-01T00:00:00%2B24:00", "since=", "until=%202025-01-01",
     "limit=1&limit=2", "outcom=failed",
 ])
 def test_bad_queries(listed, query):

@@ -25,6 +25,8 @@ WRONG = [
     ("JWT_MAX_LIFETIME_SECONDS", "0", ["number"]),
     ("JWT_MAX_LIFETIME_SECONDS", "1d", ["number"]),
     ("JWT_NOT_BEFORE", "yesterday", []),
+    ("JWT_NOT_BEFORE", "2026-02-30T12:00:00Z", []),
+    ("JWT_NOT_BEFORE", "-1", []),
     ("SYNC_SCRIPT_PATH", "sync.sh", ["absolute"]),
     ("SYNC_LOCK_PATH", "sync.lock", ["absolute"]),
     ("SYNC_LOG_PATH", "./sync.log", ["absolute"]),

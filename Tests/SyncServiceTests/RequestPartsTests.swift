@@ -32,7 +32,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=0", "outcome=fine", "trigger=cron", "since=yesterday", "color=red",
+        "limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=0", "outcome=fine", "trigger=cron", "since=yesterday", "until=2026-02-30", "color=red",
         "user=%", "user=%zz", "user=%+1", "user=%ff", "user=",
     ])
     func wrongParametersAreRefused(query: String) {
@@ -54,5 +54,28 @@ import Testing
         for milliseconds: Int64 in [1_769_860_800_001, 1_769_860_800_999, 1_111_111_111_111] {
             #expect(Timestamp.milliseconds(parsing: Timestamp.text(milliseconds)) == milliseconds)
         }
+        #expect(Timestamp.text(-1) == "1969-12-31T23:59:59.999Z")
+        #expect(Timestamp.text(.max) == "9999-12-31T23:59:59.999Z")
+        #expect(Timestamp.text(.min) == "0000-01-01T00:00:00.000Z")
+    }
+
+    @Test(arguments: [
+        ("1970-01-01", 0), ("1970-01-02", 86_400_000), ("1970-01-01T00:00:00Z", 0), ("1970-01-01t00:00:00z", 0), ("1970-01-01T07:00:00+07:00", 0),
+        ("1969-12-31T12:00:00-12:00", 0), ("1970-01-01T00:00:00-00:00", 0), ("1970-01-01T00:00:00.001999999Z", 1), ("1969-12-31T23:59:59.9999Z", -1),
+        ("2024-02-29T00:00:00Z", 1_709_164_800_000), ("0000-01-01", -62_167_219_200_000), ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
+    ] as [(String, Int64)])
+    func timesAreRead(text: String, milliseconds: Int64) {
+        #expect(Timestamp.milliseconds(parsing: text) == milliseconds)
+    }
+
+    @Test(arguments: [
+        "", "1970", "1970-01", "10000-01-01", "10000-01-01T00:00:00Z", "2026-02-30", "2026-02-29", "2025-00-01", "2025-01-00", "2025-13-01",
+        "2025-01-01T", "2025-01-01T24:00:00Z", "2025-01-01T99:00:00Z", "2025-01-01T00:60:00Z", "2016-12-31T23:59:60Z", "2025-01-01T00:00Z",
+        "2025-01-01T00:00:00", "2025-01-01 00:00:00Z", "2025-01-01T00:00:00.Z", "2025-01-01T00:00:00,5Z", "2025-01-01T00:00:00+0700",
+        "2025-01-01T00:00:00+24:00", "2025-01-01T00:00:00+07:60", "2025-01-01T00:00:00+07:00Z", "2025-01-01T00:00:00*07:00", "-001-01-01",
+        "+2025-01-01", " 2025-01-01", "2025-01-01 ", "2025-1-1", "２０２５-01-01", "0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01",
+    ])
+    func whatIsNoTimeIsRefused(text: String) {
+        #expect(Timestamp.milliseconds(parsing: text) == nil)
     }
 }

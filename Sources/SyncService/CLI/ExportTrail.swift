@@ -47,14 +47,24 @@ struct ExportTrail: ParsableCommand {
 
     /// - Returns: how many files were written; equal outputs share one.
     private func exportOutputs(_ reader: HistoryReader) throws -> Int {
-        let runs = try reader.read { try $0.query("SELECT id FROM run_output ORDER BY id") { $0.integer(0) ?? 0 } }
         var written: Set<String> = []
-        for run in runs {
-            let bytes = try reader.read { connection in
-                try connection.first("SELECT bytes FROM run_output WHERE id = ?", [.integer(run)]) { $0.blob(0) ?? [] } ?? []
+        var last: Int64 = 0
+        while true {
+            let after = last
+            let runs = try reader.shortRead { connection in
+                try connection.query(
+                    "SELECT id FROM run_output WHERE id > ? ORDER BY id LIMIT ?", [.integer(after), .integer(HistoryReader.rowsPerRead)]
+                ) { $0.integer(0) ?? 0 }
             }
-            let digest = Machine.hex(try SHA256.digest(bytes))
-            if written.insert(digest).inserted { try write(bytes, to: "outputs/\(digest)") }
+            guard let newest = runs.last, newest > after else { break }
+            for run in runs {
+                let bytes = try reader.read { connection in
+                    try connection.first("SELECT bytes FROM run_output WHERE id = ?", [.integer(run)]) { $0.blob(0) ?? [] } ?? []
+                }
+                let digest = Machine.hex(try SHA256.digest(bytes))
+                if written.insert(digest).inserted { try write(bytes, to: "outputs/\(digest)") }
+            }
+            last = newest
         }
         return written.count
     }

@@ -43,17 +43,7 @@ struct AuditEndpoints: Sendable {
         let slot = try listing.take()
         await events.record(.historyRead, by: call.actor, [.init("what", .string("audit"))])
         let reader = history.reader
-        let found = try await worker.run { () throws -> [(Int64, [UInt8])] in
-            try reader.read { connection in
-                let kind = event.map { Trail.mark(of: $0) }
-                return try connection.query(
-                    """
-                    SELECT entry, bytes FROM leaf WHERE entry < ?
-                    \(kind == nil ? "" : "AND instr(bytes, ?) > 0") ORDER BY entry DESC LIMIT ?
-                    """, [.integer(before)] + (kind.map { [$0] } ?? []) + [.integer(limit + 1)]
-                ) { ($0.integer(0) ?? 0, $0.blob(1) ?? []) }
-            }
-        }
+        let found = try await worker.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
         let page = found.prefix(Int(limit))
         let events = page.map { entry, bytes -> JSON in
             guard case .object(let members)? = (try? Leaf(stored: bytes))?.object else { return .object([.init("entry", .integer(entry))]) }

@@ -30,6 +30,13 @@ struct Query {
         return value
     }
 
+    /// Milliseconds since 1970 of a time in the form of RFC 3339.
+    func time(_ name: String) throws(RequestError) -> Int64? {
+        try value(name, "a date or time such as 2026-01-31, 2026-01-31T12:00:00Z or 2026-01-31T19:00:00%2B07:00") {
+            Timestamp.milliseconds(parsing: $0)
+        }
+    }
+
     private static func decode(_ text: Substring) -> String? {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]
@@ -60,7 +67,7 @@ extension RunFilter {
         user = try query.value("user", "a user") { $0.isEmpty ? nil : $0 }
         outcome = try query.value("outcome", "one of \(Outcome.allCases.map(\.rawValue).joined(separator: ", "))") { Outcome(rawValue: $0) }
         trigger = try query.value("trigger", "api or cli") { Requester.Trigger(rawValue: $0) }
-        since = try query.value("since", "a time such as 2026-01-31T12:00:00Z") { Timestamp.milliseconds(parsing: $0) }
-        until = try query.value("until", "a time such as 2026-01-31T12:00:00Z") { Timestamp.milliseconds(parsing: $0) }
+        since = try query.time("since")
+        until = try query.time("until")
     }
 }

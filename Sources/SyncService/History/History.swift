@@ -22,6 +22,10 @@ final class History: Sendable {
     /// Why nothing may be recorded any more: the trail is damaged or not the one that is pinned.
     private let damage = Mutex<String?>(nil)
 
+    /// How long a recording waits for readers: longer than the longest of them, a backup, may keep writers out
+    /// (``SQLite/BackupPace/longestLock``). All others read in short steps.
+    static let writerPatienceMilliseconds: Int32 = 30_000
+
     /// Opens the database, creating it and bringing its schema up to date, and begins the trail where there is none.
     /// - Parameter reserve: room for the end of a run.
     /// - Throws: ``HistoryError``; a database that is not ours, or newer, is left untouched.
@@ -30,7 +34,7 @@ final class History: Sendable {
         self.reserve = reserve
         outlet = CheckpointOutlet(file: audit.checkpointFile)
         do {
-            let writer = try Connection(path: path, mode: .create)
+            let writer = try Connection(path: path, mode: .create, busyTimeoutMilliseconds: Self.writerPatienceMilliseconds)
             let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
             _ = try migrator.apply(to: writer, now: Timestamp.text(Clock.wallMilliseconds()))
             let (trail, problem) = try Self.begin(writer, audit)

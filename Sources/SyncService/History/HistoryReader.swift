@@ -1,3 +1,4 @@
+import Glibc
 import SQLite
 import Synchronization
 
@@ -51,6 +52,18 @@ final class HistoryReader: Sendable {
         } catch {
             throw HistoryError(path, error)
         }
+    }
+}
+
+extension HistoryReader {
+    /// So many rows a search may examine in one transaction.
+    static let rowsPerRead: Int64 = 1000
+
+    /// One step of a search that takes many. Between two steps no lock is held, for long enough that a writer and the other
+    /// readers get their turn: without the pause the step that ends could begin the next one before they wake up.
+    func shortRead<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
+        defer { usleep(500) }
+        return try read(body)
     }
 }
 

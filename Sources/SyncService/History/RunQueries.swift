@@ -24,24 +24,44 @@ extension HistoryReader {
         var values: [Value] = []
         func add(_ condition: String, _ value: Value?) {
             guard let value else { return }
-            conditions.append(condition)
+            conditions.append("AND " + condition)
             values.append(value)
         }
-        add("id < ?", filter.before.map(Value.integer))
         add("user = ?", filter.user.map(Value.text))
         add("outcome = ?", filter.outcome.map { .text($0.rawValue) })
         add("\"trigger\" = ?", filter.trigger.map { .text($0.rawValue) })
         // All times are written in one form, so that the order of the texts is the order of the times.
         add("started_at >= ?", filter.since.map { .text(Timestamp.text($0)) })
         add("started_at < ?", filter.until.map { .text(Timestamp.text($0)) })
-        let filtering = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
-        let sql = "SELECT \(RunTable.runs.selection) FROM runs \(filtering) ORDER BY id DESC LIMIT ?"
+        let sql = """
+            SELECT \(RunTable.runs.selection) FROM runs WHERE id BETWEEN ? AND ? \(conditions.joined(separator: " ")) ORDER BY id DESC LIMIT ?
+            """
         // One more than asked for tells whether there is a next page.
-        let found = try read { connection in
-            try connection.query(sql, values + [.integer(Int64(filter.limit) + 1)]) { RunRecord($0) }
+        let wanted = filter.limit + 1
+        var found: [RunRecord] = []
+        var last = filter.before.map { $0 - 1 } ?? .max
+        while found.count < wanted {
+            let missing = wanted - found.count
+            let piece = try shortRead { connection -> (first: Int64, runs: [RunRecord])? in
+                guard let first = try Self.first(of: Self.rowsPerRead, upTo: last, user: filter.user, connection) else { return nil }
+                let range: [Value] = [.integer(first), .integer(last)]
+                return (first, try connection.query(sql, range + values + [.integer(Int64(missing))]) { RunRecord($0) })
+            }
+            guard let piece else { break }
+            found += piece.runs
+            last = piece.first - 1
         }
         let page = Array(found.prefix(filter.limit))
         return (page, found.count > filter.limit ? page.last?.id : nil)
+    }
+
+    /// The smallest number among so many runs, counted down from `last`; nil where there are none. Of one user the index knows.
+    private static func first(of count: Int64, upTo last: Int64, user: String?, _ connection: Connection) throws(SQLiteError) -> Int64? {
+        let condition = user == nil ? "" : "user = ? AND "
+        return try connection.first(
+            "SELECT min(id) FROM (SELECT id FROM run_started WHERE \(condition)id > 0 AND id <= ? ORDER BY id DESC LIMIT ?)",
+            (user.map { [.text($0)] } ?? []) + [.integer(last), .integer(count)]
+        ) { $0.integer(0) } ?? nil
     }
 
     /// - Returns: nil where there is no such run.

@@ -68,7 +68,8 @@ extension Rules {
     init(_ source: SettingsSource, _ secrets: SecretSettings) throws(SettingsError) {
         var notBefore: Int64?
         if let text = source.text("JWT_NOT_BEFORE") {
-            guard let moment = Int64(text) ?? Timestamp.milliseconds(parsing: text).map({ $0 / 1000 }) else {
+            let isNumber = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            guard let moment = isNumber ? Int64(text) : Timestamp.milliseconds(parsing: text).map({ $0 / 1000 }) else {
                 throw source.error(
                     "JWT_NOT_BEFORE", "is \"\(text)\"", fix: "set seconds since 1970 or a time such as 2026-01-31T12:00:00Z")
             }
