@@ -69,6 +69,7 @@ done
 place 755 scripts/hardening-check.sh "usr/share/sync-service/hardening-check"
 place 644 config/env.example "$documents/examples/env.example"
 place 644 config/nginx.conf.example "$documents/examples/nginx.conf"
+place 644 config/nginx-old-front-end.conf.example "$documents/examples/nginx-old-front-end.conf"
 place 644 config/sync-runner.service.d/paths.conf.example "$documents/examples/paths.conf.example"
 
 # dpkg-shlibdeps reads the libraries' packages from the binaries; it wants to be in a source package.

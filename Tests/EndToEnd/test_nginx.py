@@ -1,8 +1,11 @@
 """config/nginx.conf.example in a real nginx: who asked is recorded, long runs are answered in time, web pages get their
-permission, and the administration stays inside."""
+permission, the administration stays inside, other paths go to the old backend; and what an old front end gets."""
 
+import http.server
+import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -11,25 +14,49 @@ from door import authority  # noqa: F401
 from harness import ROOT, Service, eventually, free_port
 
 EXAMPLE = ROOT / "config/nginx.conf.example"
+FOR_OLD_FRONT_ENDS = ROOT / "config/nginx-old-front-end.conf.example"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 APP = "https://app.example"
 CLIENT = "127.0.0.77"  # loopback too, but not the address of nginx
 
 
+class OldBackend(http.server.BaseHTTPRequestHandler):
+    """Signs people in, and knows nothing else."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        known = self.path == "/api/auth/login?next=1"
+        self.send_response(200 if known else 404)
+        self.end_headers()
+        self.wfile.write(b"signed in: " + body if known else b"")
+
+    def do_GET(self):
+        self.send_response(404)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
 class Proxied(Service):
     """An installation behind nginx with the example's configuration; requests go to nginx."""
 
-    def __init__(self, folder, authority, read_timeout="60s"):
+    def __init__(self, folder, authority, read_timeout="60s", old_front_end=False):
         super().__init__(folder, TRUSTED_PROXIES="127.0.0.1", CORS_ALLOW_ORIGINS=APP)
         self.tls_port = free_port()
+        self.old_backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OldBackend)
+        threading.Thread(target=self.old_backend.serve_forever, daemon=True).start()
         changes = {
             "server 127.0.0.1:8000;": f"server 127.0.0.1:{self.port};",
+            "server 127.0.0.1:8001;": f"server 127.0.0.1:{self.old_backend.server_port};",
             "listen 443 ssl http2;": f"listen 127.0.0.1:{self.tls_port} ssl http2;",
             "/etc/ssl/sync.example/fullchain.pem": str(authority.certificate),
             "/etc/ssl/sync.example/privkey.pem": str(authority.key),
             "server_name sync.example;": "server_name localhost;",
             "proxy_read_timeout 60s;": f"proxy_read_timeout {read_timeout};",
         }
+        if old_front_end:
+            changes["#include /etc/nginx/snippets/sync-old-front-end.conf;"] = f"include {FOR_OLD_FRONT_ENDS};"
         text = EXAMPLE.read_text()
         for before, after in changes.items():
             assert text.count(before) == 1, f"{before!r} is not in the example once"
@@ -37,7 +64,8 @@ class Proxied(Service):
         (folder / "sync-service.conf").write_text(text)
         places = "".join(f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (folder / "nginx.conf").write_text(
-            f"daemon off;\nworker_processes 1;\npid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\n"
+            # The workers' usual user may not enter the folder, where bodies are kept.
+            f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\nworker_processes 1;\npid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\n"
             f"http {{\naccess_log off;\n{places}include {folder}/sync-service.conf;\n}}\n")
         folder.chmod(0o755)
         self.nginx = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf"], stdin=subprocess.DEVNULL)
@@ -52,6 +80,7 @@ class Proxied(Service):
         finally:
             self.nginx.terminate()
             self.nginx.wait()
+            self.old_backend.shutdown()
             self.end_leftovers()
 
 
@@ -91,7 +120,7 @@ def test_a_long_run_is_answered_below_the_time_out(behind):
     service.start()
     answer = service.run()
     answer.is_json(202, '{"status":"running","message":"Sync is currently running"}')
-    assert answer.header("Location") == "/sync/status"
+    assert answer.header("Location") == "/api/sync/status", "the path by which the client gets there"
     assert service.status() == "running"
     gate.open()
     assert service.record(1)["outcome"] == "succeeded"
@@ -140,3 +169,45 @@ def test_the_administration_from_a_listed_network(behind):
     service.start()
     assert service.admin("/admin/runs").json == {"runs": [], "next": None}
     assert service.request("GET", "/admin/runs").code == 403, "a user's token does not do"
+
+
+def test_the_rest_goes_to_the_old_backend(behind):
+    service = behind()
+    service.start()
+    body = "x" * 100_000
+    answer = service.request("POST", "/auth/login?next=1", token=None, body=body)
+    assert answer.code == 200 and answer.text == f"signed in: {body}"
+    assert service.request("GET", "/auth/logout", token=None).code == 404
+
+
+# A front end that cannot be changed yet
+
+@pytest.fixture
+def old(behind):
+    return behind(old_front_end=True)
+
+
+def test_an_old_front_end_gets_200_where_a_sync_runs(old):
+    gate = old.waiting_script()
+    old.start()
+    run = old.begin_run()
+    gate.reached()
+    answer = old.run(headers=[f"Origin: {APP}"])
+    answer.is_json(200, '{"status":"running","message":"Sync is already running. Please wait for it to complete."}')
+    assert answer.header("Access-Control-Allow-Origin") == APP
+    assert "Access-Control-Allow-Origin" not in dict(old.run().headers)
+    gate.open()
+    answer = run.result()
+    answer.is_json(200, '{"status":"success","message":"Sync script executed successfully","output":""}')
+    assert answer.header("Sync-Run-Id") == "1"
+
+
+def test_an_old_front_end_gets_the_log_as_content(old):
+    said = '{"status":"success","log":"in the log itself"}'
+    old.script(f"echo '{said}' >>{old.log_path}; exit 3")
+    old.start()
+    assert old.request("GET", "/sync/log").json == {"status": "error", "message": "Error reading log file"}
+    assert old.run().code == 500, "as documented, and as before"
+    assert old.request("GET", "/sync/log").json == {"status": "success", "content": said}
+    assert old.request("GET", "/sync/status").json["status"] == "idle"
+    assert old.request("GET", "/sync/log", token=None).code == 401 and old.run(token=None).code == 401
