@@ -45,7 +45,7 @@ for program in sync-service sync-runner; do
     mkdir -p -- "$root/usr/share/man/man8"
     filled "packaging/$program.8" | gzip -9n >"$root/usr/share/man/man8/$program.8.gz"
 done
-for unit in sync-service.service sync-runner.service sync-runner.socket; do
+for unit in sync-service.service sync-service-run.service sync-service-run.timer sync-runner.service sync-runner.socket; do
     place 644 "config/$unit" "lib/systemd/system/$unit"
 done
 place 644 packaging/sysusers.conf usr/lib/sysusers.d/sync-service.conf

@@ -97,13 +97,14 @@ def sandbox(tmp_path_factory):
 
 def test_every_section_with_commands_is_run_below():
     titles = list(dict.fromkeys(title for title, _ in BLOCKS))
-    assert titles == ["The first run", "Reading the journal", "Backup", "Checkpoints in a file", "Restore", "Moving to a new machine",
+    assert titles == ["The first run", "Every night", "Reading the journal", "Backup", "Checkpoints in a file", "Restore", "Moving to a new machine",
                       "Rotating the JWT secret", "Renewing the certificate", "Rotating the key of the record", "A lock that nobody holds"]
 
 
 def test_from_the_first_run_to_a_restored_history(sandbox):
     said = sandbox.section("The first run")
     assert '"output":"synced\\n"' in said and "succeeded" in said
+    sandbox.section("Every night")
     assert "run 1" in sandbox.section("Reading the journal")
     sandbox.section("Backup")
     sandbox.command("run")

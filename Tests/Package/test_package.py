@@ -13,7 +13,7 @@ import pytest
 from machine import ROOT, package
 
 RELEASE = ROOT / ".build/release-files"
-LIMITS = {"sync-service": 12, "sync-runner": 20}
+LIMITS = {"sync-service": 12, "sync-service-run": 12, "sync-runner": 20}
 
 
 def output(*command):
