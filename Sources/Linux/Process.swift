@@ -84,36 +84,7 @@ public enum Process {
     }
 
     /// The processes whose chain of parents leads to us. A process that forks while we look may be missed: ask again.
-    public static func descendants() -> [Int32] {
-        var children: [Int32: [Int32]] = [:]
-        for name in (try? Files.names(in: "/proc")) ?? [] {
-            guard let pid = Int32(name), let parent = parent(of: pid) else { continue }
-            children[parent, default: []].append(pid)
-        }
-        var found: [Int32] = []
-        var frontier = [getpid()]
-        while let next = frontier.popLast() {
-            let own = children.removeValue(forKey: next) ?? []
-            found += own
-            frontier += own
-        }
-        return found
-    }
-
-    /// The parent of a process that still runs; nil where it is gone or has ended and only waits to be collected.
-    private static func parent(of pid: Int32) -> Int32? {
-        guard let file = try? Descriptor.open("/proc/\(pid)/stat", O_RDONLY),
-            let bytes = try? file.read(at: 0, count: 1024),
-            // The command's name stands in brackets and may itself hold brackets and blanks.
-            let bracket = bytes.lastIndex(of: UInt8(ascii: ")"))
-        else { return nil }
-        let fields = bytes[(bracket + 1)...].split(separator: UInt8(ascii: " "))
-        guard fields.count >= 18 else { return nil }
-        // One whose first thread has left shows as ended too, while its others go on.
-        let threads = Int(String(decoding: fields[17], as: UTF8.self)) ?? 1
-        guard fields[0].first != UInt8(ascii: "Z") || threads > 1 else { return nil }
-        return Int32(String(decoding: fields[1], as: UTF8.self))
-    }
+    public static func descendants() -> [Int32] { ProcessTable.descendants(of: [getpid()], in: ProcessTable.entries()) }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings.

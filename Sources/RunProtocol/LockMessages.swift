@@ -29,25 +29,34 @@ public struct LockFile: Sendable, Equatable {
 /// Whether a process of the script lives outside our runs, by a look at the process table.
 public enum ScriptProcess: String, Sendable {
     case yes, no
-    /// The processes of others are hidden from the runner.
+    /// The runner cannot tell: processes are hidden from it, or one may be running the script.
     case cannotSee = "cannot_see"
 }
 
 /// Service to runner: does the script run somewhere? Answered with its ``ScriptProcess``.
 public struct ScriptProcessRequest: Sendable, Equatable {
     public let script: String
+    /// The script's own lock file. While somebody holds a lock on it, the script lives.
+    public let lockPath: String
 
-    public init(script: String) { self.script = script }
+    public init(script: String, lockPath: String) {
+        self.script = script
+        self.lockPath = lockPath
+    }
 
     public static let kind = "script-process"
 
     public var message: Message {
         var message = Message(Self.kind)
         message.add("script", script)
+        message.add("lock_path", lockPath)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) { script = try message.requiredText("script") }
+    public init(_ message: Message) throws(MessageError) {
+        script = try message.requiredText("script")
+        lockPath = try message.requiredText("lock_path")
+    }
 }
 
 extension ScriptProcess {

@@ -34,6 +34,8 @@ struct Listener {
         let signals = try Signals([SIGTERM, SIGINT])
         // The kernel collects our children; how a run ended is its supervisor's business.
         signal(SIGCHLD, SIG_IGN)
+        // What a dead supervisor leaves comes to us, where the next connection's process finds it.
+        try Process.becomeSubreaper()
         ServiceManager.notify("READY=1")
         while true {
             let ready = try Poll.readable([socket, signals.descriptor], milliseconds: nil)

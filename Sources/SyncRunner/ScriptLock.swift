@@ -11,38 +11,44 @@ extension LockFile {
     }
 }
 
-extension ScriptProcess {
-    /// Looks for a process that has the script as its program or among its arguments, as an interpreter has.
-    init(of script: String) {
-        // With hidepid the processes of others are not listed, and then none that is seen proves nothing.
-        guard let own = try? Files.facts("/proc/1/stat", followLink: true), own.kind == .regular else {
-            self = .cannotSee
+/// Locks that somebody holds on the script's lock file. While there is one, the script lives: the kernel drops it with the
+/// last process that has it.
+enum LockWitness {
+    case held, free
+    /// The file cannot be opened, or the kernel's table of locks is hidden.
+    case unknown
+
+    /// Asks without locking: a lock taken only to look would make a starter fail.
+    init(of path: String) {
+        guard let facts = try? Files.facts(path, followLink: true), facts.kind == .regular || facts.kind == .directory else {
+            self = .free
             return
         }
-        let file = try? Files.facts(script, followLink: true)
-        let found = ((try? Files.names(in: "/proc")) ?? []).contains { name in
-            guard let pid = Int32(name), pid != getpid() else { return false }
-            return Self.runs(script, file, "/proc/\(pid)")
+        guard let file = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK), let isRecordLocked = try? file.isRecordLocked(),
+            let locks = try? Descriptor.open("/proc/locks", O_RDONLY), let table = try? locks.read(at: 0, count: 1 << 22)
+        else {
+            self = .unknown
+            return
         }
-        self = found ? .yes : .no
+        // By the inode alone: the device in this table is not stat's on every file system.
+        let isFlocked = table.split(separator: UInt8(ascii: "\n")).contains { line in
+            String(decoding: line, as: UTF8.self).split(separator: " ").contains { $0.hasSuffix(":\(facts.inode)") }
+        }
+        self = isRecordLocked || isFlocked ? .held : .free
     }
+}
 
-    /// By the file, however its path was written: as the program itself, or as an argument seen from the process's folder.
-    private static func runs(_ script: String, _ file: FileFacts?, _ process: String) -> Bool {
-        func isScript(_ path: String) -> Bool {
-            guard let file, let facts = try? Files.facts(path, followLink: true) else { return false }
-            return facts.isSameFile(as: file)
-        }
-        if isScript(process + "/exe") { return true }
-        guard let commandLine = try? Descriptor.open(process + "/cmdline", O_RDONLY),
-            let bytes = try? commandLine.read(at: 0, count: 1 << 16)
-        else { return false }
-        let base = script.utf8.split(separator: UInt8(ascii: "/")).last ?? script.utf8[...]
-        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }.contains { argument in
-            guard argument.utf8.suffix(base.count).elementsEqual(base) else { return false }
-            if argument == script || isScript(argument.hasPrefix("/") ? argument : "\(process)/cwd/\(argument)") { return true }
-            // Where the folder of another user's process is hidden, the name has to do.
-            return !argument.hasPrefix("/") && (try? Files.facts(process + "/cwd/.", followLink: true)) == nil
+extension ScriptProcess {
+    init(answering request: ScriptProcessRequest) { self.init(of: request.script, lockPath: request.lockPath) }
+
+    init(of script: String, lockPath: String) {
+        switch LockWitness(of: lockPath) {
+        case .held: self = .yes
+        case .unknown: self = .cannotSee
+        case .free:
+            // Without a lock file the question is whether the script runs as our user, as ours would.
+            let owner = (try? Files.facts(lockPath, followLink: false))?.owner ?? geteuid()
+            self = (try? ScriptProcessSearch(script: script))?.answer(owner: owner) ?? .cannotSee
         }
     }
 }
@@ -50,7 +56,8 @@ extension ScriptProcess {
 extension LockClearReply {
     /// Removes a stale lock file of the script, holding the lease, so that no run of ours can begin meanwhile.
     ///
-    /// What is left is a script that cron starts between our look and our unlink; it has to be rm'ed by hand as before.
+    /// A script that locks its file with flock cannot begin between our look and our unlink. One that only looks whether the
+    /// file exists and is started by cron right then finds the file or finds none; it never shares one with us.
     init(answering request: LockClearRequest) {
         do {
             guard case .taken(let lease) = try Lease.take(in: RunDirectory(request.runDirectory)) else {
@@ -58,20 +65,29 @@ extension LockClearReply {
                 return
             }
             defer { lease.release() }
-            switch ScriptProcess(of: request.script) {
+            switch ScriptProcess(of: request.script, lockPath: request.lockPath) {
             case .yes: self = .refused("a process of the script is running")
-            case .cannotSee: self = .refused("the processes of other users cannot be seen, so that the script may be running")
-            case .no:
-                guard LockFile(at: request.lockPath) == request.lockFile else {
-                    self = .refused("the lock file is another one by now")
-                    return
-                }
-                try Files.removeIfPresent(request.lockPath)
-                self = .cleared
+            case .cannotSee:
+                self = .refused("not every process can be seen, so that the script may be running; if ps shows none, remove the file by hand")
+            case .no: self = try Self.remove(request)
             }
         } catch {
             complain("lock-clear: \(error)")
             self = .refused("the lock file cannot be removed; the operator's log says why")
         }
+    }
+
+    private static func remove(_ request: LockClearRequest) throws(SystemError) -> LockClearReply {
+        let file: Descriptor
+        do { file = try Descriptor.open(request.lockPath, O_RDONLY | O_NONBLOCK | O_NOFOLLOW) } catch where error.isNoSuchFile || error.code == ELOOP {
+            return .refused("the lock file is another one by now")
+        }
+        // For the moment of the removal we hold the script's lock ourselves. The process table may not show who holds it.
+        guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else { return .refused("a process holds a lock on the lock file, so that the script is running") }
+        guard LockFile(at: request.lockPath) == request.lockFile, let open = try? file.facts(),
+            FileIdentity(device: open.device, inode: open.inode) == request.lockFile.identity
+        else { return .refused("the lock file is another one by now") }
+        try Files.removeIfPresent(request.lockPath)
+        return .cleared
     }
 }

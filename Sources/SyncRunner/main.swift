@@ -44,6 +44,7 @@ do {
 /// Answers what comes on standard input until it ends.
 /// - Parameter permitted: what a service of another user may ask for; nil where it is our own.
 func serve(for permitted: Permitted?) throws {
+    let keeper = getppid()
     try Process.becomeSubreaper()
     let signals = try Signals([SIGCHLD, SIGTERM, SIGINT, SIGHUP])
     let service = MessageChannel(.standardInput)
@@ -61,8 +62,10 @@ func serve(for permitted: Permitted?) throws {
             case LockInfoRequest.kind: try service.send(lockInfo(LockInfoRequest(message)))
             case LogTailRequest.kind: try service.send(LogTail(answering: LogTailRequest(message)).message)
             case ScriptCheckRequest.kind: try service.send(checkScript(ScriptCheckRequest(message)).message)
-            case ScriptProcessRequest.kind: try service.send(ScriptProcess(of: ScriptProcessRequest(message).script).message)
+            case ScriptProcessRequest.kind: try service.send(ScriptProcess(answering: ScriptProcessRequest(message)).message)
             case LockClearRequest.kind: try service.send(LockClearReply(answering: LockClearRequest(message)).message)
+            case RunProcessesRequest.kind: try service.send(RunProcesses(answering: RunProcessesRequest(message), keeper: keeper).message)
+            case EndRunRequest.kind: return try RunEnding(request: EndRunRequest(message), service: service, keeper: keeper).run()
             case PathRequest.kind: try service.send(PathFacts(answering: PathRequest(message)).message)
             case RunRequest.kind:
                 return Supervisor(

@@ -42,6 +42,15 @@ private func readMessage(_ bytes: [UInt8]) {
     if let reply = try? LockClearReply(message) { hold((try? LockClearReply(reply.message)) == reply, "another LockClearReply") }
     if let request = try? LockClearRequest(message) { hold((try? LockClearRequest(request.message)) == request, "another LockClearRequest") }
     if let facts = try? PathFacts(message) { hold((try? PathFacts(facts.message)) == facts, "another PathFacts") }
+    if let request = try? EndRunRequest(message) {
+        hold((try? EndRunRequest(request.message)) == request, "another EndRunRequest")
+        hold(request.graceSeconds &* 1000 / 1000 == request.graceSeconds, "a grace of \(request.graceSeconds)")
+    }
+    if let reply = try? EndRunReply(message) { hold((try? EndRunReply(reply.message)) == reply, "another EndRunReply") }
+    if let processes = try? RunProcesses(message) { hold((try? RunProcesses(processes.message)) == processes, "other RunProcesses") }
+    if let request = try? RunProcessesRequest(message) {
+        hold((try? RunProcessesRequest(request.message)) == request, "another RunProcessesRequest")
+    }
     _ = try? PathRequest(message)
     _ = try? LockInfoRequest(message)
     _ = try? ScriptCheckRequest(message)
@@ -55,6 +64,7 @@ private func buildMessage(_ bytes: [UInt8]) {
     let kinds = [
         "run", "busy", "unfit", "ready", "failed", "go", "ended", "lock-info", "check-script", "log-tail", "log-lines", "log-unreadable",
         "script-process", "lock-clear", "lock-cleared", "lock-kept", "path", "path-facts",
+        "run-processes", "end-run", "run-ending", "run-gone",
     ]
     guard let first = bytes.first else { return }
     var message = Message(kinds[Int(first) % kinds.count])

@@ -33,6 +33,31 @@ import Testing
         #expect(try LogTail(wire(LogTail.lines([0, 255, 10]).message)) == .lines([0, 255, 10]))
     }
 
+    @Test func messagesAboutWhatIsLeftOfARunSurviveTheWire() throws {
+        for run in [nil, 7] as [Int64?] {
+            let request = RunProcessesRequest(runDirectory: "/r", run: run)
+            #expect(try RunProcessesRequest(wire(request.message)) == request)
+        }
+        let end = EndRunRequest(runDirectory: "/r", run: 7, graceSeconds: 0)
+        #expect(try EndRunRequest(wire(end.message)) == end)
+        let processes = RunProcesses(pids: [9, 3])
+        #expect(processes.pids == [3, 9])
+        #expect(try RunProcesses(wire(processes.message)) == processes)
+        for reply in [EndRunReply.ending(processes), .nothingLeft] { #expect(try EndRunReply(wire(reply.message)) == reply) }
+        #expect(RunProcesses(pids: Array(1...1000)).pids.count == RunProcesses.maximum)
+        for (field, value) in [("run", 0), ("grace_seconds", -1), ("grace_seconds", Int64.max), ("run", Int64.min)] {
+            var message = Message(EndRunRequest.kind)
+            for other in end.message.fields where other.name != field { message.add(other.name, other.value) }
+            message.add(field, value)
+            #expect(throws: MessageError.self) { try EndRunRequest(message) }
+        }
+        for pid in [Int64.max, -1, 0] {
+            var message = Message(RunProcesses.kind)
+            message.add("pid", pid)
+            #expect(throws: MessageError.self) { try RunProcesses(message) }
+        }
+    }
+
     @Test func anotherVersionIsNamedWhateverFollows() {
         var bytes = Message("from the future").encoded()
         // The version's single digit stands behind its field's name and length.

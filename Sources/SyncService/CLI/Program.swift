@@ -14,6 +14,8 @@ enum Program {
         do {
             // Keys and secrets are in our memory.
             try Process.forbidTracing()
+            // What a dead supervisor leaves comes to us, where another runner finds it.
+            try Process.becomeSubreaper()
             var command = try SyncService.parseAsRoot()
             if let serve = command as? ServeCommand {
                 try await serve.run()

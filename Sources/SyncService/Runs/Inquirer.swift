@@ -60,7 +60,7 @@ final class Inquirer: Sendable {
     /// Whether a process of the script lives. Without a script set there is none.
     func scriptProcess() throws -> ScriptProcess {
         guard let path = script.path else { return .no }
-        return try ScriptProcess(ask(ScriptProcessRequest(script: path).message))
+        return try ScriptProcess(ask(ScriptProcessRequest(script: path, lockPath: script.lockPath).message))
     }
 
     /// Removes the script's lock file if it is still the one given and stale.

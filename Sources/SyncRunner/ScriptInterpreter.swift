@@ -1,0 +1,86 @@
+import Linux
+
+/// Which programs can execute the script, and what their command lines say they execute.
+struct ScriptInterpreter {
+    private enum Kind {
+        /// A compiled program, which nothing interprets.
+        case none
+        /// Shells execute each other's scripts; so is a script without `#!` executed by one.
+        case shell
+        /// Python, Perl and the like: the letters at the start of the name, since `python3` is `python3.11`.
+        case named(String)
+    }
+
+    private static let shells: Set<String> = [
+        "sh", "bash", "rbash", "dash", "ash", "busybox", "ksh", "ksh93", "mksh", "lksh", "pdksh", "zsh", "yash", "posh", "fish", "csh", "tcsh",
+    ]
+
+    private let kind: Kind
+
+    /// - Parameter beginning: of the script's file, its first line at the least.
+    init(_ beginning: [UInt8]) {
+        guard beginning.starts(with: "#!".utf8) else {
+            kind = beginning.starts(with: [0x7f] + Array("ELF".utf8)) ? .none : .shell
+            return
+        }
+        let line = String(decoding: beginning.dropFirst(2).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        var words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
+        // `env -S NAME=value program` names its program further on.
+        if words.first.map(Self.base) == "env" { words = words.dropFirst().filter { !$0.hasPrefix("-") && !$0.contains("=") } }
+        let name = words.first.map(Self.base) ?? "sh"
+        kind = Self.shells.contains(name) ? .shell : .named(Self.stem(name))
+    }
+
+    /// Whether a program of this name could be executing the script.
+    func includes(_ program: String) -> Bool {
+        switch kind {
+        case .none: false
+        case .shell: Self.shells.contains(program)
+        case .named(let stem): Self.stem(program).hasPrefix(stem)
+        }
+    }
+
+    /// Where an interpreter has what it executes from.
+    enum Source: Equatable {
+        /// A file, by the name on the command line.
+        case file(String)
+        /// The command line itself (`-c`), or a module (`-m`).
+        case text
+        /// Its standard input: a terminal, a pipe or a file.
+        case input
+    }
+
+    /// - Parameter arguments: the whole command line. An option whose value is not known to be one is taken for the name
+    ///   of a file that nobody finds, which leaves the question open.
+    func source(_ arguments: [String]) -> Source {
+        var rest = arguments.dropFirst()
+        if arguments.first.map(Self.base) == "busybox" { rest = rest.dropFirst() }
+        while let argument = rest.popFirst() {
+            if argument == "--" || argument == "-" { return rest.first.map { .file($0) } ?? .input }
+            guard argument.count > 1, argument.hasPrefix("-") || argument.hasPrefix("+") else { return .file(argument) }
+            guard !argument.hasPrefix("--") else {
+                if argument == "--rcfile" || argument == "--init-file" { _ = rest.popFirst() }
+                continue
+            }
+            switch kind {
+            case .shell:
+                if argument.contains("c") { return .text }
+                if argument.contains("s") { return .input }
+                // `-euo pipefail`
+                if argument.hasSuffix("o") || argument.hasSuffix("O") { _ = rest.popFirst() }
+            default:
+                if argument.hasSuffix("c") || argument.hasSuffix("m") { return .text }
+                if argument == "-W" || argument == "-X" { _ = rest.popFirst() }
+            }
+        }
+        return .input
+    }
+
+    /// The last part of a path; a login shell's name without its dash.
+    static func base(_ path: String) -> String {
+        let name = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? path
+        return name.hasPrefix("-") ? String(name.dropFirst()) : name
+    }
+
+    private static func stem(_ name: String) -> String { String(name.prefix { $0.isLetter }) }
+}
