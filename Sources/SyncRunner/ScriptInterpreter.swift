@@ -40,6 +40,13 @@ struct ScriptInterpreter {
         }
     }
 
+    /// What a program or command line says that makes use of a script of this name. Other languages than the shell's
+    /// call a file without its suffix.
+    func mention(of name: String) -> String {
+        guard case .named = kind, let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
+        return String(name[..<dot])
+    }
+
     /// Where an interpreter has what it executes from.
     enum Source: Equatable {
         /// A file, by the name on the command line.

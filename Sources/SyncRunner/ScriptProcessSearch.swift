@@ -104,10 +104,8 @@ struct ScriptProcessSearch {
     }
 
     private func mentionsScript(_ texts: [String]) -> Bool {
-        // A module of Python's is called without its suffix.
-        let stem = name.utf8.lastIndex(of: UInt8(ascii: ".")).map { name[..<$0] } ?? name[...]
-        let word = stem.isEmpty ? name[...] : stem
-        return texts.contains { $0.utf8.count >= word.utf8.count && $0.contains(word) }
+        let word = interpreter.mention(of: name)
+        return texts.contains { $0.contains(word) }
     }
 
     private func hasScriptOpen(_ process: ProcessEntry) -> Bool {

@@ -174,7 +174,7 @@ def test_a_held_lock_file_is_never_cleared(service, call):
 def test_a_lock_that_a_child_inherited_is_never_cleared(service):
     """The process that locked the file is gone; a child lives with its descriptor."""
     service.script("exit 0")
-    starter = 'exec 9>>"$1"; flock -n 9 || exit 2; sleep 600 & echo $!'
+    starter = 'exec 9>>"$1"; flock -n 9 || exit 2; sleep 600 >/dev/null & echo $!'
     child = int(subprocess.run(["bash", "-c", starter, "bash", service.lock_path], stdout=subprocess.PIPE, text=True, check=True).stdout)
     clear(service).is_error(409)
     kill(child)
