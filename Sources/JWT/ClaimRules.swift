@@ -56,7 +56,9 @@ extension Rules {
     private func name(in payload: JSON) throws(TokenError) -> String? {
         switch payload[nameClaim] {
         case nil: return nil
-        case .string(let name) where name.isPresentable: return name
+        case .string(let name) where name.utf8.count <= maximumNameBytes:
+            // For show only, so that a strange character is no reason to keep somebody out.
+            return String(String.UnicodeScalarView(name.unicodeScalars.map { $0.isPresentable ? $0 : "\u{FFFD}" }))
         default: throw .malformedClaim(nameClaim)
         }
     }
@@ -106,10 +108,21 @@ extension JSON {
     fileprivate var isString: Bool { string != nil }
 }
 
+private let maximumNameBytes = 256
+
 extension String {
-    /// Fit for logs, terminals and the record.
+    /// Fit for logs, terminals and the record: two users that look alike are not one.
+    fileprivate var isPresentable: Bool { utf8.count <= maximumNameBytes && unicodeScalars.allSatisfy(\.isPresentable) }
+}
+
+extension Unicode.Scalar {
+    /// Not a control, format or separator character (Cc, Cf, Zl, Zp): these turn the direction of text around, break lines
+    /// or are not seen at all.
     fileprivate var isPresentable: Bool {
-        utf8.count <= 256 && unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: false
+        default: true
+        }
     }
 }
 

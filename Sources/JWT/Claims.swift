@@ -1,8 +1,10 @@
 /// What a verified token says. Only `Verifier` makes one.
 public struct Claims: Sendable, Equatable {
-    /// Not empty, at most 256 bytes, without control characters. An integer in the token is here in decimal.
+    /// Not empty, at most 256 bytes, without control, format, line and paragraph separator characters. An integer in the
+    /// token is here in decimal.
     public let user: String
-    /// The user's readable name, under the same limits but that it may be empty.
+    /// The user's readable name, at most 256 bytes in the token; it may be empty. Each character that a user may not have is
+    /// U+FFFD here.
     public let name: String?
     /// Every role, as the token has it. Ask with `hasRole`.
     public let roles: [String]

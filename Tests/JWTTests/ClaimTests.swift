@@ -214,6 +214,8 @@ import Testing
         for value in [
             #""""#, "null", "true", "1.0", "1e3", "-0", "9223372036854775808", "[]", #"["ana"]"#, #"{"id":1}"#,
             #""a\u0000""#, #""a\nb""#, #""\u001b[31m""#, #""a\u007f""#, #""a\u0085b""#, #""\u009b31m""#,
+            // Format characters and separators: turned around, broken in lines, or not to be seen.
+            #""a\u202eb""#, #""a\u2028b""#, #""a\u2029b""#, #""a\u200bb""#, #""a\u00adb""#, #""\ufeffa""#, #""a\udb40\udc41""#,
         ] {
             #expect(try refusal(["sub": value]) == .malformedClaim("sub"), "sub = \(value)")
         }
@@ -223,9 +225,17 @@ import Testing
         #expect(try claims([:]).name == nil)
         #expect(try claims(["name": #""Ana""#]).name == "Ana")
         #expect(try claims(["name": "\"" + String(repeating: "x", count: 256) + "\""]).name?.utf8.count == 256)
-        for value in ["null", "1", "true", "[]", "{}", #""a\nb""#, "\"" + String(repeating: "x", count: 257) + "\""] {
+        for value in ["null", "1", "true", "[]", "{}", "\"" + String(repeating: "x", count: 257) + "\""] {
             #expect(try refusal(["name": value]) == .malformedClaim("name"))
         }
+    }
+
+    /// It is for show only: what a user may not have is replaced, and keeps nobody out.
+    @Test(arguments: [
+        (#""a\nb""#, "a\u{FFFD}b"), (#""a\u202eb\u200b\u2028c\u2029""#, "a\u{FFFD}b\u{FFFD}\u{FFFD}c\u{FFFD}"), (#""Ana\u00a0Bé 😀""#, "Ana\u{A0}Bé 😀"),
+    ])
+    func aReadableNameHoldsNothingThatIsNotSeen(value: String, name: String) throws {
+        #expect(try Array(claims(["name": value]).name?.utf8 ?? "".utf8) == Array(name.utf8))
     }
 
     // MARK: roles
