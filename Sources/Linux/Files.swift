@@ -68,11 +68,22 @@ public enum Files {
     /// Reads a small file whole, refusing to follow a link in the last place and to wait for a FIFO.
     /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
     public static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
-        let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        guard try file.facts().kind == .regular else { throw SystemError("read", path, code: EINVAL) }
+        try readWithFacts(path, limit: limit, followLink: false).bytes
+    }
+
+    /// Reads a small file whole, with the facts of the very file that was read: a path looked at first and opened
+    /// afterwards may name another file by then.
+    /// - Parameter followLink: whether a symbolic link in the last place is followed.
+    /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
+    public static func readWithFacts(
+        _ path: String, limit: Int, followLink: Bool
+    ) throws(SystemError) -> (bytes: [UInt8], facts: FileFacts) {
+        let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (followLink ? 0 : O_NOFOLLOW))
+        let facts = try file.facts()
+        guard facts.kind == .regular else { throw SystemError("read", path, code: EINVAL) }
         let bytes = try file.read(at: 0, count: limit + 1)
         guard bytes.count <= limit else { throw SystemError("read", path, code: EFBIG) }
-        return bytes
+        return (bytes, facts)
     }
 
     /// Makes a nameless file in a folder, which vanishes at once (`O_TMPFILE`, open(2)). Only that tells: after an error

@@ -19,25 +19,22 @@ public struct PEMFile: Sendable {
 
     /// Reads a certificate chain. Links are followed: ACME clients keep `live/…/fullchain.pem` as one.
     public init(certificate path: String) throws(TLSIdentityError) {
-        do {
-            self.init(name: path, bytes: try Files.read(try Files.realPath(path), limit: Self.limit))
-        } catch {
-            throw .unreadable(file: path, reason: error.reason)
-        }
+        self.init(name: path, bytes: try Self.read(path).bytes)
     }
 
     /// Reads a private key, which nobody but the owner may change and nobody but owner and group may read; the owner
     /// must be root or this process's user.
     public init(privateKey path: String) throws(TLSIdentityError) {
-        let facts: FileFacts
-        do {
-            facts = try Files.facts(path, followLink: true)
-        } catch {
-            throw .unreadable(file: path, reason: error.reason)
-        }
+        let (bytes, facts) = try Self.read(path)
         guard facts.mode & 0o027 == 0, facts.owner == 0 || facts.owner == geteuid() else {
             throw .exposedKey(file: path, mode: facts.mode, owner: facts.owner)
         }
-        try self.init(certificate: path)
+        self.init(name: path, bytes: bytes)
+    }
+
+    private static func read(_ path: String) throws(TLSIdentityError) -> (bytes: [UInt8], facts: FileFacts) {
+        do { return try Files.readWithFacts(path, limit: limit, followLink: true) } catch {
+            throw .unreadable(file: path, reason: error.reason)
+        }
     }
 }

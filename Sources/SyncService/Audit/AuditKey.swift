@@ -16,17 +16,13 @@ enum AuditKey {
                 try Files.rename(path + ".next", path)
                 try Files.syncFolder(of: path)
             }
-            if (try? Files.facts(path, followLink: false)) == nil {
+            do { return try signer(settings, path) } catch let error as SystemError where error.isNoSuchFile {
                 guard !hasEntries else {
                     throw HistoryError("\(path): the key that signed this history is gone; put it back from your backup (AUDIT_KEY_FILE)")
                 }
                 try create(path)
+                return try signer(settings, path)
             }
-            let facts = try Files.facts(path, followLink: false)
-            guard facts.mode & 0o077 == 0, facts.owner == geteuid() else {
-                throw HistoryError("\(path): others can read the key that signs the history; chmod 600 \(path)")
-            }
-            return try signer(settings, path)
         } catch let error as HistoryError {
             throw error
         } catch {
@@ -68,6 +64,10 @@ enum AuditKey {
     }
 
     private static func signer(_ settings: AuditSettings, _ path: String) throws -> AuditLog.Signer {
-        try AuditLog.Signer(origin: settings.origin, key: Ed25519.PrivateKey(pem: try Files.read(path, limit: 4096)))
+        let (pem, facts) = try Files.readWithFacts(path, limit: 4096, followLink: false)
+        guard facts.mode & 0o077 == 0, facts.owner == geteuid() else {
+            throw HistoryError("\(path): others can read the key that signs the history; chmod 600 \(path)")
+        }
+        return try AuditLog.Signer(origin: settings.origin, key: Ed25519.PrivateKey(pem: pem))
     }
 }

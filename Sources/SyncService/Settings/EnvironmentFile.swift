@@ -19,9 +19,11 @@ struct EnvironmentFile {
         self.path = path
         let bytes: [UInt8]
         do {
-            try Self.checkOwnership(path)
-            bytes = try Files.read(path, limit: 1 << 20)
+            let facts: FileFacts
+            (bytes, facts) = try Files.readWithFacts(path, limit: 1 << 20, followLink: false)
+            try Self.checkOwnership(path, facts)
         } catch let error as SystemError {
+            if error.code == EINVAL { throw SettingsError("\(path) is not a regular file", fix: "name the settings file itself") }
             throw SettingsError("\(error)", fix: Self.fix(error, path))
         } catch let error as SettingsError {
             throw error
@@ -42,9 +44,8 @@ struct EnvironmentFile {
         return "run this as root; if it is to run as user \(Account.own): \(Account.admission(to: path))"
     }
 
-    private static func checkOwnership(_ path: String) throws {
-        let facts = try Files.facts(path, followLink: false)
-        guard facts.kind == .regular else { throw SettingsError("\(path) is not a regular file", fix: "name the settings file itself") }
+    /// - Parameter facts: of the file that was read.
+    private static func checkOwnership(_ path: String, _ facts: FileFacts) throws {
         guard facts.owner == 0 || facts.owner == geteuid() else {
             throw SettingsError("\(path) belongs to user \(Account.name(facts.owner))", fix: Account.admission(to: path))
         }

@@ -35,8 +35,7 @@ struct SecretSettings {
         let facts: FileFacts
         var secret: [UInt8]
         do {
-            facts = try Files.facts(path, followLink: true)
-            secret = try Files.read(try Files.realPath(path), limit: 65536)
+            (secret, facts) = try Files.readWithFacts(path, limit: 65536, followLink: true)
         } catch {
             throw source.error(
                 name, "cannot be read: \(error)",
@@ -88,10 +87,10 @@ extension Rules {
 /// Who may do what, decided by exact comparison only.
 struct AccessRules: Sendable {
     let adminRole: String
-    let adminUsers: [String]
-    let runUsers: [String]
+    var adminUsers: [String]
+    var runUsers: [String]
     let runRole: String?
-    let deniedUsers: [String]
+    var deniedUsers: [String]
 
     init(_ source: SettingsSource) {
         adminRole = source.text("JWT_ADMIN_ROLE") ?? "admin"
