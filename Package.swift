@@ -89,7 +89,7 @@ let package = Package(
         .testTarget(
             name: "SyncServiceTests",
             dependencies: [
-                "SyncService", "AuditLog", "RunProtocol", "TLS", "JSON", "SQLite", "TestSupport",
+                "SyncService", "AuditLog", "Linux", "RunProtocol", "TLS", "JSON", "SQLite", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ],

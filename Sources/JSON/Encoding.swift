@@ -39,34 +39,46 @@ extension JSON {
         }
     }
 
-    /// Copies whole runs between the characters to escape: a script's output may be a megabyte in one string.
     private static func append(_ string: String, to bytes: inout [UInt8]) {
-        var string = string
         bytes.append(UInt8(ascii: "\""))
-        string.withUTF8 { text in
-            var run = 0
-            for index in 0..<text.count {
-                let byte = text[index]
-                guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else { continue }
-                bytes.append(contentsOf: text[run..<index])
-                bytes += escape(byte)
-                run = index + 1
-            }
-            bytes.append(contentsOf: text[run...])
-        }
+        appendEscaped(string, to: &bytes)
         bytes.append(UInt8(ascii: "\""))
     }
 
-    private static func escape(_ byte: UInt8) -> [UInt8] {
-        switch byte {
-        case UInt8(ascii: "\""): Array("\\\"".utf8)
-        case UInt8(ascii: "\\"): Array("\\\\".utf8)
-        case 0x08: Array("\\b".utf8)
-        case 0x09: Array("\\t".utf8)
-        case 0x0A: Array("\\n".utf8)
-        case 0x0C: Array("\\f".utf8)
-        case 0x0D: Array("\\r".utf8)
-        default: Array((byte < 0x10 ? "\\u000" : "\\u00").utf8) + Array(String(byte, radix: 16).utf8)
+    /// Puts the characters of a string behind other bytes as they stand between the quotes of a JSON string, so that a
+    /// long text can be encoded in pieces. One byte of text becomes at most six.
+    public static func appendEscaped(_ string: String, to bytes: inout [UInt8]) {
+        var string = string
+        string.withUTF8 { text in
+            // Whole runs between the characters to escape are copied: a script's output may be a megabyte in one string.
+            var run = 0
+            escapes.withUnsafeBufferPointer { escapes in
+                for index in 0..<text.count {
+                    let letter = escapes[Int(text[index])]
+                    guard letter != 0 else { continue }
+                    bytes.append(contentsOf: text[run..<index])
+                    bytes.append(UInt8(ascii: "\\"))
+                    bytes.append(letter)
+                    if letter == UInt8(ascii: "u") {
+                        bytes.append(UInt8(ascii: "0"))
+                        bytes.append(UInt8(ascii: "0"))
+                        bytes.append(hexDigits[Int(text[index] >> 4)])
+                        bytes.append(hexDigits[Int(text[index] & 0xF)])
+                    }
+                    run = index + 1
+                }
+            }
+            bytes.append(contentsOf: text[run...])
         }
     }
+
+    /// The letter behind the backslash for each byte that needs one; `u` stands for `\u00xx`, 0 for the byte itself.
+    private static let escapes: [UInt8] = {
+        var letters = [UInt8](repeating: 0, count: 256)
+        for control in 0..<0x20 { letters[control] = UInt8(ascii: "u") }
+        let named: [(Int, Character)] = [(0x08, "b"), (0x09, "t"), (0x0A, "n"), (0x0C, "f"), (0x0D, "r"), (0x22, "\""), (0x5C, "\\")]
+        for (byte, letter) in named { letters[byte] = letter.asciiValue ?? 0 }
+        return letters
+    }()
+    private static let hexDigits = Array("0123456789abcdef".utf8)
 }

@@ -6,6 +6,9 @@ import os
 import pwd
 import re
 import signal
+import sqlite3
+import time
+from contextlib import closing
 from hashlib import sha256
 
 import pytest
@@ -17,6 +20,7 @@ from trail import entries_of, event, events_of, is_intact, verify
 
 USER = f"uid:{os.getuid()}({pwd.getpwuid(os.getuid()).pw_name})"
 HOSTILE = "a\r\nb\"c'\\d\te \u2028\U0001f600 {\"event\":\"run_finished\"}"
+SHOWN = HOSTILE.translate({ord(one): None for one in "\r\n\t\u2028"})
 
 
 def fingerprint(token):
@@ -107,6 +111,7 @@ def test_who_was_not_let_in(service):
     assert service.request("GET", "/sync/status", token=bad).code == 401
     failed = event(service, "auth_failed")
     assert failed["token_fingerprint"] == fingerprint(bad) and failed["source_ip"] == "127.0.0.1" and failed["request_id"]
+    assert failed["reason"] == "signature"
     token = service.token()
     assert service.request("GET", "/admin/runs", token=token).code == 403
     denied = event(service, "access_denied")
@@ -160,10 +165,32 @@ def test_a_backup_is_an_export(installed):
     assert event(installed, "history_exported")["user"] == USER
 
 
+@pytest.mark.parametrize("reason, token", [
+    ("expired", lambda s: s.token(exp=1)), ("claims", lambda s: s.token("a\u200bb")), ("malformed", lambda s: "not-a-token-at-all"),
+    ("algorithm", lambda s: s.token(algorithm="HS512")), ("lifetime", lambda s: s.token(lifetime=10_000_000)),
+    ("denied_user", lambda s: s.token("agus")), ("revoked", lambda s: s.token(iat=1_500_000_000, exp=int(time.time()) + 60)),
+], ids=lambda value: value if isinstance(value, str) else "")
+def test_why_a_token_was_refused(installed, reason, token):
+    """A word of ours, and nothing of what the client sent."""
+    installed.set(DENY_USERS="agus", JWT_NOT_BEFORE="2020-01-01T00:00:00Z", JWT_MAX_LIFETIME_SECONDS=1_000_000 if reason != "revoked" else 31_000_000)
+    installed.start()
+    if reason == "revoked":
+        installed.set(JWT_NOT_BEFORE=int(time.time()))
+        installed.stop()
+        installed.start()
+        value = installed.token(iat=int(time.time()) - 100)
+    else:
+        value = token(installed)
+    assert installed.request("GET", "/sync/status", token=value).code == 401
+    found = event(installed, "auth_failed")
+    assert found["reason"] == reason
+    assert set(found) == {"at", "entry", "event", "reason", "request_id", "source_ip", "token_fingerprint", "user"} and found["user"] is None
+
+
 def test_settings_read_again(service):
     service.set(JWT_NOT_BEFORE="2020-01-01T00:00:00Z")
     service.process.send_signal(signal.SIGHUP)
-    event(service, "settings_changed")
+    assert event(service, "settings_changed")["changed"] == ["JWT_NOT_BEFORE"]
 
 
 def test_the_document_tells_of_events_as_they_are(installed):
@@ -252,13 +279,124 @@ def test_one_user_asks_too_often(service):
     assert {one["user"] for one in found} == {"rina"}
 
 
+def total(found):
+    return sum(one.get("count", 1) for one in found)
+
+
+def asked_from(service, connection, address, line="GET /admin/runs HTTP/1.1"):
+    connection.send(connection.head(line, f"X-Forwarded-For: {address}"))
+    return connection.answer().code
+
+
+def behind_a_proxy(service):
+    service.set(TRUSTED_PROXIES="127.0.0.1")
+    service.stop()
+    service.start()
+
+
+def test_a_user_from_many_addresses(service):
+    """A token that is used from 200 addresses writes no more entries than one from a few, and nothing of it is lost."""
+    behind_a_proxy(service)
+    with Connection(service) as connection:
+        for number in range(2000):
+            assert asked_from(service, connection, f"198.51.100.{number % 200}") == 403
+    service.stop()
+    found = events_of(service, "access_denied")
+    windows = 1 + max(1, sum("count" in one and one["source_ip"] is None for one in found))
+    assert total(found) == 2000 and len(found) <= 55 * windows, len(found)
+    assert {one["user"] for one in found} == {"rina"}
+    is_intact(verify(service))
+
+
+def test_a_user_from_many_addresses_of_one_network(service):
+    """The addresses of one IPv6 network of 64 bits are one place."""
+    behind_a_proxy(service)
+    with Connection(service) as connection:
+        for number in range(200):
+            assert asked_from(service, connection, f"2001:db8:0:1::{number:x}") == 403
+    service.stop()
+    found = events_of(service, "access_denied")
+    counted = [one for one in found if "count" in one]
+    assert total(found) == 200 and len(found) - len(counted) <= 10 * (len(counted) + 1)
+    assert {one["source_ip"] for one in counted} == {"2001:db8:0:1::/64"} and counted[0]["path"] == ["/admin/runs"]
+
+
+def test_bad_tokens_from_many_addresses_do_not_fill_the_log(service):
+    behind_a_proxy(service)
+    before = len(service.output())
+    with Connection(service) as connection:
+        connection.token = "garbage"
+        for number in range(3000):
+            asked_from(service, connection, f"198.{number // 10 // 250}.100.{number // 10 % 250}", "GET /sync/status HTTP/1.1")
+    lines = service.output()[before:].splitlines()
+    assert 0 < sum("token refused" in line for line in lines) <= 300, len(lines)
+    assert any("others since the last such line" in line for line in lines) or len(lines) <= 20
+
+
+def reads_by(service, user):
+    return [one for one in events_of(service, "history_read") if one["user"] == user]
+
+
+def test_who_read_run_17(service):
+    """The answer is in the history however much else was read in the same seconds."""
+    service.script("exit 0")
+    for _ in range(20):
+        service.run_recorded()
+    with Connection(service) as connection:
+        connection.token = service.token("reader", role="admin")
+        for number in [*range(1, 11), 17, 17, 17, 19]:
+            connection.send(connection.head(f"GET /admin/runs/{number}/output HTTP/1.1"))
+            assert connection.answer().code in (200, 404)
+        connection.send(connection.head("GET /admin/runs/17 HTTP/1.1", "Connection: close"))
+        assert connection.answer().code == 200
+    service.stop()
+    found = reads_by(service, "reader")
+    readers = [one for one in found if 17 in (one["of_run"] if isinstance(one["of_run"], list) else [one["of_run"]])]
+    assert readers, found
+    (summary,) = [one for one in found if "count" in one]
+    assert summary["of_run"] == [17, 19] and summary["what"] == ["output", "run"] and summary["user"] == "reader", summary
+
+
+def test_a_summary_lists_a_thousand_runs_and_says_how_many_more(service):
+    """And stays within the 32 KiB of an entry."""
+    with Connection(service) as connection:
+        connection.token = service.token("reader", role="admin")
+        line = connection.head("GET /admin/runs/1/receipt HTTP/1.1").replace(b"/1/", b"/%d/")
+        for number in range(1, 1300):
+            connection.send(line % (10**17 + number))
+            assert connection.answer().code == 404
+    service.stop()
+    found = reads_by(service, "reader")
+    counted = [one for one in found if "count" in one]
+    assert total(found) == 1299
+    assert sum(one.get("more", 0) for one in counted) + sum(len(one["of_run"]) for one in counted) + len(found) - len(counted) == 1299
+    assert all(len(entry) <= 32768 for entry in entries_of(service))
+
+
+def test_nothing_is_lost_while_the_history_cannot_be_written(service):
+    """Another program holds the database while more events come than may wait singly."""
+    with closing(sqlite3.connect(service.database, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with Connection(service) as connection:
+            for number in range(300):
+                connection.token = service.token(f"user {number}")
+                for _ in range(10):
+                    connection.send(connection.head("GET /admin/runs HTTP/1.1"))
+                    assert connection.answer().code == 403
+        eventually(lambda: "the history cannot be written" in service.output(), "it has tried")
+        holder.execute("ROLLBACK")
+    service.stop()
+    assert total(events_of(service, "access_denied")) == 3000
+    is_intact(verify(service))
+
+
 # Hostile names
 
 
 @pytest.mark.parametrize("user, wanted", [
-    (HOSTILE.replace("\r\n", "").replace("\t", ""), 200), ("\"" * 256, 200), ("\U0001f600" * 64, 200), (HOSTILE, 401),
+    (SHOWN, 200), ("a\u2028b", 401), ("a\u202eb", 401), ("a\u200bb", 401), ("\"" * 256, 200), ("\U0001f600" * 64, 200), (HOSTILE, 401),
     ("a\0b", 401), ("\x01" * 200, 401), ("x" * 257, 401), ("x" * 65536, 431),
-], ids=("words", "quotes", "wide", "lines", "NUL", "control", "too long", "64 KiB"))
+], ids=("words", "line separator", "turned around", "not to be seen", "quotes", "wide", "lines", "NUL", "control", "too long", "64 KiB"))
 def test_hostile_users(service, user, wanted):
     """Either refused, or one bounded entry that says the same as its row."""
     service.script("exit 0")

@@ -1,14 +1,18 @@
-"""SIGHUP: secrets, users and JWT_NOT_BEFORE change while connections and runs go on; wrong new values change nothing."""
+"""SIGHUP: secrets, users and JWT_NOT_BEFORE change while connections and runs go on; wrong new values and other settings
+change nothing."""
 
 import os
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from door import RUN, STATUS, authority, closed_door, open_door, scheme  # noqa: F401
 from harness import eventually
+from trail import events_of
 
 NEW = b"another secret, as long as it has to be: 0123456789abcdef"
 
@@ -91,12 +95,94 @@ def test_who_may_run_and_who_administrates(open_door):
     open_door.set(RUN_USERS="rina", ADMIN_USERS="dewi")
     hang_up(open_door)
     assert codes() == (403, 200)
-    open_door.set(RUN_USERS=None, ADMIN_USERS=None, JWT_RUN_ROLE="operator")
-    hang_up(open_door)
-    assert codes() == (403, 403)
-    open_door.set(JWT_RUN_ROLE=None)
+    open_door.set(RUN_USERS=None, ADMIN_USERS=None)
     hang_up(open_door)
     assert codes() == (200, 403)
+
+
+def changes(door, outcome="reloaded"):
+    """The newest settings_changed event."""
+    return [found for found in events_of(door, "settings_changed") if found["outcome"] == outcome][-1]
+
+
+def test_a_secret_that_changes_is_named_and_never_shown(open_door):
+    open_door.write_private(open_door.secret_path, NEW)
+    open_door.set(DENY_USERS="agus-is-denied")
+    line = hang_up(open_door)
+    assert "DENY_USERS, JWT_SECRET_FILE" in line
+    found = changes(open_door)
+    assert (found["changed"], found["need_restart"]) == (["DENY_USERS", "JWT_SECRET_FILE"], [])
+    assert "agus-is-denied" not in f"{line}{found}" and NEW.decode() not in f"{line}{found}"
+    hang_up(open_door)
+    assert changes(open_door)["changed"] == []
+
+
+def test_only_what_is_documented_is_taken_over(closed_door):
+    """A role that becomes an administrator's, and an audience that is asked for no longer, wait for a restart and are named."""
+    closed_door.set(JWT_AUDIENCE="sync")
+    closed_door.counting_script()
+    closed_door.start()
+    staff, other = closed_door.token(role="staff", aud="sync"), closed_door.token(role="admin", aud="another")
+
+    def codes():
+        return code(closed_door, staff, "/admin/runs"), code(closed_door, other)
+
+    assert codes() == (403, 401)
+    closed_door.set(JWT_AUDIENCE=None, JWT_ADMIN_ROLE="staff", JWT_RUN_ROLE="operator", LOG_LEVEL="notice", DENY_USERS="agus")
+    line = hang_up(closed_door)
+    waiting = ["JWT_ADMIN_ROLE", "JWT_AUDIENCE", "JWT_RUN_ROLE", "LOG_LEVEL"]
+    assert codes() == (403, 401)
+    assert "DENY_USERS" in line and "restart: " + ", ".join(waiting) in line
+    found = changes(closed_door)
+    assert (found["changed"], found["need_restart"]) == (["DENY_USERS"], waiting)
+    hang_up(closed_door)
+    assert changes(closed_door)["need_restart"] == waiting, "it is said until the restart"
+    closed_door.stop()
+    closed_door.start()
+    assert code(closed_door, staff, "/admin/runs") == 200
+
+
+def test_a_secret_for_another_algorithm_is_not_taken_over(closed_door):
+    """JWT_ALGORITHM needs a restart; a secret that is too short for the one in force would refuse every token."""
+    closed_door.secret = b"x" * 64
+    closed_door.write_private(closed_door.secret_path, closed_door.secret)
+    closed_door.set(JWT_ALGORITHM="HS512")
+    closed_door.start()
+    token = closed_door.token(algorithm="HS512")
+    closed_door.write_private(closed_door.secret_path, b"y" * 32)
+    closed_door.set(JWT_ALGORITHM="HS256")
+    assert "JWT_ALGORITHM" in hang_up(closed_door, taken=False)
+    assert code(closed_door, token) == 200
+
+
+def test_a_refused_reload_is_recorded(open_door):
+    open_door.set(JWT_NOT_BEFORE="yesterday")
+    hang_up(open_door, taken=False)
+    assert "yesterday" not in str(changes(open_door, "refused"))
+
+
+def test_a_reload_that_cannot_be_recorded_says_what_is_in_force(open_door):
+    """Another program holds the database: the new secret is in force and the log says so; the event follows."""
+    with closing(sqlite3.connect(open_door.database, isolation_level=None)) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        open_door.write_private(open_door.secret_path, NEW)
+        line = hang_up(open_door)
+        assert "JWT_SECRET_FILE" in line and "not recorded" in line
+        assert (code(open_door, open_door.token()), code(open_door, open_door.token(secret=NEW))) == (401, 200)
+        holder.execute("ROLLBACK")
+    eventually(lambda: events_of(open_door, "settings_changed"), "the event is recorded once it can be")
+    assert changes(open_door)["changed"] == ["JWT_SECRET_FILE"]
+
+
+def test_many_signals_take_no_threads(open_door):
+    def threads():
+        return len(os.listdir(f"/proc/{open_door.process.pid}/task"))
+
+    hang_up(open_door)
+    before = threads()
+    for _ in range(30):
+        hang_up(open_door)
+    assert threads() <= before + 2
 
 
 def short_secret(door):

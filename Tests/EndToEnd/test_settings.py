@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from door import Door, _given_back, authority  # noqa: F401
 from harness import CONFIGURATION, WITHOUT_OVERRIDE
 
 # setting, a wrong value, words the message must have besides the name
@@ -44,6 +45,12 @@ WRONG = [
     ("SYNC_ENV_PASS", "JWT_SECRET", ["JWT_SECRET"]),
     ("SYNC_ENV_PASS", "A=b", []),
     ("LOG_LEVEL", "loud", ["info"]),
+    ("ALLOWED_HOSTS", "localhost,sync.example:8443", ["sync.example:8443", "write sync.example: the port"]),
+    ("ALLOWED_HOSTS", "[2001:db8::7]", ["write 2001:db8::7"]),
+    ("ALLOWED_HOSTS", "[2001:db8::7]:8443", ["write 2001:db8::7"]),
+    ("ALLOWED_HOSTS", ":8443", ["in front of the port"]),
+    ("ALLOWED_HOSTS", "https://sync.example", ["scheme"]),
+    ("ALLOWED_HOSTS", "b\u00fccher.example", ["xn--"]),
 ]
 
 
@@ -236,3 +243,25 @@ def test_port_taken(installed):
     assert code in (1, CONFIGURATION)
     assert str(installed.port) in message and "PORT" in message
     installed.start()
+
+
+@pytest.fixture
+def traced(tmp_path_factory, authority):
+    """Over HTTPS, so that it reads every kind of secret file there is."""
+    door = Door(tmp_path_factory.mktemp("s"), "https", authority)
+    yield door
+    _given_back(door)
+
+
+def test_secret_files_are_opened_before_they_are_judged(traced):
+    """What was looked at by its name may be another file when it is opened; so each is opened once and judged by its descriptor."""
+    traced.counting_script()
+    secrets = [traced.folder / ".env", traced.secret_path, traced.state / "audit.key",
+               traced.authority.certificate, traced.authority.key]
+    traced.start("strace", "-D", "-f", "-qq", "-e", "trace=%file", "-o", traced.folder / "trace")
+    traced.stop()
+    lines = (traced.folder / "trace").read_text().splitlines()
+    for secret in secrets:
+        # The audit key is made at the first start, under its name last.
+        calls = [line.split("(")[0].split()[-1] for line in lines if f'{secret.name}"' in line and "ENOENT" not in line]
+        assert "openat" in calls and not {"stat", "lstat", "newfstatat", "statx", "readlink", "access"} & set(calls), (secret, calls)

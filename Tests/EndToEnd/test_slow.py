@@ -17,6 +17,7 @@ from door import HEALTH, MEBIBYTE, PROBE, RUN, SCHEMES, STATUS, Door, authority,
 from door import _given_back
 from harness import eventually
 
+LOG_BYTES = 900_000  # of NULs, each of which is six bytes in the answer
 HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 GENEROUS = 20  # seconds on top of a deadline, for a busy machine
 HEAD_TIME, BODY_TIME, IDLE_TIME, UNREAD_TIME = 10, 30, 60, 60
@@ -93,6 +94,21 @@ def unread(door, request, times):
         return time.monotonic() < end
 
 
+def steady(door):
+    """Reads a large answer slowly and without a pause, for longer than a reader that has stopped may take; all of it?"""
+    with door.wire(source="127.0.2.1", receive_buffer=2048, seconds=30) as wire:
+        wire.send(wire.head("GET /sync/log HTTP/1.1"))
+        begun, size = time.monotonic(), 0
+        while time.monotonic() - begun < UNREAD_TIME + GENEROUS:
+            size += len(wire.socket.recv(1500))
+            time.sleep(0.25)
+        while data := wire.socket.recv(65536):
+            size += len(data)
+            if size > 6 * LOG_BYTES:
+                return True
+        return False
+
+
 class Waits:
     """All long waits at one door, beside each other."""
 
@@ -110,6 +126,7 @@ class Waits:
             "handshake": (dripped_below,),
             "unread": (unread, lambda w: w.head(STATUS) * 50, 2000),
             "unread log": (unread, lambda w: w.head("GET /sync/log HTTP/1.1"), 1),
+            "steady": (steady,),
         }.items()}
         self.probing = pool.submit(self.probe)
 
@@ -125,10 +142,10 @@ class Waits:
 @pytest.fixture(scope="module")
 def waits_at_all_doors(tmp_path_factory, authority):
     doors = {scheme: Door(tmp_path_factory.mktemp("s"), scheme, authority) for scheme in SCHEMES}
-    with ThreadPoolExecutor(12 * len(doors)) as pool:
+    with ThreadPoolExecutor(13 * len(doors)) as pool:
         for door in doors.values():
             door.counting_script()
-            door.log_path.write_text("x" * 900_000)
+            door.log_path.write_bytes(bytes(LOG_BYTES))
             door.start()
         yield {scheme: Waits(door, pool) for scheme, door in doors.items()}
     try:
@@ -324,6 +341,10 @@ def test_keep_alive_has_an_end(waits):
 def test_answers_that_nobody_reads_have_an_end(waits, case):
     """Whether much or little is left to send."""
     assert waits.result(case), "still served after the time a reader has"
+
+
+def test_a_slow_reader_that_goes_on_is_not_cut_off(waits):
+    assert waits.result("steady")
 
 
 def test_others_were_answered_meanwhile(waits):

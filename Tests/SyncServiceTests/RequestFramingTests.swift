@@ -107,6 +107,46 @@ import Testing
         #expect(try framing.inspect(head + [1, 2, 3]) == .complete(length: head.count + 3, closeAfterwards: false))
     }
 
+    /// However it is cut, the same request ends in the same place, and nothing of its body is held.
+    @Test(arguments: [fixed, chunked, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n64\r\n\(String(repeating: "b", count: 100))\r\n0\r\n\r\n"])
+    func aBodyThatNothingReadsIsDiscarded(request: String) throws {
+        let next = Array("GET / HTTP/1.1\r\n".utf8)
+        let bytes = Array(request.utf8) + next
+        let head = request.firstRange(of: "\r\n\r\n").map { request[..<$0.upperBound].utf8.count } ?? 0
+        for step in [1, 2, 3, 5, 7, bytes.count] {
+            var framing = RequestFraming()
+            var received: [UInt8] = []
+            var end = 0
+            while end < bytes.count {
+                received += bytes[end..<min(end + step, bytes.count)]
+                end = min(end + step, bytes.count)
+                guard case .complete(let length, _) = try framing.inspect(received) else {
+                    framing.discardBody(from: &received)
+                    #expect(received.count <= head + step + 8)
+                    continue
+                }
+                #expect(Array(received[length...] + bytes[end...]) == next)
+                let passed = String(decoding: framing.headWithoutBody(of: received), as: UTF8.self)
+                #expect(try Self.inspect(passed) == .complete(length: passed.utf8.count, closeAfterwards: false))
+                #expect(passed.hasPrefix("POST /") && !passed.contains("Content-Length") && !passed.contains("Transfer-Encoding"))
+                break
+            }
+        }
+    }
+
+    @Test func aDiscardedBodyIsLimitedAsWell() throws {
+        var framing = RequestFraming()
+        var received = Array("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+        #expect(throws: RequestFraming.Refusal.bodyTooLarge) {
+            for _ in 0..<65536 {
+                received += Array("1\r\na\r\n".utf8)
+                _ = try framing.inspect(received)
+                framing.discardBody(from: &received)
+                if received.count > 200 { return }
+            }
+        }
+    }
+
     @Test func theConnectionEndsWhenTheClientSaysSo() throws {
         #expect(try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n") == .complete(length: 46, closeAfterwards: true))
         #expect(try Self.inspect("GET / HTTP/1.0\r\n\r\n") == .complete(length: 18, closeAfterwards: true))

@@ -33,7 +33,7 @@ import Testing
 
     @Test(arguments: [
         "limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=0", "outcome=fine", "trigger=cron", "since=yesterday", "until=2026-02-30", "color=red",
-        "user=%", "user=%zz", "user=%+1", "user=%ff", "user=",
+        "user=%", "user=%zz", "user=%+1", "user=%-0", "user=%0-", "user=%4\u{660}", "user=%ff", "user=",
     ])
     func wrongParametersAreRefused(query: String) {
         #expect(throws: RequestError.self) { try RunFilter(Query(query)) }

@@ -7,10 +7,12 @@ import ServiceLifecycle
 /// Events that need not be on the disk before their answer: refusals and reads. They are written together, about once a
 /// second, and floods of them are counted instead of kept one by one, so that nobody fills the trail or the disk.
 ///
-/// The first ten of one kind, address and user in ten seconds are events of their own, the rest one event with `count`,
-/// `first` and `last`: counts and single events always add up to what happened. Before authentication at most 60 entries
-/// a minute are written over all addresses, the counts of the last flush among them: at the end those that find no room
-/// become one of their kind, without an address. A kill loses at most the open window.
+/// The first ten of one kind, network and user in ten seconds are events of their own, the rest one event with `count`,
+/// `first`, `last` and the values that occurred: counts and single events always add up to what happened. A network is an
+/// IPv4 address or the /64 of an IPv6 one. One user has four networks of its own, all others share one place, so that many
+/// addresses write no more than a few. Before authentication at most 60 entries a minute are written over all addresses,
+/// the counts of the last flush among them: at the end those that find no room become one of their kind, without an
+/// address. What cannot be written waits, and is counted where too much waits. A kill loses at most the open window.
 actor EventBuffer: Service {
     private static let singles = 10
     private static let windowMilliseconds: Int64 = 10_000
@@ -19,36 +21,37 @@ actor EventBuffer: Service {
     private static let anonymousReserve = 12
     /// And these for the last counts of all, one for each kind that comes through here.
     private static let closingReserve = 4
-    private static let maximumWindows = 1024
+    /// Kinds and users that are counted apart; and their networks, for a user and before authentication.
+    private static let maximumSubjects = 512
+    private static let maximumNetworks = (user: 4, anonymous: 64)
     private static let maximumWaiting = 2000
     private static let flushInterval = Duration.seconds(1)
+    /// The network of those that share one place.
+    private static let others = ""
 
-    private struct Key: Hashable {
+    private struct Subject: Hashable {
         let kind: Event
-        let sourceIP: String?
         let user: String?
     }
 
     private struct Window {
         let ends: Int64
         var kept = 0
-        var counted: Int64 = 0
-        var first: Int64 = 0
-        var last: Int64 = 0
+        var tally = EventTally()
+    }
 
-        /// Takes in what another counted.
-        mutating func add(_ other: Window) {
-            first = counted == 0 ? other.first : min(first, other.first)
-            last = max(last, other.last)
-            counted += other.counted
-        }
+    /// What waits to be written, and what remains of it where it has to be counted after all.
+    private struct Pending {
+        let event: AuditEvent
+        let user: String?
+        let tally: EventTally
     }
 
     private let history: History
     private let logger: Logger
     private let worker = Worker(threads: 1)
-    private var pending: [AuditEvent] = []
-    private var windows: [Key: Window] = [:]
+    private var pending: [Pending] = []
+    private var windows: [Subject: [String: Window]] = [:]
     private var anonymous = (minute: Int64(0), count: 0)
 
     init(history: History, logger: Logger) {
@@ -59,20 +62,23 @@ actor EventBuffer: Service {
     /// Takes one event; returns at once.
     func record(_ kind: Event, by actor: Actor, outcome: String? = nil, _ fields: [JSON.Member] = []) {
         let now = Clock.monotonicMilliseconds()
-        var key = Key(kind: kind, sourceIP: actor.sourceIP, user: actor.user)
-        if windows[key] == nil && windows.count >= Self.maximumWindows { key = Key(kind: kind, sourceIP: nil, user: nil) }
-        var window = windows[key] ?? Window(ends: now + Self.windowMilliseconds)
-        let isAnonymous = actor.user == nil
-        if window.kept < Self.singles, !isAnonymous || takeAnonymous(now, leaving: Self.anonymousReserve) {
+        let subject = subject(kind, actor.user)
+        let network = network(of: actor.sourceIP, in: subject)
+        var window = windows[subject]?[network] ?? Window(ends: now + Self.windowMilliseconds)
+        let event = AuditEvent(kind, by: actor, outcome: outcome, fields)
+        let tally = EventTally(at: Clock.wallMilliseconds(), from: actor.sourceIP, fields + (outcome.map { [.init("outcome", .string($0))] } ?? []))
+        if window.kept < Self.singles, actor.user != nil || takeAnonymous(now, leaving: Self.anonymousReserve) {
             window.kept += 1
-            pending.append(AuditEvent(kind, by: actor, outcome: outcome, fields))
+            pending.append(Pending(event: event, user: actor.user, tally: tally))
         } else {
-            let wall = Clock.wallMilliseconds()
-            if window.counted == 0 { window.first = wall }
-            window.counted += 1
-            window.last = wall
+            window.tally.add(tally)
         }
-        windows[key] = window
+        windows[subject, default: [:]][network] = window
+    }
+
+    /// Takes an event that somebody else tried to write and could not.
+    func add(_ event: AuditEvent) {
+        pending.append(Pending(event: event, user: nil, tally: EventTally(at: Clock.wallMilliseconds(), from: nil, event.fields)))
     }
 
     func run() async throws {
@@ -81,6 +87,18 @@ actor EventBuffer: Service {
             while (try? await Task.sleep(for: Self.flushInterval)) != nil { await self.flush(closingAll: false) }
         }
         await flush(closingAll: true)
+    }
+
+    private func subject(_ kind: Event, _ user: String?) -> Subject {
+        let own = Subject(kind: kind, user: user)
+        return windows[own] != nil || windows.count < Self.maximumSubjects ? own : Subject(kind: kind, user: nil)
+    }
+
+    private func network(of address: String?, in subject: Subject) -> String {
+        guard let network = address.map(SourceAddress.network) else { return Self.others }
+        let known = windows[subject] ?? [:]
+        let maximum = subject.user == nil ? Self.maximumNetworks.anonymous : Self.maximumNetworks.user
+        return known[network] != nil || known.count < maximum ? network : Self.others
     }
 
     private func takeAnonymous(_ now: Int64, leaving reserve: Int) -> Bool {
@@ -92,37 +110,59 @@ actor EventBuffer: Service {
     }
 
     private func flush(closingAll: Bool) async {
-        let now = Clock.monotonicMilliseconds()
-        var rest: [Event: Window] = [:]
-        for (key, window) in windows where closingAll || window.ends <= now {
-            let hasRoom = window.counted == 0 || key.user != nil || takeAnonymous(now, leaving: Self.closingReserve)
-            // A count that finds no room waits, and goes on counting; at the end it is added to the others of its kind.
-            guard hasRoom || closingAll else { continue }
-            windows[key] = nil
-            if !hasRoom {
-                rest[key.kind, default: Window(ends: now)].add(window)
-            } else if window.counted > 0 {
-                pending.append(Self.summary(key, window))
-            }
-        }
-        for (kind, window) in rest { pending.append(Self.summary(Key(kind: kind, sourceIP: nil, user: nil), window)) }
-        let events = pending
-        guard !events.isEmpty else { return }
+        endWindows(closingAll: closingAll)
+        let writing = pending
+        guard !writing.isEmpty else { return }
         pending = []
         let history = history
-        do { try await worker.run { try history.record(events) } } catch {
-            // A trail that cannot be written refuses runs, not answers; so many wait until it can.
-            if pending.count + events.count <= Self.maximumWaiting { pending = events + pending }
-            logger.error("\(events.count) events could not be recorded yet: \(error)")
+        do { try await worker.run { try history.record(writing.map(\.event)) } } catch {
+            pending = writing + pending
+            let what = closingAll ? "\(pending.reduce(0) { $0 + $1.tally.count }) events are lost" : "\(writing.count) entries wait"
+            logger.error("the history cannot be written, \(what): \(error)")
+            countWhatIsTooMuch()
         }
     }
 
-    private static func summary(_ key: Key, _ window: Window) -> AuditEvent {
-        AuditEvent(
-            key.kind, by: Actor(user: key.user, sourceIP: key.sourceIP),
-            [
-                .init("count", .integer(window.counted)), .init("first", .string(Timestamp.text(window.first))),
-                .init("last", .string(Timestamp.text(window.last))),
-            ])
+    /// Makes events of the counts of windows that are over.
+    private func endWindows(closingAll: Bool) {
+        let now = Clock.monotonicMilliseconds()
+        var rest: [Event: EventTally] = [:]
+        for (subject, networks) in windows {
+            // Those with an address first: at the end the others make one event with what found no room.
+            for (network, window) in networks.sorted(by: { $0.key > $1.key }) where closingAll || window.ends <= now {
+                let isRest = closingAll && subject.user == nil && network == Self.others
+                let hasRoom = window.tally.count == 0 || subject.user != nil || !isRest && takeAnonymous(now, leaving: Self.closingReserve)
+                // A count that finds no room waits, and goes on counting.
+                guard hasRoom || closingAll else { continue }
+                windows[subject]?[network] = nil
+                if !hasRoom {
+                    rest[subject.kind, default: EventTally()].add(window.tally)
+                } else if window.tally.count > 0 {
+                    let event = window.tally.summary(subject.kind, user: subject.user, network: Self.text(ofNetwork: network))
+                    pending.append(Pending(event: event, user: subject.user, tally: window.tally))
+                }
+            }
+            if windows[subject]?.isEmpty == true { windows[subject] = nil }
+        }
+        for (kind, tally) in rest {
+            pending.append(Pending(event: tally.summary(kind, user: nil, network: nil), user: nil, tally: tally))
+        }
+    }
+
+    /// A trail that cannot be written refuses runs, not answers. Only so many events wait singly until it can be written.
+    private func countWhatIsTooMuch() {
+        guard pending.count > Self.maximumWaiting else { return }
+        for one in pending[Self.maximumWaiting...] {
+            let subject = subject(one.event.kind, one.user)
+            var window = windows[subject]?[Self.others] ?? Window(ends: Clock.monotonicMilliseconds() + Self.windowMilliseconds)
+            window.tally.add(one.tally)
+            windows[subject, default: [:]][Self.others] = window
+        }
+        pending.removeSubrange(Self.maximumWaiting...)
+    }
+
+    /// Such as `2001:db8:0:1::/64`; nil for several networks. One address is told as it is.
+    private static func text(ofNetwork network: String) -> String? {
+        network.contains(":") ? network + "::/64" : nil
     }
 }

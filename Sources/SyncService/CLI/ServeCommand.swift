@@ -21,7 +21,8 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let settings = try common.settings()
         let authenticator = Reloadable(Authenticator(rules: try settings.requireTokens(), access: settings.access))
-        let tls = try settings.door.loadTLS().map { CurrentTLSContext($0) }
+        let loadedTLS = try settings.door.loadTLS()
+        let tls = loadedTLS.map { CurrentTLSContext($0.context) }
         let lock = try StateDirectory(settings).lockForService()
         let logger = Log.make(settings.logLevel)
         let inside = try Inside(settings, logger)
@@ -35,8 +36,8 @@ struct ServeCommand: AsyncParsableCommand {
         let hosts = Reloadable(AllowedHosts(settings.door, tls?.value))
         let server = server(settings, inside, authenticator, hosts, tls, logger)
         let reloader = Reloader(
-            environmentFile: common.envFile, authenticator: authenticator, door: settings.door, hosts: hosts, tls: tls,
-            inquirer: inside.inquirer, history: inside.history, logger: logger)
+            environmentFile: common.envFile, settings: settings, loadedTLS: loadedTLS, authenticator: authenticator, hosts: hosts, tls: tls,
+            inquirer: inside.inquirer, history: inside.history, events: inside.events, logger: logger)
         // They are told to leave from the last to the first: runs, so that those who wait for one get an answer, then the
         // listener, and what records events when no more can come.
         let services: [any Service] = [
@@ -108,7 +109,10 @@ struct ServeCommand: AsyncParsableCommand {
             cors: CORSPolicy(origins: door.corsOrigins), hstsSeconds: door.hstsSeconds, events: inside.events, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
         let tlsFailures = TLSFailureLog(logger: logger)
-        let channel = ServiceChannel(tls: tls, limiter: limiter, cors: responder.cors, tlsFailures: tlsFailures) { request, writer, channel in
+        let channel = ServiceChannel(
+            tls: tls, limiter: limiter, cors: responder.cors, requestMemory: RequestMemory(maximum: 16 << 20),
+            keepsBody: responder.keepsBody, tlsFailures: tlsFailures
+        ) { request, writer, channel in
             let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
             try await writer.write(response: response.head, body: ServiceChannel.paced(response.body, on: channel))
         }

@@ -3,15 +3,16 @@ import HTTPTypes
 import HummingbirdCore
 import JSON
 import NIOCore
-import RunProtocol
 
 /// The history over HTTP, for administrators.
 struct AdminEndpoints: Sendable {
     let history: HistoryReader
     let events: EventBuffer
     private let worker = Worker(threads: 2)
-    /// The whole output is in each, in memory, and may take six times its bytes as JSON.
+    /// Each encodes a whole output twice.
     private let showing = ReadSlots(4)
+    /// A page of runs with long reasons is some megabytes.
+    private let listing = ReadSlots(4)
 
     init(history: HistoryReader, events: EventBuffer) {
         self.history = history
@@ -28,6 +29,7 @@ struct AdminEndpoints: Sendable {
 
     @Sendable func list(_ call: Call) async throws -> Response {
         let filter = try RunFilter(Query(call.request.uri.query ?? ""))
+        let slot = try listing.take()
         await events.record(.historyRead, by: call.actor, [.init("what", .string("runs"))])
         let history = history
         let page = try await worker.run { try history.runs(filter) }
@@ -36,19 +38,23 @@ struct AdminEndpoints: Sendable {
             .object([
                 .init("runs", .array(page.runs.map { .object($0.members) })),
                 .init("next", .optional(page.next.map { String($0) })),
-            ]))
+            ]), keeping: slot)
     }
 
     @Sendable func show(_ call: Call) async throws -> Response {
         let slot = try showing.take()
         let history = history
-        let found = try await worker.run { () throws -> (RunRecord, [UInt8])? in
+        let worker = worker
+        let found = try await worker.run { () throws -> (RunRecord, Int64)? in
             guard let run = try history.run(call.id) else { return nil }
-            return (run, try history.output(of: call.id, offset: 0, count: RunRequest.maximumOutput))
+            return (run, try history.storedOutputBytes(of: call.id) ?? 0)
         }
-        guard let (run, output) = found else { throw RequestError.notFound }
+        guard let (run, size) = found else { throw RequestError.notFound }
         await events.record(.historyRead, by: call.actor, [.init("what", .string("run")), .init("of_run", .integer(call.id))])
-        return Answer.json(.ok, .object(run.members + [.init("output", .string(String(decoding: output, as: UTF8.self)))]), keeping: slot)
+        let output = LongText(count: size) { offset, count in
+            try await worker.run { try history.output(of: call.id, offset: offset, count: count) }
+        }
+        return try await Answer.json(.ok, run.members, "output", output, keeping: slot)
     }
 
     /// The stored bytes exactly, piece by piece: a client that stops reading stops the reading here.

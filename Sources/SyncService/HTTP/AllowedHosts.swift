@@ -17,6 +17,22 @@ struct AllowedHosts: Sendable {
         self.init([door.host] + door.allowedHosts + (tls?.certificate.dnsNames ?? []) + (tls?.certificate.ipAddresses ?? []))
     }
 
+    /// What to write instead of a name that no Host header can match; nil for one that can. Ports do not count: a page
+    /// that made its own name point here cannot choose another name by choosing a port.
+    static func fix(for name: String) -> String? {
+        if name.hasPrefix("["), let end = name.firstIndex(of: "]") {
+            return "write \(name[name.index(after: name.startIndex)..<end]), without brackets and port"
+        }
+        guard name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && !"/*@?#[]".utf8.contains($0) }) else {
+            return "list names or addresses without scheme, port and *; a name beyond ASCII in its xn-- form"
+        }
+        if name.contains(":"), SourceAddress.normal(name) == nil {
+            let host = name.split(separator: ":", maxSplits: 1).first.map(String.init) ?? ""
+            return name.hasPrefix(":") ? "write a name or an address in front of the port" : "write \(host): the port does not count"
+        }
+        return nil
+    }
+
     /// - Parameter host: the Host header, with or without a port.
     func allow(_ host: String?) -> Bool {
         // HTTP/1.0 has no Host, and no browser speaks it.

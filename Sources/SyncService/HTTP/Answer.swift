@@ -36,8 +36,10 @@ enum Answer {
     }
 
     /// A refusal by the guard, written before there is a decoded request: the whole answer as text.
-    /// - Parameter more: CORS headers, where the request came so far as to name its origin.
-    static func refusal(_ refusal: RequestFraming.Refusal, _ more: HTTPFields) -> String {
+    /// - Parameters:
+    ///   - toHead: whether the request's method is HEAD, whose answer has no body (RFC 9110 section 9.3.2).
+    ///   - more: CORS headers, where the request came so far as to name its origin.
+    static func refusal(_ refusal: RequestFraming.Refusal, toHead: Bool, _ more: HTTPFields) -> String {
         let (status, message): (HTTPResponse.Status, String) =
             switch refusal {
             case .malformed(let what): (.badRequest, "Bad request: \(what)")
@@ -46,11 +48,14 @@ enum Answer {
             case .fieldsTooLarge: (.requestHeaderFieldsTooLarge, "The headers are larger than \(RequestFraming.maximumFields) bytes")
             case .tooSlow: (.requestTimeout, "The request did not come in time")
             case .bodyTooLarge: (.contentTooLarge, "The body is larger than \(RequestFraming.maximumBody) bytes")
+            case .noRoom: (.serviceUnavailable, "Too many large requests at a time; retry later")
             }
         let body = String(decoding: JSON.status("error", message).encoded(), as: UTF8.self)
+        var fields = headers("application/json", more)
+        if status == .serviceUnavailable { fields[.retryAfter] = "10" }
         var lines = ["HTTP/1.1 \(status.code) \(status.reasonPhrase)"]
-        for field in headers("application/json", more) { lines.append("\(field.name): \(field.value)") }
-        lines += ["content-length: \(body.utf8.count)", "connection: close", "", body]
+        for field in fields { lines.append("\(field.name): \(field.value)") }
+        lines += ["content-length: \(body.utf8.count)", "connection: close", "", toHead ? "" : body]
         return lines.joined(separator: "\r\n")
     }
 }
@@ -58,15 +63,19 @@ enum Answer {
 extension JSON {
     /// The documented pair; more members follow behind it.
     static func status(_ status: String, _ message: String, _ more: [Member] = []) -> JSON {
-        .object([Member("status", .string(status)), Member("message", .string(message))] + more)
+        .object(statusMembers(status, message) + more)
+    }
+
+    static func statusMembers(_ status: String, _ message: String) -> [Member] {
+        [Member("status", .string(status)), Member("message", .string(message))]
     }
 }
 
 /// A request that is answered with an error.
 enum RequestError: Error {
     case badRequest(String)
-    /// - Parameter refused: why a token was refused, for the log only; nil where none was sent. The body is the same.
-    case unauthorized(refused: String?)
+    /// - Parameter refused: why a token was refused, for log and record only; nil where none was sent. The body is the same.
+    case unauthorized(refused: TokenRefusal?)
     case forbidden
     case notFound
     case methodNotAllowed(allowed: [HTTPRequest.Method])
@@ -104,7 +113,7 @@ enum RequestError: Error {
         case .conflict(let what): what
         case .unavailable(let what): what
         case .tooManyRequests: "Too many refused requests; wait before you try again"
-        case .tooManyReads: "As many of these reads as are allowed at a time are going on; try again later"
+        case .tooManyReads: "Too many concurrent reads; retry later"
         }
     }
 

@@ -22,9 +22,9 @@ struct Authenticator: Sendable {
         do {
             claims = try verifier.verify(String(parts[1]), now: Clock.wallMilliseconds() / 1000)
         } catch {
-            throw .unauthorized(refused: "\(error)")
+            throw .unauthorized(refused: TokenRefusal(error))
         }
-        guard !access.isDenied(claims) else { throw .unauthorized(refused: "its user is in DENY_USERS") }
+        guard !access.isDenied(claims) else { throw .unauthorized(refused: .deniedUser) }
         return claims
     }
 

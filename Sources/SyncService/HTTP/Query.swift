@@ -44,7 +44,9 @@ struct Query {
             switch byte {
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
             case UInt8(ascii: "%"):
-                guard rest.count >= 2, let decoded = UInt8(String(Substring(rest.prefix(2))), radix: 16), rest.first != UInt8(ascii: "+")
+                // Not by UInt8's own parser alone: it takes a sign for the first digit.
+                guard rest.count >= 2, rest.prefix(2).allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
+                    let decoded = UInt8(String(Substring(rest.prefix(2))), radix: 16)
                 else { return nil }
                 bytes.append(decoded)
                 rest = rest.dropFirst(2)

@@ -1,50 +1,97 @@
-import HTTPTypes
-import HummingbirdCore
-import JSON
-import NIOCore
 import Synchronization
 
-/// Lets so many heavy reads through at a time and refuses others by 429: each keeps much in memory until its client has
-/// taken it, or a thread busy.
+/// Lets a number of heavy reads through at a time and refuses others by 429: each keeps much in memory until its client
+/// has taken it, or a thread busy.
 final class ReadSlots: Sendable {
-    /// One read's place; free again when nobody keeps it any more, whichever way its answer ended.
+    /// One read's place; free again when nothing keeps it any more, whichever way its answer ended.
     final class Slot: Sendable {
         private let slots: ReadSlots
+        private let user: String
 
-        fileprivate init(_ slots: ReadSlots) { self.slots = slots }
+        fileprivate init(_ slots: ReadSlots, _ user: String) {
+            self.slots = slots
+            self.user = user
+        }
 
-        deinit { slots.taken.withLock { $0 -= 1 } }
+        deinit { slots.release(user) }
+    }
+
+    private struct Waiter {
+        let id: UInt64
+        let user: String
+        let continuation: CheckedContinuation<Slot?, Never>
+    }
+
+    private struct State {
+        var taken = 0
+        var byUser: [String: Int] = [:]
+        var waiting: [Waiter] = []
+        var nextID: UInt64 = 0
     }
 
     private let count: Int
-    private let taken = Mutex(0)
+    private let perUser: Int
+    private let state = Mutex(State())
 
-    init(_ count: Int) { self.count = count }
-
-    /// - Throws: ``RequestError/tooManyReads``.
-    func take() throws(RequestError) -> Slot {
-        let isFree = taken.withLock { taken in
-            guard taken < count else { return false }
-            taken += 1
-            return true
-        }
-        guard isFree else { throw .tooManyReads }
-        return Slot(self)
+    /// - Parameter perUser: how many of them one user may have, so that nobody takes all; nil: as many as there are.
+    init(_ count: Int, perUser: Int? = nil) {
+        self.count = count
+        self.perUser = perUser ?? count
     }
-}
 
-extension Answer {
-    /// Sent piece by piece, so that the slot is kept until the client has taken nearly all of it.
-    static func json(_ status: HTTPResponse.Status, _ body: JSON, keeping slot: ReadSlots.Slot) -> Response {
-        let bytes = ByteBuffer(bytes: body.encoded())
-        let body = ResponseBody(contentLength: bytes.readableBytes) { writer in
-            var rest = bytes
-            while let piece = rest.readSlice(length: min(65536, rest.readableBytes)), piece.readableBytes > 0 {
-                try await writer.write(piece)
+    /// Takes a place at once.
+    /// - Throws: ``RequestError/tooManyReads``.
+    func take(for user: String = "") throws(RequestError) -> Slot {
+        guard state.withLock({ occupy(user, &$0) }) else { throw .tooManyReads }
+        return Slot(self, user)
+    }
+
+    /// Takes a place, waiting for one for a time at most. Those who wait get theirs in the order they came.
+    /// - Throws: ``RequestError/tooManyReads``.
+    func take(for user: String, within patience: Duration) async throws(RequestError) -> Slot {
+        if let slot = try? take(for: user) { return slot }
+        var timer: Task<Void, any Error>?
+        let slot = await withCheckedContinuation { continuation in
+            let waiting = state.withLock { state -> UInt64? in
+                // One may have become free since.
+                if occupy(user, &state) { return nil }
+                state.nextID &+= 1
+                state.waiting.append(Waiter(id: state.nextID, user: user, continuation: continuation))
+                return state.nextID
             }
-            try await writer.finish(nil)
-            withExtendedLifetime(slot) {}
+            guard let waiting else { return continuation.resume(returning: Slot(self, user)) }
+            timer = Task {
+                try await Task.sleep(for: patience)
+                giveUp(waiting)
+            }
         }
-        return Response(status: status, headers: headers("application/json"), body: body)
+        timer?.cancel()
+        guard let slot else { throw .tooManyReads }
+        return slot
+    }
+
+    private func occupy(_ user: String, _ state: inout State) -> Bool {
+        guard state.taken < count, state.byUser[user, default: 0] < perUser else { return false }
+        state.taken += 1
+        state.byUser[user, default: 0] += 1
+        return true
+    }
+
+    private func giveUp(_ id: UInt64) {
+        let waiter = state.withLock { state in
+            state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+        }
+        waiter?.continuation.resume(returning: nil)
+    }
+
+    private func release(_ user: String) {
+        let next = state.withLock { state -> Waiter? in
+            state.taken -= 1
+            state.byUser[user] = state.byUser[user].flatMap { $0 > 1 ? $0 - 1 : nil }
+            guard let index = state.waiting.firstIndex(where: { state.byUser[$0.user, default: 0] < perUser }) else { return nil }
+            let waiter = state.waiting.remove(at: index)
+            return occupy(waiter.user, &state) ? waiter : nil
+        }
+        if let next { next.continuation.resume(returning: Slot(self, next.user)) }
     }
 }

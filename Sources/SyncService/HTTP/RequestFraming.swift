@@ -21,8 +21,10 @@ struct RequestFraming {
         case fieldsTooLarge
         case bodyTooLarge
         case notOffered(String)
-        /// Not told by ``inspect(_:)``, which knows no time, but by whoever waits.
+        /// Not told by ``inspect(_:)``, which knows no time, but by the guard.
         case tooSlow
+        /// All connections together hold as much of unfinished requests as they may; told by the guard.
+        case noRoom
     }
 
     enum Verdict: Equatable {
@@ -48,14 +50,23 @@ struct RequestFraming {
     private var searched = 0
     private var head = RequestHead()
     private var bodyStart = 0
+    /// How many of the body's bytes ``discardBody(from:)`` has taken away.
+    private var discarded = 0
     private var toldToContinue = false
 
     /// Whether the head is complete and passed.
     var isInBody: Bool { bodyStart > 0 }
 
+    /// Whether the head announces a body that is not empty.
+    var hasBody: Bool { isInBody && (head.chunked || head.contentLength > 0) }
+
     /// As far as they have come: for the answer to a request that is refused.
     var origin: String? { head.origin }
+    var method: String { head.method }
+    /// With the query.
     var path: String { head.path }
+    var authorization: String? { head.authorization }
+    var isHTTP10: Bool { head.isHTTP10 }
 
     /// Looks at everything received of one request so far. `bytes` only ever grows between calls.
     mutating func inspect(_ bytes: [UInt8]) throws(Refusal) -> Verdict {
@@ -74,7 +85,7 @@ struct RequestFraming {
             case .chunkSize(let decoded):
                 guard let line = try line(bytes, limit: Self.maximumChunkLine, else: .malformed("a chunk size without end")) else { return waiting() }
                 let size = try Self.chunkSize(bytes[line])
-                guard decoded + size <= Self.maximumBody, position - bodyStart <= Self.maximumChunkedBody else { throw .bodyTooLarge }
+                guard decoded + size <= Self.maximumBody, discarded + position - bodyStart <= Self.maximumChunkedBody else { throw .bodyTooLarge }
                 stage = size == 0 ? .chunkedEnd : .chunkData(end: position + size, decoded: decoded + size)
             case .chunkData(let end, let decoded):
                 guard bytes.count >= end + 2 else { return waiting() }
@@ -87,6 +98,34 @@ struct RequestFraming {
                 return .complete(length: position, closeAfterwards: head.closes)
             }
         }
+    }
+
+    /// Takes those bytes of the body that have been inspected away from `bytes`, for a body that nothing reads. The next
+    /// ``inspect(_:)`` goes on with what is left.
+    mutating func discardBody(from bytes: inout [UInt8]) {
+        guard isInBody else { return }
+        let end: Int
+        switch stage {
+        case .fixedBody(let bodyEnd), .chunkData(let bodyEnd, _): end = min(bytes.count, bodyEnd)
+        default: end = position
+        }
+        let count = end - bodyStart
+        bytes.removeSubrange(bodyStart..<end)
+        discarded += count
+        position = max(bodyStart, position - count)
+        searched = max(position, searched - count)
+        switch stage {
+        case .fixedBody(let bodyEnd): stage = .fixedBody(end: bodyEnd - count)
+        case .chunkData(let bodyEnd, let decoded): stage = .chunkData(end: bodyEnd - count, decoded: decoded)
+        default: break
+        }
+    }
+
+    /// The head of a complete request as that of a request without a body: without the fields that announce one.
+    func headWithoutBody(of bytes: [UInt8]) -> [UInt8] {
+        var head = Array(bytes[..<bodyStart])
+        for field in self.head.bodyFields.reversed() { head.removeSubrange(field) }
+        return head
     }
 
     private mutating func waiting() -> Verdict {
@@ -151,8 +190,12 @@ private struct RequestHead {
     private(set) var closes = false
     private(set) var expectsContinue = false
     private(set) var origin: String?
+    private(set) var method = ""
     private(set) var path = ""
-    private var isHTTP10 = false
+    private(set) var authorization: String?
+    private(set) var isHTTP10 = false
+    /// Where the lines of Content-Length and Transfer-Encoding are, line ends included.
+    private(set) var bodyFields: [Range<Int>] = []
     private var hosts = 0
     private var authorizations = 0
     private var hasLength = false
@@ -163,7 +206,7 @@ private struct RequestHead {
         guard parts.count == 3, Self.isToken(parts[0]), !parts[1].isEmpty else { throw .malformed("a request line that is none") }
         guard parts[1].count <= RequestFraming.maximumTarget else { throw .targetTooLong }
         guard parts[1].allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .malformed("a target with other than visible ASCII") }
-        let method = String(decoding: parts[0], as: UTF8.self)
+        method = String(decoding: parts[0], as: UTF8.self)
         guard Self.methods.contains(method) else { throw .notOffered(method == "CONNECT" ? method : "this method") }
         switch String(decoding: parts[2], as: UTF8.self) {
         case "HTTP/1.1": break
@@ -185,18 +228,22 @@ private struct RequestHead {
         switch Self.lowercased(line[..<colon]) {
         case "host": hosts += 1
         case "origin": origin = String(decoding: value, as: UTF8.self)
-        case "authorization": authorizations += 1
+        case "authorization":
+            authorizations += 1
+            authorization = String(decoding: value, as: UTF8.self)
         case "content-length":
             guard !hasLength, !value.isEmpty, value.count <= 18, value.allSatisfy({ (0x30...0x39).contains($0) }),
                 let length = Int(String(decoding: value, as: UTF8.self))
             else { throw .malformed("Content-Length") }
             hasLength = true
             contentLength = length
+            bodyFields.append(line.startIndex..<line.endIndex + 2)
         case "transfer-encoding":
             // To the letter, blanks included: the decoder behind does not take a tab for one.
             let exact = Self.lowercased(raw)
             guard !chunked, exact == "chunked" || exact == " chunked" else { throw .malformed("Transfer-Encoding") }
             chunked = true
+            bodyFields.append(line.startIndex..<line.endIndex + 2)
         case "upgrade": throw .notOffered("Upgrade")
         case "expect":
             guard Self.lowercased(value) == "100-continue" else { throw .malformed("Expect") }

@@ -1,3 +1,4 @@
+import Linux
 import NIOCore
 import NIOHTTP1
 import TLS
@@ -14,12 +15,12 @@ final class RequestGuard: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     /// What a client may send ahead while its request is answered; beyond that it is not read.
-    private static let maximumAhead = 65536
+    private static let maximumAhead = RequestMemory.freeBytes
     /// After a refusal so much is still read and so long is waited, because closing at once with unread bytes would
     /// reset the connection before the client has seen why.
     private static let maximumDiscarded = 262_144
     private static let lingering = TimeAmount.seconds(1)
-    /// When the service stops, who has not read an answer by then keeps it no longer.
+    /// When the service stops, a client has so long to read its answer.
     private static let leaving = TimeAmount.seconds(5)
     /// Absolute times, however steadily single bytes come: for a head from its first byte (or the connection's), for a
     /// body from the end of its head.
@@ -27,8 +28,9 @@ final class RequestGuard: ChannelDuplexHandler {
     private static let bodyTime = TimeAmount.seconds(30)
     /// How long a connection may be quiet between requests.
     private static let idleTime = TimeAmount.seconds(60)
-    /// How long a client may leave an answer unread while we cannot write.
-    private static let unreadTime = TimeAmount.seconds(60)
+    /// A client that has an answer to read is looked at so often, and closed when it has taken nothing so many times.
+    private static let readerTime = TimeAmount.seconds(5)
+    private static let maximumStalls = 12
 
     private enum Waiting { case head, body, nextRequest, reader }
 
@@ -38,16 +40,44 @@ final class RequestGuard: ChannelDuplexHandler {
         case refused
     }
 
+    /// Changes whenever a client takes some of an answer.
+    private struct Progress: Equatable {
+        /// Writes that the kernel has taken.
+        let writes: Int
+        /// What the kernel has still to deliver; nil for a channel without a socket.
+        let unacknowledged: Int?
+    }
+
     private let cors: CORSPolicy
+    private let memory: RequestMemory
+    private let keepsBody: @Sendable (RequestFraming) -> Bool
     private var state = State.gathering
     private var framing = RequestFraming()
     private var received: [UInt8] = []
+    /// What is accounted for in `memory`.
+    private var accounted = 0
+    /// Of the request that is being gathered: whether its body is kept for its handler; nil before the end of its head.
+    private var bodyIsKept: Bool?
+    /// Of the request that is being answered.
+    private var isHTTP10 = false
     private var discarded = 0
     private var answerHasEnded = false
     private var context: ChannelHandlerContext?
     private var deadline: (waiting: Waiting, task: Scheduled<Void>)?
+    private var writes = 0
+    /// As it was at the last look at the reader.
+    private var progress: Progress?
+    private var stalls = 0
 
-    init(cors: CORSPolicy) { self.cors = cors }
+    /// - Parameters:
+    ///   - memory: shared by all connections.
+    ///   - keepsBody: whether the handler of a request reads its body, and the request's token may use it. Asked at the
+    ///     end of the head, on the event loop. Any other body is discarded as it comes, and its request goes on without.
+    init(cors: CORSPolicy, memory: RequestMemory, keepsBody: @escaping @Sendable (RequestFraming) -> Bool) {
+        self.cors = cors
+        self.memory = memory
+        self.keepsBody = keepsBody
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -56,13 +86,15 @@ final class RequestGuard: ChannelDuplexHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) {
         deadline?.task.cancel()
+        received = []
+        _ = account()
         self.context = nil
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if case .answering = state {
             if !context.channel.isWritable {
-                wait(.reader, Self.unreadTime, context)
+                waitForReader(context)
             } else if !answerHasEnded {
                 stopWaiting()
             }
@@ -79,11 +111,23 @@ final class RequestGuard: ChannelDuplexHandler {
         }
         received += bytes.readableBytesView
         if case .gathering = state { gather(context) }
+        guard !account() else { return }
+        switch state {
+        case .gathering: refuse(.noRoom, context)
+        case .answering: context.close(promise: nil)
+        case .refused: break
+        }
     }
 
     func read(context: ChannelHandlerContext) {
         if case .answering = state, received.count > Self.maximumAhead { return }
         context.read()
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        let written = promise ?? context.eventLoop.makePromise()
+        written.futureResult.assumeIsolated().whenSuccess { self.writes &+= 1 }
+        context.write(data, promise: written)
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -111,6 +155,7 @@ final class RequestGuard: ChannelDuplexHandler {
         state = .gathering
         wait(.nextRequest, Self.idleTime, context)
         gather(context)
+        _ = account()
         // Through our own bound: a client that sends ahead must not be read faster than it is answered.
         read(context: context)
     }
@@ -120,12 +165,13 @@ final class RequestGuard: ChannelDuplexHandler {
     func answerEnding() {
         guard let context, case .answering = state else { return }
         answerHasEnded = true
-        wait(.reader, Self.unreadTime, context)
+        waitForReader(context)
     }
 
-    /// Whether the connection ends with the answer.
-    var closesAfterwards: Bool {
-        if case .answering(closeAfterwards: true) = state { true } else { false }
+    /// What the answer has to say of its connection; nil where HTTP/1.1 says it by itself.
+    var connectionOption: String? {
+        guard case .answering(let closeAfterwards) = state else { return nil }
+        return closeAfterwards ? "close" : isHTTP10 ? "keep-alive" : nil
     }
 
     /// Starts a deadline; one for the same thing goes on, because a client must not put it off by sending.
@@ -136,6 +182,21 @@ final class RequestGuard: ChannelDuplexHandler {
         deadline = (waiting, context.eventLoop.scheduleTask(in: time) { bound.value.timeIsOver(waiting) })
     }
 
+    private func waitForReader(_ context: ChannelHandlerContext) {
+        guard deadline?.waiting != .reader else { return }
+        stalls = 0
+        progress = currentProgress(context)
+        wait(.reader, Self.readerTime, context)
+    }
+
+    private func currentProgress(_ context: ChannelHandlerContext) -> Progress {
+        // By what its kernel acknowledges: ours may hold megabytes, which a slow client takes minutes to read.
+        let queued = try? context.channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            SendQueue.unacknowledgedBytes(socket: $0)
+        }
+        return Progress(writes: writes, unacknowledged: queued ?? nil)
+    }
+
     private func stopWaiting() {
         deadline?.task.cancel()
         deadline = nil
@@ -143,9 +204,19 @@ final class RequestGuard: ChannelDuplexHandler {
 
     private func timeIsOver(_ waiting: Waiting) {
         guard let context else { return }
-        // Only who began a request learns that it was too slow.
-        if waiting == .reader || received.isEmpty { return context.close(promise: nil) }
+        if waiting == .reader { return lookAtReader(context) }
+        // Only a client that began a request learns that it was too slow.
+        if received.isEmpty && !framing.isInBody { return context.close(promise: nil) }
         refuse(.tooSlow, context)
+    }
+
+    private func lookAtReader(_ context: ChannelHandlerContext) {
+        let current = currentProgress(context)
+        stalls = current == progress ? stalls + 1 : 0
+        progress = current
+        guard stalls < Self.maximumStalls else { return context.close(promise: nil) }
+        deadline = nil
+        wait(.reader, Self.readerTime, context)
     }
 
     private func gather(_ context: ChannelHandlerContext) {
@@ -154,15 +225,24 @@ final class RequestGuard: ChannelDuplexHandler {
             switch try framing.inspect(received) {
             case .incomplete(let continueExpected):
                 if continueExpected { write("HTTP/1.1 100 Continue\r\n\r\n", context) }
-                if framing.isInBody { wait(.body, Self.bodyTime, context) } else { wait(.head, Self.headTime, context) }
+                if framing.isInBody {
+                    if !isBodyKept() { framing.discardBody(from: &received) }
+                    wait(.body, Self.bodyTime, context)
+                } else {
+                    wait(.head, Self.headTime, context)
+                }
             case .complete(let length, let closeAfterwards):
-                let request = context.channel.allocator.buffer(bytes: received[..<length])
-                received.removeFirst(length)
+                let whole = received[..<length]
+                let request = framing.hasBody && !isBodyKept() ? framing.headWithoutBody(of: received) : Array(whole)
+                // A new array: the old one keeps its size.
+                received = Array(received[length...])
+                isHTTP10 = framing.isHTTP10
                 framing = RequestFraming()
+                bodyIsKept = nil
                 stopWaiting()
                 answerHasEnded = false
                 state = .answering(closeAfterwards: closeAfterwards)
-                context.fireChannelRead(wrapInboundOut(request))
+                context.fireChannelRead(wrapInboundOut(context.channel.allocator.buffer(bytes: request)))
                 context.fireChannelReadComplete()
             }
         } catch {
@@ -170,8 +250,23 @@ final class RequestGuard: ChannelDuplexHandler {
         }
     }
 
+    private func isBodyKept() -> Bool {
+        if let bodyIsKept { return bodyIsKept }
+        let keeps = keepsBody(framing)
+        bodyIsKept = keeps
+        return keeps
+    }
+
+    /// - Returns: false where there is no room for what has been received.
+    private func account() -> Bool {
+        guard memory.change(from: accounted, to: received.count) else { return false }
+        accounted = received.count
+        return true
+    }
+
     private func refuse(_ refusal: RequestFraming.Refusal, _ context: ChannelHandlerContext) {
-        write(Answer.refusal(refusal, cors.headers(origin: framing.origin, path: framing.path)), context)
+        let fields = cors.headers(origin: framing.origin, path: framing.path)
+        write(Answer.refusal(refusal, toHead: framing.method == "HEAD", fields), context)
         closeGently(context)
     }
 
@@ -183,6 +278,7 @@ final class RequestGuard: ChannelDuplexHandler {
         state = .refused
         stopWaiting()
         received = []
+        _ = account()
         context.close(mode: .output, promise: nil)
         close(context, in: Self.lingering)
         read(context: context)
@@ -205,8 +301,8 @@ final class AnswerWatch: ChannelOutboundHandler {
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
-        case .head(var head) where requestGuard.closesAfterwards:
-            head.headers.replaceOrAdd(name: "Connection", value: "close")
+        case .head(var head):
+            if let option = requestGuard.connectionOption { head.headers.replaceOrAdd(name: "Connection", value: option) }
             return context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .end: break
         default: return context.write(data, promise: promise)

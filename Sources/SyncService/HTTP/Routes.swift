@@ -29,6 +29,8 @@ struct Route: Sendable {
     let role: Role?
     /// Whether a token, which nobody has to send, gets more of an answer.
     var readsToken = false
+    /// Whether the handler reads the request's body. Bodies for all others are discarded as they come.
+    var readsBody = false
     let handler: @Sendable (Call) async throws -> Response
 
     /// - Returns: nil where the path is another; otherwise the number that stands for `{id}`, 0 without one.
@@ -61,6 +63,23 @@ struct Responder: Sendable {
     let events: EventBuffer
     let limiter = FailureLimiter()
     let logger: Logger
+    /// Over all addresses: many of them must not fill the log either.
+    private let refusalLines = LogThrottle(lines: 20, in: 10_000)
+    private let failureLines = LogThrottle(lines: 20, in: 10_000)
+
+    init(
+        routes: [Route], authenticator: Reloadable<Authenticator>, hosts: Reloadable<AllowedHosts>, sources: SourceAddress, cors: CORSPolicy,
+        hstsSeconds: Int64, events: EventBuffer, logger: Logger
+    ) {
+        self.routes = routes
+        self.authenticator = authenticator
+        self.hosts = hosts
+        self.sources = sources
+        self.cors = cors
+        self.hstsSeconds = hstsSeconds
+        self.events = events
+        self.logger = logger
+    }
 
     /// - Parameter peer: the address of the connection's other end.
     func respond(to request: Request, peer: String?) async -> Response {
@@ -75,7 +94,7 @@ struct Responder: Sendable {
         } catch let error as RequestError {
             response = Answer.error(await refused(error, request, sourceIP, requestID, logger))
         } catch {
-            logger.error("\(request.method) failed: \(error)")
+            failureLines.log { logger.error("\(request.method) failed: \(error)\($0)") }
             response = Answer.error(.internalError)
         }
         let origin = request.headers[.origin]
@@ -95,28 +114,41 @@ struct Responder: Sendable {
     private func refused(
         _ error: RequestError, _ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger
     ) async -> RequestError {
-        guard case .unauthorized(let reason?) = error else { return error }
+        guard case .unauthorized(let refusal?) = error else { return error }
         let wait = limiter.recordFailure(from: sourceIP)
-        // A flood of guesses must not fill the log; the trail has their number.
-        logger.log(level: wait == nil ? .notice : .debug, "token refused: \(reason)")
+        // The history has the number of those that are left out.
+        if wait == nil { refusalLines.log { logger.notice("token refused: \(refusal.description)\($0)") } }
         let sent = request.headers[.authorization].flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
         let fingerprint = sent.flatMap { try? Fingerprint.of($0) }
-        await events.record(.authFailed, by: Actor(tokenFingerprint: fingerprint, sourceIP: sourceIP, requestID: requestID))
+        await events.record(
+            .authFailed, by: Actor(tokenFingerprint: fingerprint, sourceIP: sourceIP, requestID: requestID),
+            [.init("reason", .string(refusal.reason.rawValue))])
         return wait.map { .tooManyRequests(retryAfterSeconds: $0) } ?? error
     }
 
-    private func matches(_ request: Request) -> [(route: Route, id: Int64)] {
-        let segments = request.uri.path.split(separator: "/", omittingEmptySubsequences: false)
+    /// Whether a request's body is to be kept until it is complete: its handler reads it, and its token may use it. The
+    /// token is checked once more, and its refusal recorded, when the request is complete.
+    func keepsBody(_ head: RequestFraming) -> Bool {
+        guard let route = matches(URI(head.path).path).first(where: { $0.route.method.rawValue == head.method })?.route, route.readsBody
+        else { return false }
+        guard let role = route.role else { return true }
+        let authenticator = authenticator.current
+        guard let header = head.authorization, let claims = try? authenticator.claims([.authorization: header]) else { return false }
+        return (try? authenticator.authorize(claims, for: role)) != nil
+    }
+
+    private func matches(_ path: String) -> [(route: Route, id: Int64)] {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
         return routes.compactMap { route in route.match(segments).map { (route: route, id: $0) } }
     }
 
     private func methods(matching request: Request) -> [HTTPRequest.Method] {
-        matches(request).flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] } + [.options]
+        matches(request.uri.path).flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] } + [.options]
     }
 
     private func answer(_ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger) async throws -> Response {
         guard hosts.current.allow(request.head.authority) else { throw RequestError.badRequest("This service does not answer under that name") }
-        let matches = matches(request)
+        let matches = matches(request.uri.path)
         guard !matches.isEmpty else { throw RequestError.notFound }
         if request.method == .options {
             return Answer.empty([.allow: methods(matching: request).map(\.rawValue).joined(separator: ", ")])

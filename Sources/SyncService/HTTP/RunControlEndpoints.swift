@@ -26,7 +26,7 @@ struct RunControlEndpoints: Sendable {
         [
             Route(method: .post, path: "/admin/runs/{id}/cancel", role: .admin, handler: cancel),
             Route(method: .get, path: "/admin/lock", role: .admin, handler: lock),
-            Route(method: .post, path: "/admin/lock/clear", role: .admin, handler: clear),
+            Route(method: .post, path: "/admin/lock/clear", role: .admin, readsBody: true, handler: clear),
         ]
     }
 

@@ -14,6 +14,8 @@ struct ServiceChannel: HTTPChannelHandler {
     let tls: CurrentTLSContext?
     let limiter: ConnectionLimiter
     let cors: CORSPolicy
+    let requestMemory: RequestMemory
+    let keepsBody: @Sendable (RequestFraming) -> Bool
     let tlsFailures: TLSFailureLog
     let responder: HTTPChannelHandler.Responder
 
@@ -28,7 +30,10 @@ struct ServiceChannel: HTTPChannelHandler {
             }
             let pipeline = channel.pipeline.syncOperations
             if let tls { try pipeline.addHandlers([TLSHandler(context: tls.value), TLSFailureWatch(tlsFailures)]) }
-            let requestGuard = RequestGuard(cors: cors)
+            // Small, because each connection keeps its last buffer; and no more at a time than is asked for.
+            try channel.syncOptions?.setOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 2048, maximum: 8192))
+            try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+            let requestGuard = RequestGuard(cors: cors, memory: requestMemory, keepsBody: keepsBody)
             try pipeline.addHandlers([
                 requestGuard,
                 HTTPResponseEncoder(),

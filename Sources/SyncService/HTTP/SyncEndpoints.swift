@@ -19,6 +19,11 @@ struct SyncEndpoints: Sendable {
     private let lastLogProblem = Told()
     /// One thread: questions to the runner's side are asked one after another.
     private let inquiries = Worker(threads: 1)
+    /// For reading stored outputs while they are sent.
+    private let outputs = Worker(threads: 2)
+    /// A log is up to a mebibyte, kept until its client has taken it.
+    private let logs = ReadSlots(16, perUser: 4)
+    private static let logPatience = Duration.seconds(5)
 
     init(script: ScriptSettings, coordinator: RunCoordinator, inquirer: Inquirer, reader: HistoryReader, events: EventBuffer) {
         self.script = script
@@ -53,7 +58,7 @@ struct SyncEndpoints: Sendable {
         guard let path = script.path else {
             call.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script")
             await events.record(.runRefused, by: call.actor, outcome: "script_not_set")
-            return Self.failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set", output: [])
+            return Self.failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set")
         }
         let requester = Requester(
             user: claims.user, userName: claims.name, tokenFingerprint: claims.fingerprint, trigger: .api,
@@ -70,7 +75,7 @@ struct SyncEndpoints: Sendable {
         case .answered(.notStarted(let reason)): return Self.unavailable("Nothing was started: \(reason)", run: nil)
         case .answered(.notRecorded(let run, let reason)): return Self.unavailable("The end is not recorded yet: \(reason)", run: run)
         case .answered(.left(let run)): return Self.unavailable("The service is shutting down; the run continues", run: run)
-        case .answered(.finished(let run, let finish)): return Self.finished(run, finish)
+        case .answered(.finished(let run, let finish)): return try await finished(run, finish)
         }
     }
 
@@ -89,18 +94,19 @@ struct SyncEndpoints: Sendable {
     @Sendable func log(_ call: Call) async throws -> Response {
         let inquirer = inquirer
         let failure = Answer.json(.internalServerError, .status("error", "Error reading log file"))
+        // Before the log is read, so that those who wait for a place hold nothing of it.
+        let slot = try await logs.take(for: call.user, within: Self.logPatience)
         do {
             switch try await inquiries.run({ try inquirer.logTail() }) {
             case .lines(let bytes):
                 _ = lastLogProblem.isNews(nil)
-                let text = String(decoding: bytes, as: UTF8.self)
-                return Answer.json(.ok, .object([.init("status", .string("success")), .init("log", .string(text))]))
+                return try await Answer.json(.ok, [.init("status", .string("success"))], "log", LongText(bytes), keeping: slot)
             case .unreadable(let reason):
                 if lastLogProblem.isNews(reason) { call.logger.warning("the script's log cannot be shown: \(reason)") }
                 return failure
             }
         } catch {
-            call.logger.error("the runner does not answer: \(error)")
+            if lastLogProblem.isNews("\(error)") { call.logger.error("the runner does not answer: \(error)") }
             return failure
         }
     }
@@ -122,16 +128,26 @@ struct SyncEndpoints: Sendable {
         return Answer.json(.accepted, runningStatus, headers)
     }
 
-    private static func finished(_ run: Int64, _ finish: RunFinish) -> Response {
+    private func finished(_ run: Int64, _ finish: RunFinish) async throws -> Response {
         // Exit code 2 is always answered as documented, whatever the record makes of it.
-        if finish.exitCode == 2 && (finish.outcome == .failed || finish.outcome == .alreadyRunning) { return alreadyRunning(run: run) }
+        if finish.exitCode == 2 && (finish.outcome == .failed || finish.outcome == .alreadyRunning) { return Self.alreadyRunning(run: run) }
+        let output = output(run, finish)
         guard finish.outcome != .succeeded else {
-            return Answer.json(
-                .ok, .status("success", "Sync script executed successfully", [output(finish.output)]), header(run))
+            return try await Answer.json(
+                .ok, JSON.statusMembers("success", "Sync script executed successfully"), "output", output, Self.header(run))
         }
-        return failure(
-            .internalServerError, "Failed to execute sync script: \(finish.why ?? finish.outcome.rawValue)",
-            output: finish.output, header(run))
+        let message = "Failed to execute sync script: \(finish.why ?? finish.outcome.rawValue)"
+        return try await Answer.json(
+            .internalServerError, JSON.statusMembers("error", message), "output", output, Self.header(run))
+    }
+
+    /// A long output is read from the history while it is sent, so that answers that nobody takes hold none of it.
+    private func output(_ run: Int64, _ finish: RunFinish) -> LongText {
+        guard finish.output.count > 65536 else { return LongText(finish.output) }
+        let (reader, outputs) = (reader, outputs)
+        return LongText(count: Int64(finish.output.count)) { offset, count in
+            try await outputs.run { try reader.output(of: run, offset: offset, count: count) }
+        }
     }
 
     private static func alreadyRunning(run: Int64?) -> Response {
@@ -141,17 +157,12 @@ struct SyncEndpoints: Sendable {
     private static func unavailable(_ message: String, run: Int64?) -> Response {
         var headers = header(run)
         headers[.retryAfter] = "10"
-        return failure(.serviceUnavailable, message, output: [], headers)
+        return failure(.serviceUnavailable, message, headers)
     }
 
-    private static func failure(
-        _ status: HTTPResponse.Status, _ message: String, output bytes: [UInt8], _ headers: HTTPFields = [:]
-    ) -> Response {
-        Answer.json(status, .status("error", message, [output(bytes)]), headers)
-    }
-
-    private static func output(_ bytes: [UInt8]) -> JSON.Member {
-        .init("output", .string(String(decoding: bytes, as: UTF8.self)))
+    /// Of a run that printed nothing, because there was none.
+    private static func failure(_ status: HTTPResponse.Status, _ message: String, _ headers: HTTPFields = [:]) -> Response {
+        Answer.json(status, .status("error", message, [.init("output", .string(""))]), headers)
     }
 
     private static func header(_ run: Int64?) -> HTTPFields { run.map { [.syncRunID: String($0)] } ?? [:] }

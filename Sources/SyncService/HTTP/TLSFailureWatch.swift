@@ -1,7 +1,5 @@
-import Linux
 import Logging
 import NIOCore
-import Synchronization
 import TLS
 
 /// Behind TLS: has handshakes that failed told to the operator, who otherwise cannot see why nobody gets in.
@@ -25,23 +23,12 @@ final class TLSFailureWatch: ChannelInboundHandler {
 
 /// One line in ten seconds for all connections: anybody who can connect can cause them.
 final class TLSFailureLog: Sendable {
-    private static let intervalMilliseconds: Int64 = 10_000
-
     private let logger: Logger
-    private let state = Mutex((next: Int64.min, untold: 0))
+    private let throttle = LogThrottle(lines: 1, in: 10_000)
 
     init(logger: Logger) { self.logger = logger }
 
-    func tell(_ what: String, from address: String?, now: Int64 = Clock.monotonicMilliseconds()) {
-        let untold = state.withLock { state -> Int? in
-            guard now >= state.next else {
-                state.untold += 1
-                return nil
-            }
-            defer { state = (now + Self.intervalMilliseconds, 0) }
-            return state.untold
-        }
-        guard let untold else { return }
-        logger.info("\(what)\(untold > 0 ? "; \(untold) others since the last such line" : "")", metadata: ["from": "\(address ?? "?")"])
+    func tell(_ what: String, from address: String?) {
+        throttle.log { logger.info("\(what)\($0)", metadata: ["from": "\(address ?? "?")"]) }
     }
 }

@@ -32,8 +32,9 @@ struct DoorSettings: Sendable {
                 fix: "set TLS_CERT_FILE and TLS_KEY_FILE, or HOST=127.0.0.1 behind a proxy, or ALLOW_PLAINTEXT=true if the way to the proxy is safe")
         }
         allowedHosts = source.list("ALLOWED_HOSTS")
-        for name in allowedHosts where name.contains("/") || name.contains("*") || name.contains(" ") {
-            throw source.error("ALLOWED_HOSTS", "lists \"\(name)\", which is no host name", fix: "list names or addresses without scheme, port and *")
+        for name in allowedHosts {
+            guard let fix = AllowedHosts.fix(for: name) else { continue }
+            throw source.error("ALLOWED_HOSTS", "lists \"\(name)\", which no request can match", fix: fix)
         }
         trustedProxies = source.list("TRUSTED_PROXIES")
         for address in trustedProxies where SourceAddress.normal(address) == nil {
@@ -49,9 +50,14 @@ struct DoorSettings: Sendable {
 
     /// Reads and checks certificate and key; blocks.
     /// - Returns: nil where HTTPS is not set.
-    func loadTLS() throws(SettingsError) -> TLSContext? {
+    func loadTLS() throws(SettingsError) -> LoadedTLS? {
         guard let tls else { return nil }
-        do { return try TLSContext(certificateFile: tls.certificate, keyFile: tls.key) } catch {
+        do {
+            let (certificate, key) = (try PEMFile(certificate: tls.certificate), try PEMFile(privateKey: tls.key))
+            return LoadedTLS(
+                context: try TLSContext(certificate: certificate, key: key), certificateDigest: SHA256.hash(certificate.bytes),
+                keyDigest: SHA256.hash(key.bytes))
+        } catch {
             throw SettingsError("TLS_CERT_FILE, TLS_KEY_FILE: \(error.problem)", fix: error.fix)
         }
     }
@@ -68,4 +74,13 @@ struct DoorSettings: Sendable {
         if rest.hasSuffix(scheme == "https://" ? ":443" : ":80") { return false }
         return !rest.isEmpty && rest == rest.lowercased() && !rest.contains { "/?#@* ".contains($0) }
     }
+}
+
+/// A pair of certificate and key that was found fit, and what the two files held, as digests.
+struct LoadedTLS: Sendable {
+    let context: TLSContext
+    let certificateDigest: SIMD32<UInt8>
+    let keyDigest: SIMD32<UInt8>
+
+    var certificate: Certificate { context.certificate }
 }

@@ -2,6 +2,7 @@ import Glibc
 import JWT
 import Linux
 import Logging
+import OpenSSL
 import RunProtocol
 
 /// All settings, checked and typed; see config/env.example for what each means.
@@ -21,6 +22,8 @@ struct Settings: Sendable {
     let logLevel: Logger.Level
     /// Settings and secret files, which the log endpoint never shows.
     let secretFiles: [String]
+    /// What each was, to be compared with a later reading.
+    let values: SettingsValues
     /// What is worth telling although it stops nothing.
     let warnings: [String]
 
@@ -58,6 +61,10 @@ struct Settings: Sendable {
         door = try DoorSettings(source)
         let secrets = try SecretSettings(source)
         tokens = try secrets.map { secrets throws(SettingsError) in try Rules(source, secrets) }
+        var values = SettingsValues(source)
+        values.include((secrets?.current).map { SHA256.hash($0) }, in: "JWT_SECRET_FILE")
+        values.include((secrets?.previous).map { SHA256.hash($0) }, in: "JWT_PREVIOUS_SECRET_FILE")
+        self.values = values
         access = AccessRules(source)
         script = try ScriptSettings(source)
         stateDirectory =
