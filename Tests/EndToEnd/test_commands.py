@@ -179,6 +179,13 @@ def stale_lock(service):
     service.lock_path.touch()
 
 
+def script_text(lines):
+    """A script that says this of its lock, and is right about its log."""
+    def arrange(service):
+        service.script("\n".join([lines.format(lock=service.lock_path), f'LOG="{service.log_path}"']))
+    return arrange
+
+
 # case: arrangement, words of the finding
 FINDINGS = {
     "no script set": (lambda s: s.set(SYNC_SCRIPT_PATH=None), ["SYNC_SCRIPT_PATH"]),
@@ -187,6 +194,10 @@ FINDINGS = {
     "script writable by others": (lambda s: s.script_path.chmod(0o777), ["chmod"]),
     "another lock in the script": (lambda s: s.set(SYNC_LOCK_PATH=s.folder / "another.lock"), ["another.lock"]),
     "another log in the script": (lambda s: s.set(SYNC_LOG_PATH=s.folder / "another.log"), ["another.log"]),
+    "lock only in a comment": (script_text("# {lock}\ntouch /else/where.lock"), ["does not mention", "sync.lock", "it mentions /else/where.lock"]),
+    "lock in a folder that ends alike": (script_text("LOCK=/opt{lock}"), ["does not mention", "sync.lock", "it mentions /opt/"]),
+    "lock from a variable that is not passed": (script_text('LOCK="$SYNC_LOCK_PATH"'), ["does not mention", "SYNC_ENV_PASS"]),
+    "log writable by everyone": (lambda s: s.log_path.chmod(0o646), ["can be written by everyone", "chmod 640"]),
     "log readable by everyone": (lambda s: s.log_path.chmod(0o644), ["sync.log", "chmod 640"]),
     "log missing": (lambda s: s.log_path.unlink(), ["sync.log"]),
     "checkpoints that stopped": (
@@ -205,3 +216,27 @@ def test_check_finds(sound, case):
     assert done.returncode in (1, CONFIGURATION), done
     for word in words:
         assert word in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("lines", [
+    'LOCK="$(cd "$(dirname "$0")" && pwd)/sync.lock"', 'DIR={folder}; LOCK="$DIR/sync.lock"', 'LOCK="${{LOCK:-{lock}}}"', "exec 8>{lock}",
+])
+def test_check_understands_how_scripts_write_paths(sound, lines):
+    sound.script("\n".join([lines.format(lock=sound.lock_path, folder=sound.folder), f'exec >>"{sound.log_path}"']))
+    done = sound.command("check")
+    assert done.returncode == 0, done.stdout
+
+
+def test_check_knows_what_is_passed_to_the_script(sound):
+    sound.script('LOCK="${SYNC_LOCK_PATH:-/tmp/other.lock}"\nLOG="$SYNC_LOG_PATH"')
+    assert "does not mention" in sound.command("check").stdout
+    sound.set(SYNC_ENV_PASS="SYNC_LOCK_PATH,SYNC_LOG_PATH")
+    assert sound.command("check").returncode == 0
+
+
+def test_the_default_lock_and_a_script_that_locks_elsewhere(sound):
+    """The default's text is in the script, as a part of its own path."""
+    sound.set(SYNC_LOCK_PATH=None)
+    sound.script(f'LOCK="/opt/bea-cukai-app/tmp/sync_fkk_db.lock"\nLOG={sound.log_path}')
+    assert ("the script does not mention /tmp/sync_fkk_db.lock, which SYNC_LOCK_PATH names; it mentions "
+            "/opt/bea-cukai-app/tmp/sync_fkk_db.lock") in sound.command("check").stdout

@@ -297,7 +297,7 @@ def test_a_client_that_is_no_user(prepared):
 # check
 
 def test_check_as_runner(prepared):
-    prepared.script("# SYNC_LOCK_PATH SYNC_LOG_PATH")
+    prepared.script(f": {prepared.lock_path} {prepared.log_path}")
     prepared.log_path.write_text("")
     prepared.log_path.chmod(0o640)
     os.chown(prepared.log_path, RUNNER.pw_uid, RUNNER.pw_gid)

@@ -146,7 +146,9 @@ struct CheckCommand: ParsableCommand {
     private func checkLog(_ settings: Settings, _ last: Start?, _ findings: Findings) {
         let path = settings.script.logPath
         guard let facts = try? Files.facts(path, followLink: true) else { return }
-        if facts.mode & 0o004 != 0 { findings.add("the log \(path) can be read by everyone on this machine", "chmod 640 \(path)") }
+        if facts.mode & 0o002 != 0 {
+            findings.add("the log \(path) can be written by everyone on this machine, who could make up what GET /sync/log says", "chmod 640 \(path)")
+        } else if facts.mode & 0o004 != 0 { findings.add("the log \(path) can be read by everyone on this machine", "chmod 640 \(path)") }
         guard let last, facts.modified < last.at - 1000 else { return }
         findings.add(
             "run \(last.run) did not write to the log \(path), so that GET /sync/log shows an older run",

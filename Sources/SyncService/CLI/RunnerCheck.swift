@@ -39,18 +39,26 @@ struct RunnerCheck {
         if case .unfit(let why, let detail, _) = try inquirer.scriptFitness(path) {
             findings.add("Failed to execute sync script: \(why.rawValue)", detail)
         }
-        guard let text = scriptText else { return }
-        for (setting, named) in [("SYNC_LOCK_PATH", script.lockPath), ("SYNC_LOG_PATH", script.logPath)]
-        where !text.contains(named) && !text.contains(setting) {
-            findings.add(
-                "the script does not mention \(named), which \(setting) names",
-                "write that path into the script, or set \(setting) to the script's own; no problem if it has the path from elsewhere")
-        }
-        if settings.runnerSocket != nil && text.contains("kill -0") {
+        guard let scriptText else { return }
+        let text = ScriptText(scriptText, path: path, environment: script.environment)
+        checkMention("SYNC_LOCK_PATH", script.lockPath, ending: ".lock", text, findings)
+        checkMention("SYNC_LOG_PATH", script.logPath, ending: ".log", text, findings)
+        if settings.runnerSocket != nil && text.contains("kill", "-0") {
             findings.add(
                 "the script looks with kill -0 whether another process lives; under the runner it sees none outside its own run that way",
                 "let it ask for the folder of the process instead: [ -d \"/proc/$pid\" ]")
         }
+    }
+
+    /// A script that locks elsewhere runs while the status is `idle`, and beside a second one.
+    private func checkMention(_ setting: String, _ named: String, ending: String, _ text: ScriptText, _ findings: Findings) {
+        guard !text.mentions(named) else { return }
+        let others = text.paths(endingIn: ending)
+        findings.add(
+            "the script does not mention \(named), which \(setting) names"
+                + (others.isEmpty ? "" : "; it mentions \(others.joined(separator: ", "))"),
+            "write that path into the script, or set \(setting) to the script's own; where the script takes it from the variable "
+                + "\(setting), name that in SYNC_ENV_PASS; no problem if it has the path from elsewhere")
     }
 
     /// Folders that cron, the runner and whoever calls this must see as one. A unit with a /tmp of its own (PrivateTmp)
