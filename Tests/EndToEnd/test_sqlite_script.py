@@ -86,6 +86,26 @@ def test_a_killed_sync_leaves_a_lock_that_the_next_takes_over(sync):
     sync.nothing_is_left()
 
 
+def test_its_lock_is_cleared_only_when_it_is_dead(sync):
+    """Whatever name it was started by: the kernel knows who holds the lock."""
+    def lock(method, path, **options):
+        return sync.service.request(method, path, token=sync.service.token(role="admin"), **options)
+    alias = sync.service.folder / "nightly"
+    alias.symlink_to(sync.service.script_path)
+    writer = sync.writer()
+    run = subprocess.Popen(["./nightly"], cwd=alias.parent, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    sync.copying()
+    assert lock("GET", "/admin/lock").json["script_process"] == "yes"
+    assert lock("POST", "/admin/lock/clear", body='{"reason":"it looks dead"}').code == 409
+    assert sync.service.lock_path.exists()
+    run.kill()
+    run.wait()
+    eventually(lambda: lock("GET", "/admin/lock").json["script_process"] == "no", "its programs are gone too")
+    assert lock("POST", "/admin/lock/clear", body='{"reason":"killed at night"}').code == 200
+    assert not sync.service.lock_path.exists()
+    writer.close()
+
+
 def test_a_second_sync(sync):
     writer = sync.writer()
     run = sync.service.begin_run()
