@@ -50,6 +50,18 @@ public struct SignedCheckpoint: Sendable, Equatable {
         note = try SignedNote(checkpoint.text, signedBy: signer)
     }
 
+    /// The same with the signature of one more key: at a change of keys the old one vouches for the entry that ends it.
+    ///
+    /// - Throws: `OpenSSLError` when there is no memory.
+    public func cosigned(by signer: Signer) throws(OpenSSLError) -> SignedCheckpoint {
+        SignedCheckpoint(checkpoint: checkpoint, note: try note.cosigned(by: signer))
+    }
+
+    private init(checkpoint: Checkpoint, note: SignedNote) {
+        self.checkpoint = checkpoint
+        self.note = note
+    }
+
     /// Reads a note that may come from anybody. Verifies no signature.
     ///
     /// - Throws: `FormatError`.

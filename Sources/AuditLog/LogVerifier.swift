@@ -187,8 +187,9 @@ public struct LogVerifier: Sendable {
     /// - Parameter head: the log's own last checkpoint; must cover exactly the entries read.
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory: nothing was verified.
     public consuming func finish(head: SignedCheckpoint) throws(OpenSSLError) -> Report {
-        for checkpoint in checkpoints.reversed() where checkpoint.checkpoint.size > next {
-            problems.add(.cutOff(size: checkpoint.checkpoint.size, found: next))
+        // The largest says how much is missing at least.
+        if let largest = checkpoints.first, largest.checkpoint.size > next {
+            problems.add(.cutOff(size: largest.checkpoint.size, found: next))
         }
         let size = head.checkpoint.size
         if size == next, !isBroken {

@@ -54,6 +54,18 @@ public struct SignedNote: Sendable, Equatable {
         signatures = [Signature(name: Array(key.name.utf8), keyID: key.id, bytes: try signer.sign(text))]
     }
 
+    /// The note with one more signature, behind the others.
+    ///
+    /// - Throws: `OpenSSLError` when there is no memory.
+    func cosigned(by signer: Signer) throws(OpenSSLError) -> SignedNote {
+        SignedNote(text: text, signatures: signatures + (try SignedNote(text, signedBy: signer)).signatures)
+    }
+
+    private init(text: [UInt8], signatures: [Signature]) {
+        self.text = text
+        self.signatures = signatures
+    }
+
     /// Reads a note that may come from anybody. Verifies no signature.
     ///
     /// - Throws: `FormatError`.

@@ -325,8 +325,8 @@ def test_every_checkpoint_goes_to_the_file(installed):
     installed.run_recorded()
     installed.command("run")
     installed.stop()
-    lines = file.read_bytes().split(b"\n")
-    # Three lines, an empty one, a signature; an empty line behind each.
+    lines = file.read_bytes().split(b"\n")[1:]
+    # Three lines, an empty one, a signature; an empty line before each.
     notes = [b"\n".join(lines[start:start + 5]) + b"\n" for start in range(0, len(lines) - 1, 6)]
     sizes = [size_of(note) for note in notes]
     stored = [size for size, in installed.sql("SELECT size FROM checkpoint ORDER BY size")]

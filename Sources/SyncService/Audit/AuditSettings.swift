@@ -7,8 +7,8 @@ struct AuditSettings: Sendable {
     let keyFile: String
     /// The key that must be the log's; nil: whatever key it has.
     let pinned: VerifierKey?
-    /// Every checkpoint is appended here, say on another mount; nil: nowhere.
-    let checkpointFile: String?
+    /// Every checkpoint is appended here, best on another disk, and compared with the history at each start; nil: nowhere.
+    let checkpointFile: CheckpointFile?
 
     init(_ source: SettingsSource, stateDirectory: String) throws(SettingsError) {
         origin = source.text("AUDIT_ORIGIN") ?? "\(Self.hostName())/sync-history"
@@ -17,7 +17,7 @@ struct AuditSettings: Sendable {
                 "AUDIT_ORIGIN", "is \"\(origin)\"", fix: "set a name such as sync.example.com/sync-history, without blanks and +")
         }
         keyFile = try source.absolutePath("AUDIT_KEY_FILE") ?? stateDirectory + "/audit.key"
-        checkpointFile = try source.absolutePath("AUDIT_CHECKPOINT_FILE")
+        checkpointFile = try source.absolutePath("AUDIT_CHECKPOINT_FILE").map { CheckpointFile($0) }
         if let text = source.text("AUDIT_VKEY") {
             do { pinned = try VerifierKey(parsing: text) } catch {
                 throw source.error("AUDIT_VKEY", "is \(error)", fix: "set what sync-service audit vkey printed")

@@ -30,7 +30,28 @@ struct EntryPage: Sendable {
     }
 }
 
+extension EntryPage {
+    /// All entries of a kind, newest first, for connections that no others share. Others may write between two steps.
+    static func all(of event: Event, _ connection: Connection) throws(SQLiteError) -> [(entry: Int64, bytes: [UInt8])] {
+        var found: [(entry: Int64, bytes: [UInt8])] = []
+        var before = Int64.max
+        while true {
+            let page = try EntryPage(of: event, before: before, limit: .max, connection)
+            guard let examined = page.examined else { return found }
+            found += page.entries
+            before = examined
+        }
+    }
+}
+
 extension HistoryReader {
+    /// All keys of the log, the first one first; see ``Genesis/keys(after:_:)``. Searches the whole log.
+    func logKeys() throws(HistoryError) -> [VerifierKey] {
+        let beginning = try read { try Genesis($0) }
+        let changes = try entries(of: .keyChanged, before: .max, limit: .max)
+        return try read { try beginning.keys(after: changes, $0) }
+    }
+
     /// Entries of one kind, or of every kind, newest first. Searches all of the log where it has to.
     func entries(of event: Event?, before: Int64, limit: Int) throws(HistoryError) -> [(entry: Int64, bytes: [UInt8])] {
         var found: [(entry: Int64, bytes: [UInt8])] = []

@@ -4,10 +4,10 @@ import OpenSSL
 import SQLite
 
 /// The beginning of a trail: entry 0, and the runs that were recorded before there was one.
-struct Genesis {
+struct Genesis: Sendable {
     let hasEntries: Bool
     /// The key that entry 0 names.
-    private let firstKey: VerifierKey?
+    let firstKey: VerifierKey?
 
     init(_ connection: Connection) throws {
         let bytes = try connection.first("SELECT bytes FROM leaf ORDER BY entry LIMIT 1") { $0.blob(0) ?? [] }
@@ -36,20 +36,24 @@ struct Genesis {
     /// next. That entry 0 names it is not enough: whoever replaces the log can write that too.
     private func leads(from pinned: VerifierKey, to present: VerifierKey, _ connection: Connection) throws -> Bool {
         if pinned == present { return true }
-        guard var key = firstKey else { return false }
         // Only while an older key is pinned, so that the whole log may be searched.
-        let changes = try connection.query(
-            "SELECT entry, bytes FROM leaf WHERE instr(bytes, ?) > 0 ORDER BY entry", [Trail.mark(of: .keyChanged)]
-        ) { ($0.integer(0) ?? 0, $0.blob(1) ?? []) }
-        var isPassed = key == pinned
-        for (entry, bytes) in changes {
-            guard let leaf = try? Leaf(stored: bytes), leaf.event == Event.keyChanged.rawValue,
+        let keys = try keys(after: EntryPage.all(of: .keyChanged, connection), connection)
+        return keys.contains(pinned) && keys.last == present
+    }
+
+    /// All keys of the log, the first one first, each approved by the one before; none where one is not, or entry 0 is gone.
+    ///
+    /// - Parameter changes: all entries `key_changed`, newest first.
+    func keys(after changes: [(entry: Int64, bytes: [UInt8])], _ connection: Connection) throws -> [VerifierKey] {
+        guard let firstKey else { return [] }
+        var keys = [firstKey]
+        for (entry, bytes) in changes.reversed() {
+            guard let key = keys.last, let leaf = try? Leaf(stored: bytes), leaf.event == Event.keyChanged.rawValue,
                 let next = try KeyChange.newKey(in: leaf, after: Trail.tree(connection, size: entry), oldKey: key)
-            else { return false }
-            key = next
-            isPassed = isPassed || key == pinned
+            else { return [] }
+            keys.append(next)
         }
-        return isPassed && key == present
+        return keys
     }
 
     /// Writes entry 0 and brings in earlier runs, within the caller's transaction or alone.

@@ -15,18 +15,23 @@ struct AuditCommand: ParsableCommand {
             discussion: "Exits with 0 if all is intact, 1 if something was tampered with, 3 if it could not be checked.")
 
         @OptionGroup var common: CommonOptions
-        @Option(help: ArgumentHelp("A checkpoint kept from earlier; may be given several times.", valueName: "file"))
+        @Option(help: ArgumentHelp(
+            "Checkpoints kept from earlier: a note, many, or the Sync-Checkpoint header; may be given several times.", valueName: "file"))
         var checkpoint: [String] = []
         @Option(help: "The key the history must be signed with, as sync-service audit vkey printed it.") var vkey: String?
 
         func run() throws {
             let report: TrailVerification.Report
+            let remarks: [String]
             do {
                 let settings = try common.settings()
                 try Caller.becomeOwner(of: settings.stateDirectory)
                 var verification = TrailVerification(reader: try AuditCommand.reader(settings))
                 verification.expectedKey = try vkey.map { try VerifierKey(parsing: $0) } ?? settings.audit.pinned
-                verification.checkpoints = try checkpoint.map { try SignedCheckpoint(parsing: try Files.read($0, limit: 65536)) }
+                let kept = try settings.audit.checkpointFile?.evidence(for: verification.reader)
+                let brought = try checkpoint.map { try AuditCommand.checkpoints(in: $0) }
+                verification.checkpoints = (kept?.checkpoints ?? []) + brought.flatMap { $0.list.elements.map(\.signed) }
+                remarks = (kept?.remarks ?? []) + brought.flatMap(\.remarks)
                 if isatty(STDERR_FILENO) == 1 {
                     verification.progress = { done, all in tell("\(done) of \(all) entries") }
                 }
@@ -35,7 +40,8 @@ struct AuditCommand: ParsableCommand {
                 tell("sync-service: the history could not be checked: \(error)")
                 throw Exit(code: 3)
             }
-            AuditCommand.tellReport(report, compared: !checkpoint.isEmpty)
+            for remark in remarks { print("! \(remark)") }
+            AuditCommand.tellReport(report)
             if !report.isIntact { throw Exit(.wrong) }
         }
     }
@@ -98,6 +104,13 @@ struct AuditCommand: ParsableCommand {
         return try HistoryReader(opening: settings.historyPath)
     }
 
+    /// What somebody brought to compare with.
+    fileprivate static func checkpoints(in path: String) throws -> CheckpointFile.Content {
+        guard let content = try CheckpointFile.content(path) else { throw CommandError("there is no file \(path)") }
+        guard !content.list.elements.isEmpty else { throw CommandError("\(path) holds no checkpoint") }
+        return content
+    }
+
     fileprivate static func openHistory(_ common: CommonOptions) throws -> History {
         let settings = try common.settings()
         try Caller.becomeOwner(of: settings.stateDirectory)
@@ -106,7 +119,7 @@ struct AuditCommand: ParsableCommand {
     }
 
     /// What was found, what was not, and what could not be excluded.
-    fileprivate static func tellReport(_ report: TrailVerification.Report, compared: Bool) {
+    fileprivate static func tellReport(_ report: TrailVerification.Report) {
         for problem in report.problems { print("✗ \(problem)") }
         if report.problemCount > report.problems.count { print("✗ … \(report.problemCount - report.problems.count) more") }
         for remark in report.log?.remarks.first ?? [] { print("! \(remark)") }

@@ -79,7 +79,9 @@ struct CheckCommand: ParsableCommand {
     private func checkTrail(_ settings: Settings, _ last: Start?, _ findings: Findings) {
         if let reader = try? HistoryReader(opening: settings.historyPath) {
             do {
-                let report = try TrailVerification(reader: reader, expectedKey: settings.audit.pinned).run()
+                var verification = TrailVerification(reader: reader, expectedKey: settings.audit.pinned)
+                verification.checkpoints = try settings.audit.checkpointFile?.evidence(for: reader).checkpoints ?? []
+                let report = try verification.run()
                 if !report.isIntact {
                     findings.add(
                         "the history has \(report.problemCount) problems: \(report.problems.first ?? "")",
@@ -89,7 +91,7 @@ struct CheckCommand: ParsableCommand {
                 findings.add("the history cannot be checked: \(error)", "see the message")
             }
         }
-        guard let file = settings.audit.checkpointFile else {
+        guard let file = settings.audit.checkpointFile?.path else {
             return findings.add(
                 "AUDIT_CHECKPOINT_FILE is not set: nothing outside the database would show a rollback of the history",
                 "set it to a file on another disk or machine, or keep the checkpoints from the log or the Sync-Checkpoint header")

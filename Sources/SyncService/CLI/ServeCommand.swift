@@ -90,7 +90,7 @@ struct ServeCommand: AsyncParsableCommand {
             ).routes
                 + AdminEndpoints(history: history.reader, events: events).routes
                 + RunControlEndpoints(script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history).routes
-                + AuditEndpoints(history: history, pinned: settings.audit.pinned, events: events).routes
+                + AuditEndpoints(history: history, settings: settings.audit, events: events).routes
                 + HealthEndpoints(
                     readiness: Readiness(history: history, inquirer: inquirer, coordinator: coordinator, settings: settings)
                 ).routes

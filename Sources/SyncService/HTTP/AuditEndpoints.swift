@@ -7,7 +7,7 @@ import SQLite
 /// The trail over HTTP, for administrators.
 struct AuditEndpoints: Sendable {
     let history: History
-    let pinned: VerifierKey?
+    let settings: AuditSettings
     let events: EventBuffer
     private let worker = Worker(threads: 2)
     /// Each reads the whole log.
@@ -15,9 +15,9 @@ struct AuditEndpoints: Sendable {
     /// A page is up to 6 MiB, and one kind of event may be searched for in the whole log.
     private let listing = ReadSlots(4)
 
-    init(history: History, pinned: VerifierKey?, events: EventBuffer) {
+    init(history: History, settings: AuditSettings, events: EventBuffer) {
         self.history = history
-        self.pinned = pinned
+        self.settings = settings
         self.events = events
     }
 
@@ -82,10 +82,12 @@ struct AuditEndpoints: Sendable {
     @Sendable func verify(_ call: Call) async throws -> Response {
         let slot = try verifying.take()
         await events.record(.historyRead, by: call.actor, [.init("what", .string("verify"))])
-        var verification = TrailVerification(reader: history.reader)
-        verification.expectedKey = pinned
-        let prepared = verification
-        let report = try await worker.run { try prepared.run() }
+        let (reader, settings) = (history.reader, settings)
+        let report = try await worker.run { () throws -> TrailVerification.Report in
+            var verification = TrailVerification(reader: reader, expectedKey: settings.pinned)
+            verification.checkpoints = try settings.checkpointFile?.evidence(for: reader).checkpoints ?? []
+            return try verification.run()
+        }
         // The answer is small: whoever has it may ask again at once.
         withExtendedLifetime(slot) {}
         return Answer.json(

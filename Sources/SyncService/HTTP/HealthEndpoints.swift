@@ -37,6 +37,8 @@ struct Readiness: Sendable {
         case notRecording = "not_recording"
         /// The trail was tampered with or is not the one that is pinned.
         case historyDamaged = "history_damaged"
+        /// It does not extend the checkpoints in AUDIT_CHECKPOINT_FILE.
+        case historyRolledBack = "history_rolled_back"
         case historyUnreadable = "history_unreadable"
         case diskReserve = "disk_reserve"
         case runner = "runner"
@@ -58,7 +60,7 @@ struct Readiness: Sendable {
     func reasons() -> [Reason] {
         var reasons: [Reason] = []
         if history.isLatched { reasons.append(.notRecording) }
-        if history.knownDamage != nil { reasons.append(.historyDamaged) }
+        if history.knownDamage != nil { reasons.append(history.isRolledBack ? .historyRolledBack : .historyDamaged) }
         if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
         if (try? history.holdReserve()) == nil { reasons.append(.diskReserve) }
         if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }

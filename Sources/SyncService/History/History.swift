@@ -16,11 +16,17 @@ final class History: Sendable {
     let trail: Trail
     private let writer: Mutex<Connection>
     private let reserve: DiskReserve
-    private let outlet: CheckpointOutlet
+    private let checkpointFile: CheckpointFile?
     /// Set by an I/O error while writing: what the kernel says of this file is not believed again until a restart.
     private let latched = Mutex(false)
-    /// Why nothing may be recorded any more: the trail is damaged or not the one that is pinned.
-    private let damage = Mutex<String?>(nil)
+    private let damage = Mutex<Damage?>(nil)
+
+    /// Why nothing may be recorded any more.
+    private struct Damage {
+        /// The trail is damaged, not the one that is pinned, or not the newest one.
+        let problem: String
+        var rollback: Rollback?
+    }
 
     /// How long a recording waits for readers: longer than the longest of them, a backup, may keep writers out
     /// (``SQLite/BackupPace/longestLock``). All others read in short steps.
@@ -32,36 +38,60 @@ final class History: Sendable {
     init(opening path: String, reserve: DiskReserve, audit: AuditSettings) throws(HistoryError) {
         self.path = path
         self.reserve = reserve
-        outlet = CheckpointOutlet(file: audit.checkpointFile)
+        checkpointFile = audit.checkpointFile
         do {
+            let outside = Self.checkpoints(in: audit.checkpointFile)
             let writer = try Connection(path: path, mode: .create, busyTimeoutMilliseconds: Self.writerPatienceMilliseconds)
             let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
             _ = try migrator.apply(to: writer, now: Timestamp.text(Clock.wallMilliseconds()))
-            let (trail, problem) = try Self.begin(writer, audit)
+            let reader = try HistoryReader(opening: path)
+            let (trail, damage) = try Self.begin(writer, audit) { keys in
+                guard let file = audit.checkpointFile, let outside else { return nil }
+                var witness = Witness(file, outside, keys: keys, reader)
+                return try witness.rollback()
+            }
             self.trail = trail
-            damage.withLock { $0 = problem }
+            self.damage.withLock { $0 = damage }
             self.writer = Mutex(writer)
-            self.reader = try HistoryReader(opening: path)
+            self.reader = reader
         } catch {
             throw HistoryError(path, error)
         }
     }
 
+    /// What left this history earlier. A file that cannot be read stops no run: it may be on a disk that is away.
+    private static func checkpoints(in file: CheckpointFile?) -> CheckpointFile.Content? {
+        do { return try file?.read() } catch {
+            tell("sync-service: warning: AUDIT_CHECKPOINT_FILE: \(error); it cannot show whether the history was rolled back")
+            return nil
+        }
+    }
+
     /// Opens the trail or, where there is none, begins it.
+    /// - Parameter rollback: tells whether this is the newest history, by the keys that may have signed it.
     /// - Returns: it, and why it is not the one that is expected.
-    private static func begin(_ writer: Connection, _ audit: AuditSettings) throws -> (Trail, String?) {
+    private static func begin(
+        _ writer: Connection, _ audit: AuditSettings, rollback: ([VerifierKey]) throws -> Rollback?
+    ) throws -> (Trail, Damage?) {
+        func problem(_ beginning: Genesis, _ trail: Trail) throws -> Damage? {
+            let key = trail.signer.verifierKey
+            let rollback = try rollback(Array(Set([key, beginning.firstKey, audit.pinned].compactMap { $0 })))
+            let problem = try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer) ?? rollback?.description
+            return problem.map { Damage(problem: $0, rollback: rollback) }
+        }
         func open() throws -> (Genesis, Trail) {
             let beginning = try Genesis(writer)
             return (beginning, Trail(signer: try AuditKey.load(audit, hasEntries: beginning.hasEntries, head: try Trail.head(writer))))
         }
         if try Genesis(writer).hasEntries {
             let (beginning, trail) = try open()
-            return (trail, try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer))
+            return (trail, try problem(beginning, trail))
         }
         // Looked at again with the write lock: of several first starts one makes key and beginning.
         return try writer.transaction {
             let (beginning, trail) = try open()
-            if let problem = try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer) { return (trail, problem) }
+            // Nothing is signed over a size that was signed before.
+            if let damage = try problem(beginning, trail) { return (trail, damage) }
             if !beginning.hasEntries { try beginning.write(trail, writer) }
             return (trail, nil)
         }
@@ -130,13 +160,19 @@ final class History: Sendable {
     var isLatched: Bool { latched.withLock { $0 } }
 
     /// Why runs are refused; nil when nothing is known against the trail.
-    var knownDamage: String? { damage.withLock { $0 } }
+    var knownDamage: String? { damage.withLock { $0?.problem } }
 
-    func declareDamaged(_ problem: String) { damage.withLock { $0 = problem } }
+    /// Whether runs are refused because an older or another history was put in this one's place.
+    var isRolledBack: Bool { damage.withLock { $0?.rollback != nil } }
+
+    func declareDamaged(_ problem: String) { damage.withLock { $0 = Damage(problem: problem) } }
 
     /// Begins or goes on although the trail was declared damaged, and records who decided that.
     func resume(by actor: Actor, reason: String, problems: [String]) throws(HistoryError) {
-        damage.withLock { $0 = nil }
+        let rollback = damage.withLock { damage in
+            defer { damage = nil }
+            return damage?.rollback
+        }
         try write { connection in
             let beginning = try Genesis(connection)
             if !beginning.hasEntries { try beginning.write(self.trail, connection) }
@@ -146,7 +182,7 @@ final class History: Sendable {
                     .init("reason", .string(reason)), .init("problem_count", .integer(Int64(problems.count))),
                     .init("problems", .array(problems.prefix(3).map { .string($0) })),
                     .init("accepted", .array(try problems.prefix(500).map { .string(try Acceptance.digest($0)) })),
-                ])
+                ] + (rollback.map { [$0.givenUp] } ?? []))
             _ = try self.trail.append([event], to: connection, accepting: true)
         }
     }
@@ -155,12 +191,16 @@ final class History: Sendable {
     /// - Returns: the new verifier key.
     func rotateKey(_ settings: AuditSettings, by actor: Actor) throws(HistoryError) -> VerifierKey {
         let (signer, finish) = try AuditKey.prepareNext(settings)
-        try write { connection in
+        let old = trail.signer
+        let checkpoint = try write { connection in
             // The old key approves the new one for the place behind this: nothing may come between.
             try self.trail.settleClock(connection)
-            let fields = try KeyChange.fields(to: signer.verifierKey, after: try Trail.tree(connection), signedBy: self.trail.signer)
-            _ = try Trail(signer: signer, after: self.trail.signer.verifierKey).append([AuditEvent(.keyChanged, by: actor, fields)], to: connection)
+            let fields = try KeyChange.fields(to: signer.verifierKey, after: try Trail.tree(connection), signedBy: old)
+            let changed = try Trail(signer: signer, after: old.verifierKey).append([AuditEvent(.keyChanged, by: actor, fields)], to: connection)
+            return try changed.checkpoint.cosigned(by: old)
         }
+        // A history of before the change does not know the new key: only the old one's word shows that it is behind.
+        checkpointFile?.append(checkpoint)
         try finish()
         return signer.verifierKey
     }
@@ -191,7 +231,7 @@ final class History: Sendable {
             let (result, checkpoint) = try writer.use { connection in
                 (try connection.transaction { try body(connection) }, try Trail.head(connection))
             }
-            if let checkpoint { outlet.publish(checkpoint) }
+            if let checkpoint { checkpointFile?.append(checkpoint) }
             return result
         } catch {
             let error = HistoryError(path, error)
