@@ -43,7 +43,7 @@ import Testing
     }
 
     @Test func aTextThatIsCutBeginsWithoutATornNote() {
-        let all = notes.flatMap { [10] + $0 }
+        let all: [UInt8] = notes.flatMap { [10] + $0 }
         for start in 0..<notes[0].count {
             let list = CheckpointList(parsing: Array(all[(1 + start)...]), isCut: true)
             #expect(list.tornCount == 0)

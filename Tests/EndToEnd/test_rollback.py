@@ -115,6 +115,22 @@ def test_a_history_that_has_grown_past_is_refused(kept):
     is_refused(kept)
 
 
+def test_an_older_history_is_put_under_a_running_service(kept):
+    """It remembers what it has seen, and the next start finds it in the file."""
+    kept.counting_script()
+    kept.start()
+    assert kept.run().code == 200
+    kept.newest = max(map(size_of, notes_in(kept.file)))
+    roll_back(kept)
+    before = head_of(kept)
+    answer = kept.run()
+    answer.is_json(503, answer.text)
+    assert reasons(kept) == ["history_rolled_back"] and kept.times_run() == 1
+    kept.stop()
+    assert head_of(kept) == before
+    is_refused(kept, kept.newest, size_of(before))
+
+
 def test_another_history_of_the_same_size_is_refused(kept):
     """With the key: one user is another, and everything is signed anew."""
     kept.counting_script()

@@ -10,6 +10,8 @@ final class Trail: Sendable {
     let signer: AuditLog.Signer
     /// Wall clock minus the clock that nobody can set, when last looked at: how a step is noticed.
     private let clockOffset = Mutex<Int64?>(nil)
+    /// The newest checkpoint that this process knows to be committed.
+    private let committed = Mutex<Checkpoint?>(nil)
     private static let tolerableStepMilliseconds: Int64 = 2000
 
     /// The key that signed the head before a rotation; nil: the signer's own.
@@ -31,7 +33,7 @@ final class Trail: Sendable {
         _ events: [AuditEvent], to connection: Connection, accepting: Bool = false
     ) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
         var tree = try Self.tree(connection)
-        if !accepting { try requireSigned(tree, connection) }
+        if !accepting { try requireNewest(tree, connection) }
         let stepped = try clockStep(connection, size: tree.size).map { [$0] } ?? []
         let first = tree.size + Int64(stepped.count)
         for event in stepped + events {
@@ -55,8 +57,20 @@ final class Trail: Sendable {
     /// Records a step of the clock now where there was one, for whoever has to know the number of the next entry.
     func settleClock(_ connection: Connection) throws {
         let tree = try Self.tree(connection)
-        try requireSigned(tree, connection)
+        try requireNewest(tree, connection)
         if let step = try clockStep(connection, size: tree.size) { try append([step], to: connection) }
+    }
+
+    /// To be called with what was committed, in the order of the commits.
+    func remember(_ checkpoint: Checkpoint) { committed.withLock { $0 = checkpoint } }
+
+    /// The stored tree has to be signed, and to extend what this process has seen: somebody may have put an older file in the
+    /// place of the open one.
+    private func requireNewest(_ tree: Tree, _ connection: Connection) throws {
+        try requireSigned(tree, connection)
+        guard let known = committed.withLock({ $0 }) else { return }
+        guard known.size <= tree.size, try (known.size == tree.size ? tree : Self.tree(connection, size: known.size)).root == known.root
+        else { throw TrailError.rolledBack(known: known.size, size: tree.size) }
     }
 
     /// The stored tree has to be the one our last signature covers.
@@ -121,12 +135,15 @@ final class Trail: Sendable {
 enum TrailError: Error, CustomStringConvertible {
     case edgeMissing(size: Int64)
     case notAsSigned(size: Int64)
+    case rolledBack(known: Int64, size: Int64)
     case hashMissing(entries: Range<Int64>)
 
     var description: String {
         switch self {
         case .notAsSigned(let size):
             "the trail of \(size) entries is not the one this service signed last; run sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason"
+        case .rolledBack(let known, let size):
+            "the history was rolled back: this process has seen one of \(known) entries, and this one of \(size) does not extend it; stop the service, put the newer history back, or accept the loss with sync-service audit resume --reason"
         case .edgeMissing(let size): "the trail of \(size) entries has no right edge; run sync-service audit verify"
         case .hashMissing(let entries): "the trail's hash over entries \(entries.lowerBound) to \(entries.upperBound - 1) is missing; run sync-service audit verify"
         }

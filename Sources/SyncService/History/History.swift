@@ -20,12 +20,15 @@ final class History: Sendable {
     /// Set by an I/O error while writing: what the kernel says of this file is not believed again until a restart.
     private let latched = Mutex(false)
     private let damage = Mutex<Damage?>(nil)
+    /// All runs up to this one have ended.
+    private let finishedUpTo = Mutex<Int64>(0)
 
     /// Why nothing may be recorded any more.
     private struct Damage {
         /// The trail is damaged, not the one that is pinned, or not the newest one.
         let problem: String
         var rollback: Rollback?
+        var isRolledBack = false
     }
 
     /// How long a recording waits for readers: longer than the longest of them, a backup, may keep writers out
@@ -52,6 +55,7 @@ final class History: Sendable {
             }
             self.trail = trail
             self.damage.withLock { $0 = damage }
+            if damage == nil, let head = try Trail.head(writer) { trail.remember(head.checkpoint) }
             self.writer = Mutex(writer)
             self.reader = reader
         } catch {
@@ -77,7 +81,7 @@ final class History: Sendable {
             let key = trail.signer.verifierKey
             let rollback = try rollback(Array(Set([key, beginning.firstKey, audit.pinned].compactMap { $0 })))
             let problem = try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer) ?? rollback?.description
-            return problem.map { Damage(problem: $0, rollback: rollback) }
+            return problem.map { Damage(problem: $0, rollback: rollback, isRolledBack: rollback != nil) }
         }
         func open() throws -> (Genesis, Trail) {
             let beginning = try Genesis(writer)
@@ -149,11 +153,24 @@ final class History: Sendable {
 
     /// Runs with a start and no end, oldest first.
     func unfinishedRuns() throws(HistoryError) -> [Int64] {
-        try reader.read { connection in
-            try connection.query(
-                "SELECT id FROM run_started WHERE id NOT IN (SELECT id FROM run_finished) ORDER BY id"
-            ) { $0.integer(0) ?? 0 }
+        var unfinished: [Int64] = []
+        var last = finishedUpTo.withLock { $0 }
+        while true {
+            let after = last
+            let page = try reader.shortRead { connection in
+                try connection.query(
+                    "SELECT s.id, f.id FROM run_started s LEFT JOIN run_finished f ON f.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT 20000",
+                    [.integer(after)]
+                ) { (run: $0.integer(0) ?? 0, isFinished: !$0.isNull(1)) }
+            }
+            unfinished += page.filter { !$0.isFinished }.map(\.run)
+            guard let newest = page.last?.run, newest > after else { break }
+            last = newest
         }
+        // A run that has ended stays ended, so those before the first open one need not be looked at again.
+        let settled = unfinished.first.map { $0 - 1 } ?? last
+        finishedUpTo.withLock { $0 = max($0, settled) }
+        return unfinished
     }
 
     /// Whether writing is over until a restart.
@@ -163,7 +180,7 @@ final class History: Sendable {
     var knownDamage: String? { damage.withLock { $0?.problem } }
 
     /// Whether runs are refused because an older or another history was put in this one's place.
-    var isRolledBack: Bool { damage.withLock { $0?.rollback != nil } }
+    var isRolledBack: Bool { damage.withLock { $0?.isRolledBack ?? false } }
 
     func declareDamaged(_ problem: String) { damage.withLock { $0 = Damage(problem: problem) } }
 
@@ -229,11 +246,17 @@ final class History: Sendable {
         }
         do {
             let (result, checkpoint) = try writer.use { connection in
-                (try connection.transaction { try body(connection) }, try Trail.head(connection))
+                let result = try connection.transaction { try body(connection) }
+                let head = try Trail.head(connection)
+                if let head { trail.remember(head.checkpoint) }
+                return (result, head)
             }
             if let checkpoint { checkpointFile?.append(checkpoint) }
             return result
         } catch {
+            if case TrailError.rolledBack? = error as? TrailError {
+                damage.withLock { $0 = Damage(problem: "\(error)", isRolledBack: true) }
+            }
             let error = HistoryError(path, error)
             // After an I/O error nobody knows what is on the disk: a row may be kept although its commit failed.
             if error.isIOError { latched.withLock { $0 = true } }
