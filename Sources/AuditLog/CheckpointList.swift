@@ -18,22 +18,26 @@ public struct CheckpointList: Sendable {
     /// - Parameter isCut: whether the text may begin within a note, whose rest is then passed over.
     public init(parsing bytes: [UInt8], isCut: Bool = false) {
         let lines = Self.lines(of: bytes)
-        /// The first line behind the last checkpoint.
-        var next = 0
-        var line = 0
+        /// The first line behind the last checkpoint. A line that is cut could pass for another line.
+        var next = isCut ? 1 : 0
+        var line = next
         while line < lines.count {
             defer { line += 1 }
-            var first = line
+            var (first, last) = (line, line)
             var signed = Self.decoded(bytes[lines[line]])
             if signed == nil, line >= next + 4, Self.isSignature(bytes[lines[line]]), lines[line - 1].isEmpty {
                 first = line - 4
                 while line + 1 < lines.count, Self.isSignature(bytes[lines[line + 1]]) { line += 1 }
-                signed = try? SignedCheckpoint(parsing: bytes[lines[first].lowerBound..<lines[line].upperBound] + [Self.lineFeed])
+                // Where somebody put lines behind the signature, the note is what it was before.
+                for end in Set([line, last]).sorted(by: >) where signed == nil {
+                    signed = try? SignedCheckpoint(parsing: bytes[lines[first].lowerBound..<lines[end].upperBound] + [Self.lineFeed])
+                    last = end
+                }
             }
             guard let signed else { continue }
             pass(lines[next..<first], isRest: isCut && elements.isEmpty)
             elements.append(Element(signed: signed, offset: lines[first].lowerBound))
-            next = line + 1
+            next = last + 1
         }
         pass(lines[next...], isRest: isCut && elements.isEmpty)
     }

@@ -47,7 +47,7 @@ import Testing
         for start in 0..<notes[0].count {
             let list = CheckpointList(parsing: Array(all[(1 + start)...]), isCut: true)
             #expect(list.tornCount == 0)
-            #expect(list.elements.map(\.signed.checkpoint.size) == Array((start == 0 ? 1 : 2)...9))
+            #expect(list.elements.map(\.signed.checkpoint.size) == Array(2...9))
         }
     }
 
@@ -58,6 +58,15 @@ import Testing
         let two = Array("HTTP/1.1 200 OK\r\nsync-checkpoint:".utf8) + header + Array("\r\n\r\n".utf8) + Array(Base64.encode(notes[7]).utf8)
         #expect(sizes(two) == [7, 8])
         #expect(sizes(header.dropLast(4)) == [])
+    }
+
+    @Test func linesBehindASignatureSpoilNoNote() throws {
+        let key = try TestLog.signer(1).verifierKey
+        for line in ["— x y\n", "— \n", String(repeating: "— a.example AAAAAAAA\n", count: 101), "—  \n", "— log.example/sync-history AAAA\n", "nothing\n"] {
+            let list = CheckpointList(parsing: [10] + notes[0] + [10] + notes[1] + Array(line.utf8) + [10] + notes[2])
+            let signed = try list.elements.filter { try $0.signed.isSigned(by: key) }
+            #expect(signed.map(\.signed.checkpoint.size) == [1, 2, 3], "\(line.prefix(40))")
+        }
     }
 
     @Test func aNoteWithTwoSignatures() throws {

@@ -80,7 +80,7 @@ struct Witness {
             }
         }
         var remarks = gaveUp.sorted { $0.key < $1.key }.map { "entry \($0.key) gave up what \(file.path) holds up to a checkpoint of \($0.value) entries" }
-        if foreign > 0 { remarks.append("\(foreign) checkpoints in \(file.path) are signed by none of this log's keys, and say nothing of it") }
+        if foreign > 0 { remarks.append("none of this log's keys signed \(foreign) of the checkpoints in \(file.path); they say nothing of it") }
         if checkpoints.isEmpty { remarks.append("\(file.path) holds no checkpoint of this log to compare with") }
         return (checkpoints, remarks + content.remarks)
     }
@@ -124,7 +124,7 @@ extension CheckpointFile.Content {
     /// What of the file could not be used.
     var remarks: [String] {
         var remarks: [String] = []
-        if list.tornCount > 0 { remarks.append("\(path) holds \(list.tornCount) torn pieces that are no checkpoint; they were passed over") }
+        if list.tornCount > 0 { remarks.append("torn checkpoints passed over in \(path): \(list.tornCount)") }
         if start > 0 { remarks.append("only the last \(size - start) bytes of \(path) were read") }
         return remarks
     }
