@@ -25,8 +25,8 @@ public final class Connection {
     ///
     /// The schema is not trusted (`trusted_schema` off, defensive mode, no extensions, no double-quoted strings), cell
     /// sizes are checked, foreign keys and recursive triggers are on: only with those does INSERT OR REPLACE run the
-    /// triggers that refuse DELETE. A writer syncs the folder too (`synchronous=EXTRA`). The journal mode stays as it
-    /// is in the file.
+    /// triggers that refuse DELETE. A writer syncs the folder too (`synchronous=EXTRA`) and overwrites what it deletes with
+    /// zeros (`secure_delete`, whose default differs between builds of SQLite). The journal mode stays as it is in the file.
     ///
     /// - Parameters:
     ///   - path: the file; its last component must not be a symbolic link. Its folder must be there.
@@ -55,7 +55,7 @@ public final class Connection {
                 throw SQLiteError(
                     extendedCode: SQLITE_READONLY, message: "the file cannot be written", context: context)
             }
-            if mode != .readOnly { try execute("PRAGMA synchronous = EXTRA") }
+            if mode != .readOnly { try execute("PRAGMA synchronous = EXTRA; PRAGMA secure_delete = ON") }
         } catch {
             close()
             throw error.during(context)

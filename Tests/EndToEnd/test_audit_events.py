@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import re
+import secrets
 import signal
 import sqlite3
 import time
@@ -155,6 +156,19 @@ def test_commands(installed):
     assert installed.command("audit", "rotate-key").returncode == 0
     assert event(installed, "key_changed").get("user") == USER
     is_intact(verify(installed))
+
+
+def test_a_redacted_output_is_not_in_the_file(installed):
+    """Neither in its rows nor in pages that are free again: short ones within a page, long ones over many."""
+    words = [f"password-{secrets.token_hex(8)}" for _ in range(2)]
+    for word, times in zip(words, (1, 20_000)):
+        installed.script(f"yes {word} | head -n {times}")
+        installed.command("run")
+    assert all(word.encode() in installed.database.read_bytes() for word in words)
+    for run in (1, 2):
+        assert installed.command("history", "redact", str(run), "--reason", "printed a password").returncode == 0
+    assert not [word for word in words if word.encode() in installed.database.read_bytes()]
+    assert not list(installed.state.glob("*-journal"))
 
 
 def test_a_backup_is_an_export(installed):

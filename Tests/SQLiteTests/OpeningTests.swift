@@ -33,7 +33,7 @@ import Testing
         let connection = try Connection(path: folder("a.db"), mode: .create)
         let expected: [(String, Int64)] = [
             ("foreign_keys", 1), ("recursive_triggers", 1), ("trusted_schema", 0), ("cell_size_check", 1),
-            ("synchronous", 3), ("writable_schema", 0),
+            ("synchronous", 3), ("writable_schema", 0), ("secure_delete", 1),
         ]
         for (name, value) in expected {
             #expect(try connection.first("PRAGMA \(name)") { $0.integer(0) } == .some(value), "\(name)")
