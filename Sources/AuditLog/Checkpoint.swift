@@ -78,3 +78,19 @@ public struct SignedCheckpoint: Sendable, Equatable {
         return try note.isSigned(by: key)
     }
 }
+
+/// Whether stored bytes are a checkpoint as this program writes it, compared byte by byte with what it should say: a
+/// verification compares them by the million.
+struct StoredCheckpointForm {
+    /// The base64 of four bytes of key ID and 64 of signature.
+    private static let signatureBytes = 92
+
+    /// - Parameter tree: what it has to be of.
+    func holds(_ note: [UInt8], origin: String, tree: Tree) -> Bool {
+        let text = Checkpoint(origin: origin, size: tree.size, root: tree.root).text
+        let line = Array("\n— \(origin) ".utf8)
+        guard note.count == text.count + line.count + Self.signatureBytes + 1, note.last == UInt8(ascii: "\n") else { return false }
+        let signature = note[(text.count + line.count)...].dropLast()
+        return note.starts(with: text) && note[text.count...].starts(with: line) && Base64.decode(signature) != nil
+    }
+}

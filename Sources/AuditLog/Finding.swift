@@ -28,6 +28,10 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
     case cutOff(size: Int64, found: Int64)
     /// There are entries behind those that the log's own last checkpoint covers.
     case notCovered(Range<Int64>)
+    /// A checkpoint that is stored with the log, under this size, is not of its entries or not in the form the service writes.
+    case storedCheckpointDiffers(size: Int64)
+    /// Entries and their hashes are missing, so that nothing tells whether what is behind them was altered.
+    case rootUnknown
     /// The entries before `size` give another root than a checkpoint has; they agreed with one of `agreed` entries.
     case differs(size: Int64, agreed: Int64)
 
@@ -41,7 +45,7 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
             entry
         case .genesisMissing: 0
         case .cutOff(_, let found): found
-        case .foreignKey, .otherOrigin, .notSigned, .differs: nil
+        case .foreignKey, .otherOrigin, .notSigned, .differs, .storedCheckpointDiffers, .rootUnknown: nil
         }
     }
 
@@ -63,6 +67,9 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
         case .cutOff(let size, let found):
             "a checkpoint has \(size) entries, the log \(found): it was cut off before entry \(size)"
         case .notCovered(let range): "\(Self.name(range)) behind the log's last checkpoint, signed by nobody"
+        case .storedCheckpointDiffers(let size):
+            "the checkpoint stored under \(size) entries is not the one signed over them"
+        case .rootUnknown: "entries and their hashes are missing: whether what is behind them was altered cannot be told"
         case .differs(let size, let agreed):
             "the log differs before entry \(size) from what was signed"
                 + (agreed > 0 ? "; up to entry \(agreed - 1) it agrees with an older checkpoint" : "")
@@ -94,13 +101,18 @@ public enum Remark: Sendable, Equatable, CustomStringConvertible {
 /// take the verifier's memory.
 public struct Findings<Finding: Sendable & Equatable>: Sendable, Equatable {
     public private(set) var first: [Finding] = []
+    /// For each of `first` the hash of what was found there, as far as its description does not say it; nil where nothing was. Two
+    /// findings of the same words are about the same content only if these are the same.
+    public private(set) var hashes: [Hash?] = []
     /// All of them.
     public private(set) var count = 0
 
     private static var limit: Int { 100 }
 
-    mutating func add(_ finding: Finding) {
+    mutating func add(_ finding: Finding, of hash: Hash? = nil) {
         count += 1
-        if first.count < Self.limit { first.append(finding) }
+        guard first.count < Self.limit else { return }
+        first.append(finding)
+        hashes.append(hash)
     }
 }

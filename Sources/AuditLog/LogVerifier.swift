@@ -42,6 +42,10 @@ public struct LogVerifier: Sendable {
     private var expectedKeySeen = false
     private var confirmedSize: Int64 = 0
     private var differs = false
+    private var firstStoredDifference: Int64?
+    /// Over all that differ.
+    private var storedDifferences: Hash?
+    private var storedForm = StoredCheckpointForm()
     private var problems = Findings<Problem>()
     private var remarks = Findings<Remark>()
 
@@ -67,8 +71,9 @@ public struct LogVerifier: Sendable {
     public mutating func add(
         _ number: Int64, _ bytes: [UInt8], stored: [Hash?]? = nil
     ) throws(OpenSSLError) -> Leaf? {
+        let hash = Hash.leaf(bytes)
         guard number >= next, number < Tree.maximumSize else {
-            problems.add(.entryOutOfOrder(number))
+            problems.add(.entryOutOfOrder(number), of: hash)
             return nil
         }
         if number > next {
@@ -77,10 +82,9 @@ public struct LogVerifier: Sendable {
         }
         next = number + 1
 
-        let leaf = read(number, bytes)
-        if let leaf { try follow(leaf, number) } else if number == 0 { problems.add(.genesisMissing) }
+        let leaf = read(number, bytes, hash)
+        if let leaf { try follow(leaf, number, hash) } else if number == 0 { problems.add(.genesisMissing, of: hash) }
 
-        let hash = Hash.leaf(bytes)
         let completed =
             isBroken
             ? [StoredHash(subtree: Subtree(level: 0, index: number), hash: hash)]
@@ -90,7 +94,46 @@ public struct LogVerifier: Sendable {
         return leaf
     }
 
-    private mutating func read(_ number: Int64, _ bytes: [UInt8]) -> Leaf? {
+    /// How many entries were taken, missing ones among them: the number of the next.
+    public var count: Int64 { next }
+
+    /// Goes on over missing entries by the hashes that were stored for them, so that the root still tells whether anything else
+    /// was altered.
+    ///
+    /// - Parameters:
+    ///   - number: the next entry that is there.
+    ///   - stored: as for `add`, for each of the missing ones; nil in the first place ends it.
+    public mutating func skip(to number: Int64, stored: (Int64) throws -> [Hash?]) throws {
+        guard number > next, number < Tree.maximumSize else { return }
+        problems.add(.entriesMissing(next..<number))
+        while next < number, !isBroken {
+            let hashes = try stored(next)
+            if let hash = hashes.first ?? nil {
+                compare(tree.append(hash, goingOnWith: hashes), with: hashes, next)
+                next += 1
+                try compareCheckpoints()
+            } else {
+                isBroken = true
+            }
+        }
+        next = number
+    }
+
+    /// Compares a checkpoint that lies beside the log with the entries taken so far, all but its signature: millions of
+    /// signatures take hours, and of those that lie there only the newest is ever used.
+    ///
+    /// - Parameters:
+    ///   - note: as it is stored.
+    ///   - size: the number of entries it is filed under.
+    public mutating func compareStored(_ note: [UInt8], filedUnder size: Int64) {
+        // Nobody knows what one should say that covers a gap's beginning, or comes behind one without hashes.
+        guard !isBroken, size >= tree.size, let genesisKey else { return }
+        if size == tree.size, storedForm.holds(note, origin: genesisKey.name, tree: tree) { return }
+        storedDifferences = Hash.node(storedDifferences ?? .empty, Hash.leaf(Array("\(size)\n".utf8) + note + tree.root.bytes))
+        if firstStoredDifference == nil { firstStoredDifference = size }
+    }
+
+    private mutating func read(_ number: Int64, _ bytes: [UInt8], _ hash: Hash) -> Leaf? {
         do {
             let leaf = try Leaf(stored: bytes)
             if let lastTime, leaf.at < lastTime, leaf.event != Event.clockStepped.rawValue {
@@ -100,28 +143,28 @@ public struct LogVerifier: Sendable {
             lastTime = leaf.at
             return leaf
         } catch {
-            problems.add(.entryMalformed(number, error))
+            problems.add(.entryMalformed(number, error), of: hash)
             return nil
         }
     }
 
     /// Keeps account of the log's key.
-    private mutating func follow(_ leaf: Leaf, _ number: Int64) throws(OpenSSLError) {
+    private mutating func follow(_ leaf: Leaf, _ number: Int64, _ hash: Hash) throws(OpenSSLError) {
         if number == 0 {
             guard leaf.event == Event.genesis.rawValue, let key = KeyChange.verifierKey(in: leaf.object),
                 leaf.object["origin"] == .string(key.name)
             else {
-                problems.add(.genesisMissing)
+                problems.add(.genesisMissing, of: hash)
                 return
             }
             genesisKey = key
             use(key)
         } else if leaf.event == Event.genesis.rawValue {
-            problems.add(.genesisRepeated(number))
+            problems.add(.genesisRepeated(number), of: hash)
         } else if leaf.event == Event.keyChanged.rawValue {
             // Behind a gap the tree that the statement names is not known; the gap is a problem already.
             guard let key, !isBroken, let newKey = try KeyChange.newKey(in: leaf, after: tree, oldKey: key) else {
-                problems.add(.keyChangeNotSigned(number))
+                problems.add(.keyChangeNotSigned(number), of: hash)
                 return
             }
             remarks.add(.keyChanged(entry: number, to: newKey))
@@ -142,7 +185,7 @@ public struct LogVerifier: Sendable {
                 continue
             }
             guard hash != computed.hash else { continue }
-            problems.add(level == 0 ? .entryAltered(number) : .hashAltered(entries))
+            problems.add(level == 0 ? .entryAltered(number) : .hashAltered(entries), of: level == 0 ? computed.hash : hash)
         }
     }
 
@@ -160,7 +203,7 @@ public struct LogVerifier: Sendable {
         let size = signed.checkpoint.size
         guard root == signed.checkpoint.root else {
             // All later ones will differ too: the first says where.
-            if !differs { problems.add(.differs(size: size, agreed: confirmedSize)) }
+            if !differs { problems.add(.differs(size: size, agreed: confirmedSize), of: Hash.node(root, signed.checkpoint.root)) }
             differs = true
             return false
         }
@@ -178,7 +221,7 @@ public struct LogVerifier: Sendable {
             return false
         }
         if try signed.isSigned(by: key) { return true }
-        problems.add(.notSigned(size: checkpoint.size))
+        problems.add(.notSigned(size: checkpoint.size), of: checkpoint.root)
         return false
     }
 
@@ -200,6 +243,9 @@ public struct LogVerifier: Sendable {
             if size < next { problems.add(.notCovered(size..<next)) }
         }
         if next == 0 { problems.add(.genesisMissing) }
+        if isBroken { problems.add(.rootUnknown) }
+        // All later ones may differ too: the first says where.
+        if let size = firstStoredDifference { problems.add(.storedCheckpointDiffers(size: size), of: storedDifferences) }
         if let expectedKey, let genesisKey, !expectedKeySeen {
             problems.add(.foreignKey(expected: expectedKey, found: genesisKey))
         }

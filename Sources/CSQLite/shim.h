@@ -10,3 +10,12 @@ static inline int sqlite3_db_config_flag(sqlite3 *database, int option, int on, 
 static inline sqlite3_destructor_type sqlite3_transient(void) {
     return SQLITE_TRANSIENT;
 }
+
+// Whether any connection holds RESERVED or a stronger lock, by the file's own methods.
+static inline int sqlite3_check_reserved_lock(sqlite3 *database, int *reserved) {
+    sqlite3_file *file = 0;
+    int code = sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (code != SQLITE_OK) return code;
+    if (!file || !file->pMethods) return SQLITE_MISUSE;
+    return file->pMethods->xCheckReservedLock(file, reserved);
+}

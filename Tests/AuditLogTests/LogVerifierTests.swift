@@ -76,9 +76,66 @@ import Testing
         #expect(report.confirmedSize == 300)
     }
 
+    /// By the hashes that were stored for the missing ones: what else was altered still shows.
+    @Test(arguments: [0..<1, 17..<18, 17..<40, 255..<257, 640..<699]) func missingEntriesAreBridged(missing: Range<Int>) throws {
+        for altered in [nil, 699] {
+            var verifier = LogVerifier()
+            for number in log.leaves.indices where !missing.contains(number) {
+                if number == missing.upperBound { try verifier.skip(to: Int64(number)) { log.stored(by: $0) } }
+                // Entry and hash, so that only the root tells.
+                let leaf = number == altered ? Self.edited(log.leaves[number]) : log.leaves[number]
+                var stored = log.stored(by: Int64(number))
+                if number == altered { stored[0] = Hash.leaf(leaf) }
+                try verifier.add(Int64(number), leaf, stored: stored)
+            }
+            let report = try verifier.finish(head: log.checkpoint(at: 700))
+            #expect(report.problems.first.first == .entriesMissing(Int64(missing.lowerBound)..<Int64(missing.upperBound)))
+            #expect((report.problems.count == 1) == (altered == nil))
+            if altered == nil { #expect(report.root == log.tree.root) }
+        }
+    }
+
+    @Test func withoutTheirHashesNothingCanBeTold() throws {
+        var verifier = LogVerifier()
+        try verifier.add(0, log.leaves[0], stored: log.stored(by: 0))
+        try verifier.skip(to: 5) { $0 == 3 ? [nil] : log.stored(by: $0) }
+        for number in 5..<700 { try verifier.add(Int64(number), log.leaves[number], stored: log.stored(by: Int64(number))) }
+        let report = try verifier.finish(head: log.checkpoint(at: 700))
+        #expect(report.problems.first == [.entriesMissing(1..<5), .rootUnknown])
+        #expect(report.root == nil)
+    }
+
+    @Test func storedCheckpointsAreComparedByteByByte() throws {
+        let right = try log.checkpoint(at: 300).note.encoded
+        let others = [
+            [], Array(right.dropLast()), right + [0x0A], try log.checkpoint(at: 299).note.encoded,
+            Array(right.prefix(right.count - 5)) + Array("====\n".utf8), Array(String(decoding: right, as: UTF8.self).replacing("—", with: "-").utf8),
+        ]
+        for (note, size) in [(right, 300)] + others.map({ ($0, 300) }) + [(right, 301)] as [([UInt8], Int64)] {
+            var verifier = LogVerifier()
+            for number in 0..<700 {
+                try verifier.add(Int64(number), log.leaves[number], stored: log.stored(by: Int64(number)))
+                if number + 1 == size { verifier.compareStored(note, filedUnder: size) }
+            }
+            let report = try verifier.finish(head: log.checkpoint(at: 700))
+            #expect(report.problems.first == (note == right && size == 300 ? [] : [.storedCheckpointDiffers(size: size)]))
+        }
+    }
+
+    /// What the words do not say about a finding is in its hash.
+    @Test func twoAlterationsOfOneEntryHaveDifferentHashes() throws {
+        let tails: [[UInt8]] = [[0x20], [0x21]]
+        let hashes = try tails.map { tail -> Hash? in
+            let report = try log.tampered { $0.leaves[50].bytes += tail }.verify()
+            #expect(report.problems.first.first == .entryMalformed(50, .malformed(offset: log.leaves[50].count)))
+            return report.problems.hashes.first ?? nil
+        }
+        #expect(hashes[0] != nil && hashes[0] != hashes[1])
+    }
+
     @Test func aMissingEntryIsNamed() throws {
         let report = try log.tampered { $0.leaves.remove(at: 17) }.verify(checkpoints: [log.checkpoint(at: 10)])
-        #expect(report.problems.first == [.entriesMissing(17..<18)])
+        #expect(report.problems.first == [.entriesMissing(17..<18), .rootUnknown])
         #expect(report.root == nil)
         #expect(report.confirmedSize == 10)
         let first = try log.tampered { $0.leaves.removeFirst(3) }.verify()

@@ -69,6 +69,9 @@ struct TestLog {
         return hash
     }
 
+    /// The hashes that were stored with an entry.
+    func stored(by entry: Int64) -> [Hash?] { Subtree.completed(by: entry).map { hashes[$0] } }
+
     func receipt(_ index: Int64) throws -> Receipt {
         try Receipt(
             entry: leaves[Int(index)], proof: InclusionProof(index: index, size: tree.size, stored: stored),

@@ -5,6 +5,7 @@ These are without the key and found without anything kept elsewhere: by exit cod
 
 import pytest
 
+from btree import File, leaves
 from trail import (
     RUNS, Key, changed, copy_of, entries_of, entry_of, forged_log, head_of, is_found, is_intact, opened, put_forged, put_log, sign,
     size_of, stored_hashes, tampering, thousand_runs, verify,
@@ -201,7 +202,7 @@ def test_a_run_is_hidden_from_who_searches_by_user(copy):
     put_schema(copy, name, sql)
     runs = [run for run, in copy.sql(f"SELECT id FROM run_started WHERE user = 'rina' AND id BETWEEN {RUN - 1} AND {RUN + 1}")]
     assert runs == [RUN - 1, RUN + 1]
-    is_found(verify(copy), "the index of runs by user is not that of the runs")
+    is_found(verify(copy), f"row {RUN} missing from index run_started_by_user")
 
 
 @pytest.mark.parametrize("table, column, value", [
@@ -242,6 +243,143 @@ def test_an_output_that_is_no_bytes(copy):
 def test_the_schema_is_altered(copy, sql):
     assert copy.sqlite3(sql).returncode == 0
     is_found(verify(copy), "schema")
+
+
+# What a reader does not come across: rows under keys that no query asks for, and ways through the file's pages that lead
+# elsewhere than the one the verification takes.
+
+
+def in_any_table(sql):
+    """Past the constraints, with the triggers in place."""
+    def attack(copy):
+        with opened(copy) as connection:
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            connection.execute("PRAGMA foreign_keys = OFF")
+            connection.execute(sql)
+    return attack
+
+
+def copied_run(run):
+    columns = ", ".join('"trigger"' if name == "trigger" else name for name in (
+        "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at", "script_path",
+        "script_sha256", "script_uid", "isolated", "boot_id"))
+    return in_any_table(f"INSERT INTO run_started (id, {columns}) SELECT {run}, {columns} FROM run_started WHERE id = 3")
+
+
+@pytest.mark.parametrize("attack, said", [
+    (in_any_table("INSERT INTO leaf SELECT -1, bytes FROM leaf WHERE entry = 5"), "entry -1 is signed by nobody"),
+    (in_any_table("INSERT INTO tree_hash SELECT -1, hash FROM tree_hash WHERE position = 5"), "at position -1"),
+    (in_any_table("INSERT INTO checkpoint SELECT -1, note FROM checkpoint ORDER BY size LIMIT 1"), "stored under -1 entries"),
+    (copied_run(0), "run 0 has no entry for its row in run_started"),
+    (copied_run(-7), "run -7 has no entry for its row in run_started"),
+    (in_any_table(f"INSERT INTO run_output VALUES ({RUNS + 9}, x'00')"), f"run {RUNS + 9} has no entry for its row in run_output"),
+    (in_any_table("INSERT INTO run_entry VALUES (-1, 5)"), "run -1 has no entry for its row in run_entry"),
+    (in_any_table("INSERT INTO output_redaction VALUES (-1, 5)"), "run -1 has no entry for its row in output_redaction"),
+    (in_any_table("INSERT INTO schema_migrations VALUES (0, 'x', 'x', 'x')"), "the row of migration 0"),
+], ids=("leaf", "tree_hash", "checkpoint", "run 0", "run -7", "run_output", "run_entry", "output_redaction", "schema_migrations"))
+def test_a_row_under_a_key_that_nobody_writes(copy, attack, said):
+    attack(copy)
+    is_found(verify(copy), said)
+
+
+def test_the_api_serves_no_entry_that_is_not_verified(copy):
+    """Below the first, behind the last that is signed, and runs below the first."""
+    size = size_of(head_of(copy))
+    for entry in (-1, size + 1000):
+        in_any_table(f"INSERT INTO leaf SELECT {entry}, bytes FROM leaf WHERE entry = {entry_of(copy, RUN)}")(copy)
+    in_any_table(f"INSERT INTO run_entry VALUES ({RUN}, {size + 1000})")(copy)
+    copied_run(-7)(copy)
+    copy.start()
+    try:
+        newest = copy.admin("/admin/audit?limit=1").json["events"][0]["entry"]
+        assert 0 <= newest < size + 1000, newest
+        oldest = copy.admin("/admin/audit?limit=200&cursor=3").json
+        assert [found["entry"] for found in oldest["events"]] == [2, 1, 0] and oldest["next"] is None, oldest
+        assert copy.admin(f"/admin/runs/{RUN}/receipt").code == 404
+        assert copy.admin("/admin/runs?cursor=3").json["runs"][-1]["id"] == 1
+    finally:
+        copy.stop()
+
+
+def change_interior_key(table):
+    """Of two pages, the first takes over a key of the second: a look-up of it goes where it is not."""
+    def attack(copy):
+        file = File(copy)
+        page = file.root(table)
+        while page.child(0).is_interior:
+            page = page.child(0)
+        assert page.is_interior, "the table has several pages"
+        # Where the key before and the key after have as many bytes.
+        index = page.count - 1
+        page.set_key(index, page.key(index)[0] + 1)
+        file.write()
+    return attack
+
+
+def move_index_cell(copy):
+    """A run is not found by its user any more; a look-up stops before it."""
+    file = File(copy)
+    page = leaves(file.root("run_started_by_user"))[-1]
+    page.swap_cells(0, page.count - 1)
+    file.write()
+
+
+def forge_row_on_the_last_page(copy):
+    """Under the key of another entry: a list of the newest shows it, reading from the first to the last does not."""
+    file = File(copy)
+    page = file.root("leaf").last_leaf()
+    assert page.number != file.root("leaf").number and page.count > 2
+    last, _ = page.key(page.count - 1)
+    page.set_key(page.count - 1, last - 300)
+    file.write()
+
+
+@pytest.mark.parametrize("attack", [
+    *(change_interior_key(table) for table in (
+        "run_finished", "run_started", "run_output", "leaf", "tree_hash", "checkpoint")),
+    move_index_cell, forge_row_on_the_last_page,
+], ids=("run_finished", "run_started", "run_output", "leaf", "tree_hash", "checkpoint", "index", "last page"))
+def test_pages_are_edited_past_sqlite(copy, attack):
+    before = copy.sql("SELECT count(*) FROM run_started"), copy.sql("SELECT count(*) FROM leaf")
+    attack(copy)
+    assert (copy.sql("SELECT count(*) FROM run_started"), copy.sql("SELECT count(*) FROM leaf")) == before, "all rows are there"
+    is_found(verify(copy), "the file itself, table ")
+    refused = copy.command("audit", "resume", "--reason", "for a test")
+    assert refused.returncode == 1 and "cannot be accepted" in refused.stderr, "another look may find other rows"
+
+
+@pytest.mark.parametrize("sql", [
+    "UPDATE schema_migrations SET name = 'other' WHERE number = 1", "UPDATE schema_migrations SET checksum = '00' WHERE number = 2",
+    "UPDATE schema_migrations SET applied_at = 'yesterday' WHERE number = 2", "DELETE FROM schema_migrations WHERE number = 1",
+])
+def test_the_record_of_migrations_is_altered(copy, sql):
+    with tampering(copy) as connection:
+        connection.execute(sql)
+    is_found(verify(copy), "schema_migrations: the row of migration ")
+
+
+@pytest.mark.parametrize("note", ["x'00'", "(SELECT note FROM checkpoint WHERE size < 40 ORDER BY size DESC LIMIT 1)"])
+def test_an_older_checkpoint_is_altered(copy, note):
+    size, = copy.sql("SELECT size FROM checkpoint WHERE size > 100 ORDER BY size LIMIT 1")[0]
+    with tampering(copy) as connection:
+        connection.execute(f"UPDATE checkpoint SET note = {note} WHERE size = {size}")
+    is_found(verify(copy), f"the checkpoint stored under {size} entries is not the one signed over them")
+
+
+def test_a_newer_schema_is_no_tampering(copy):
+    """Written by a version that knows more than this one: nothing can be said of it."""
+    with opened(copy) as connection:
+        number, = connection.execute("SELECT max(number) + 1 FROM schema_migrations").fetchone()
+        connection.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)")
+        connection.execute(f"INSERT INTO schema_migrations VALUES ({number}, 'later', '00', '2030-01-01T00:00:00.000Z')")
+    result = verify(copy)
+    assert result.returncode == 3 and "written by a newer version" in result.stderr, result
+
+
+def test_a_deleted_record_of_a_migration_is_no_older_schema(copy):
+    with tampering(copy) as connection:
+        connection.execute("DELETE FROM schema_migrations WHERE number = 2")
+    is_found(verify(copy), "schema_migrations: the row of migration 2 is missing")
 
 
 # The seal

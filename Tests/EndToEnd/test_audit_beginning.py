@@ -92,6 +92,8 @@ def test_runs_of_the_time_before(installed):
         connection.commit()
     installed.database.chmod(0o600)
     installed.script("exit 0")
+    unknown = verify(installed)
+    assert unknown.returncode == 3 and "sync-service migrate" in unknown.stderr, "an older schema is no tampering"
     installed.start()
     assert installed.run().header("Sync-Run-Id") == "4"
     installed.stop()

@@ -150,6 +150,19 @@ def spoil_page(connection):
     connection.execute("BEGIN IMMEDIATE")
 
 
+STRAY_RUN = (f"INSERT INTO run_started SELECT {RUNS + 1}, user, user_name, token_fingerprint, \"trigger\", reason, source_ip, request_id, "
+             "started_at, script_path, script_sha256, script_uid, isolated, boot_id FROM run_started WHERE id = 3")
+
+
+def tamper(copy, sql):
+    if "TRIGGER" in sql:
+        assert copy.sqlite3(sql).returncode == 0
+        return
+    with tampering(copy) as connection:
+        # Commits first, of itself.
+        connection.executescript(f"{sql}; BEGIN IMMEDIATE")
+
+
 @pytest.mark.parametrize("attack", [damage, alter_schema, delete_seal, spoil_entry, spoil_page])
 def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
     with tampering(copy) as connection:
@@ -167,7 +180,16 @@ def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
         return
     assert copy.admin("/admin/runs").code == 200
     assert copy.admin("/admin/audit/verify").json["status"] == "tampered"
-    assert copy.admin("/admin/audit?event=genesis").json["events"][0]["entry"] == 0
+    events = copy.admin("/admin/audit?event=genesis").json["events"]
+    assert [event["entry"] for event in events] == ([] if attack is delete_seal else [0]), "only what is signed"
+
+
+def test_a_damaged_history_with_an_unfinished_run_is_served(copy):
+    """The end of that run cannot be recorded; everything else can be read."""
+    tamper(copy, f"{STRAY_RUN}; CREATE TABLE beside (id INTEGER PRIMARY KEY)")
+    copy.start()
+    assert "history_damaged" in reasons(copy)
+    assert copy.admin(f"/admin/runs/{RUNS}").code == 200 and copy.status() == "idle"
 
 
 def test_damage_that_was_accepted(copy):
@@ -199,6 +221,64 @@ def test_damage_that_came_after_the_accepted_one(copy, assignment):
     copy.start()
     eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
     assert copy.run().code == 503
+
+
+def accept(copy, sql):
+    """Damage by this statement, accepted by an administrator."""
+    tamper(copy, sql)
+    done = copy.command("audit", "resume", "--reason", "known")
+    assert done.returncode == 0, done
+
+
+FORGED_VIEW = "DROP VIEW runs; CREATE VIEW runs AS SELECT * FROM (SELECT 1 AS id)"
+
+
+
+@pytest.mark.parametrize("known, new, said", [
+    ("CREATE TABLE beside (id INTEGER PRIMARY KEY)", FORGED_VIEW, "the view runs was changed"),
+    ("CREATE TABLE beside (id INTEGER PRIMARY KEY)", "DROP TRIGGER leaf_update", "the trigger leaf_update is missing"),
+    ("CREATE TABLE beside (id INTEGER PRIMARY KEY)", "DROP TABLE beside; CREATE TABLE beside (id TEXT)", "the table beside was added"),
+    (FORGED_VIEW, FORGED_VIEW.replace("1 AS id", "2 AS id"), "the view runs was changed"),
+    (STRAY_RUN, f"UPDATE run_started SET user = 'mallory' WHERE id = {RUNS + 1}", f"run {RUNS + 1} has no entry"),
+    (f"UPDATE run_output SET bytes = x'01' WHERE id = {RUN}", f"UPDATE run_output SET bytes = x'02' WHERE id = {RUN}", f"the output of run {RUN} is not the one"),
+    ("UPDATE leaf SET bytes = x'00' WHERE entry = 5", "UPDATE leaf SET bytes = x'01' WHERE entry = 5", "entry 5 was altered"),
+    ("DELETE FROM leaf WHERE entry = 5", "DELETE FROM tree_hash WHERE position = 20", "is missing"),
+    ("DELETE FROM run_entry WHERE run = 9", "DELETE FROM run_output WHERE id = 9", "the output of run 9, recorded in entry"),
+    ("UPDATE schema_migrations SET name = 'one' WHERE number = 1", "UPDATE schema_migrations SET name = 'two' WHERE number = 1",
+     "the row of migration 1"),
+    ("UPDATE checkpoint SET note = x'00' WHERE size = 3", "UPDATE checkpoint SET note = x'01' WHERE size = 3", "stored under 3 entries"),
+], ids=("view", "trigger", "table again", "view again", "stray row again", "output again", "entry again", "hash", "row", "migration again",
+        "checkpoint again"))
+def test_what_was_accepted_is_that_and_nothing_else(copy, known, new, said):
+    """Told apart from it by everyone, and refused by the service."""
+    accept(copy, known)
+    before = verify(copy)
+    is_found(before, "~ accepted with audit resume: ", "TAMPERED: 0 new problems")
+    tamper(copy, new)
+    result = verify(copy)
+    is_found(result)
+    assert any(line.startswith("✗ ") and said in line for line in result.stdout.splitlines()), result.stdout
+    assert "TAMPERED: 0 new" not in result.stdout
+    assert " new problems: " in copy.command("check").stdout
+    copy.start()
+    eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
+    assert copy.run().code == 503
+    found = copy.admin("/admin/audit/verify").json
+    assert found["status"] == "tampered" and any(said in problem for problem in found["problems"]), found
+
+
+def test_accepted_damage_is_told_apart(copy):
+    accept(copy, f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}; CREATE TABLE beside (id INTEGER PRIMARY KEY)")
+    result = verify(copy)
+    is_found(result, "TAMPERED: 0 new problems, 2 accepted with audit resume")
+    assert "✗" not in result.stdout, result.stdout
+    found = copy.command("check").stdout
+    assert "2 problems that were accepted" in found and "new problems" not in found, found
+    copy.start()
+    eventually(lambda: copy.output().count("damage that was accepted with audit resume: ") == 2, "the log names each")
+    assert reasons(copy) == [] and copy.run().code == 200
+    found = copy.admin("/admin/audit/verify").json
+    assert found["status"] == "tampered" and found["problems"] == [] and len(found["accepted"]) == 2, found
 
 
 def test_an_acceptance_that_nobody_gave(copy):

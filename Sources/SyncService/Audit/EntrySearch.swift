@@ -52,10 +52,11 @@ extension HistoryReader {
         return try read { try beginning.keys(after: changes, $0) }
     }
 
-    /// Entries of one kind, or of every kind, newest first. Searches all of the log where it has to.
+    /// Entries of one kind, or of every kind, newest first. Searches all of the log where it has to, and only what a verification
+    /// covers: the entries under the newest checkpoint.
     func entries(of event: Event?, before: Int64, limit: Int) throws(HistoryError) -> [(entry: Int64, bytes: [UInt8])] {
         var found: [(entry: Int64, bytes: [UInt8])] = []
-        var before = before
+        var before = min(before, try read { try Trail.signedSize($0) })
         while found.count < limit {
             let missing = limit - found.count
             let from = before

@@ -10,7 +10,7 @@ struct Genesis: Sendable {
     let firstKey: VerifierKey?
 
     init(_ connection: Connection) throws {
-        let bytes = try connection.first("SELECT bytes FROM leaf ORDER BY entry LIMIT 1") { $0.blob(0) ?? [] }
+        let bytes = try connection.first("SELECT bytes FROM leaf WHERE entry >= 0 ORDER BY entry LIMIT 1") { $0.blob(0) ?? [] }
         hasEntries = bytes != nil
         if case .string(let vkey)? = bytes.flatMap({ try? Leaf(stored: $0) })?.object["vkey"] {
             firstKey = try? VerifierKey(parsing: vkey)

@@ -1,11 +1,12 @@
+import AuditLog
 import JSON
 import SQLite
 
 /// The facts of a row as an entry writes them, long strings whole, one behind the other in one piece of memory: a
 /// verification compares them by the million, and strings of their own would cost it more than all the rest.
 struct RowFacts: Sendable {
-    // Behind each fact a line feed, which JSON in this form never has within. Between two of them nothing, where there was
-    // a value that this program never writes.
+    // Behind each fact a line feed, which JSON in this form never has within. A value that this program never writes is a zero
+    // byte and its hash.
     private var bytes: [UInt8] = []
 
     private static let end = UInt8(ascii: "\n")
@@ -16,7 +17,9 @@ struct RowFacts: Sendable {
         // As many as most rows take, so that the array does not grow while one is read.
         bytes.reserveCapacity(400)
         for column in table.columns.indices {
-            if !append(text: column, of: row) { table.fact(column, of: row)?.append(to: &bytes) }
+            if !append(text: column, of: row) {
+                if let fact = table.fact(column, of: row) { fact.append(to: &bytes) } else { append(foreign: row.typed(column)) }
+            }
             bytes.append(Self.end)
         }
     }
@@ -38,6 +41,11 @@ struct RowFacts: Sendable {
         return true
     }
 
+    private mutating func append(foreign value: [UInt8]) {
+        bytes.append(0)
+        bytes += Machine.hex(Hash.leaf(value).bytes).utf8
+    }
+
     /// Whether the text stands in JSON as it is. Looks at all of it: stopping early would cost more, a byte at a time.
     private static func isPlain(_ bytes: [UInt8], from start: Int) -> Bool {
         var special: UInt8 = 0
@@ -47,10 +55,8 @@ struct RowFacts: Sendable {
         return special == 0
     }
 
-    /// The first fact: whose run it is.
-    var user: ArraySlice<UInt8> { bytes[..<endOfFact(from: 0)] }
-
-    /// Hands every fact to `body`, in the order of the columns. An empty one is a value that this program never writes.
+    /// Hands every fact to `body`, in the order of the columns. One that begins with a zero byte is a value that this program never
+    /// writes.
     func forEach(_ body: (_ column: Int, _ fact: Span<UInt8>) -> Void) {
         var (column, start) = (0, 0)
         while start < bytes.count {

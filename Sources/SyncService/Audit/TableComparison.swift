@@ -8,20 +8,13 @@ import SQLite
 struct TableComparison {
     /// What it found.
     struct Report: Sendable {
-        private(set) var problems: [String] = []
-        private(set) var problemCount = 0
+        fileprivate(set) var damage = DamageList()
         private(set) var redactions: [String] = []
         private(set) var redactionCount: Int64 = 0
         fileprivate(set) var runs: Int64 = 0
         fileprivate(set) var notIsolated: Int64 = 0
 
-        // The first ones tell where to look; a million more would only fill memory.
         private static let limit = 100
-
-        fileprivate mutating func add(_ problem: String) {
-            problemCount += 1
-            if problems.count < Self.limit { problems.append(problem) }
-        }
 
         fileprivate mutating func tell(redaction: String) {
             redactionCount += 1
@@ -44,10 +37,10 @@ struct TableComparison {
     private var listed: RowPages<RunEntry, Void>
     private var open: Set<Int64> = []
     private var lastRun: Int64 = 0
-    private var finishedRuns: Int64 = 0
-    private var runEntries: Int64 = 0
-    private var presentOutputs: Int64 = 0
-    private var userSum: UInt64 = 0
+    /// The rows that were found where an entry says they are.
+    private var found: [StrayRows.Table: Int64] = [:]
+    /// Whether a row may have been found twice, so that counts tell nothing.
+    private var countsLie = false
 
     init(reader: HistoryReader) {
         self.reader = reader
@@ -82,13 +75,19 @@ struct TableComparison {
 
     private mutating func add(_ entry: Int64, _ leaf: Leaf) throws {
         guard let run = leaf.integer("run"), let event = Event(rawValue: leaf.event) else { return }
-        runEntries += 1
-        if try listed.row(RunEntry(run: run, entry: entry)) == nil { report.add("entry \(entry) is not listed as one of run \(run)") }
+        if try listed.row(RunEntry(run: run, entry: entry)) == nil {
+            report.damage.add("entry \(entry) is not listed as one of run \(run)")
+        } else {
+            found[.entries, default: 0] += 1
+        }
         switch event {
         case .runStarted, .runImported:
             report.runs += 1
             if let isolated = leaf.written("isolated"), isolated.elementsEqual("false".utf8) { report.notIsolated += 1 }
-            if run != lastRun + 1 { report.add("entry \(entry) starts run \(run), and the one before was run \(lastRun)") }
+            if run != lastRun + 1 {
+                report.damage.add("entry \(entry) starts run \(run), and the one before was run \(lastRun)")
+                countsLie = true
+            }
             lastRun = run
             open.insert(run)
             compare(try started.row(run), .started, run, entry, leaf)
@@ -100,19 +99,27 @@ struct TableComparison {
     }
 
     private mutating func finish(_ run: Int64, _ entry: Int64, _ leaf: Leaf) throws {
-        if open.remove(run) == nil { report.add("entry \(entry) ends run \(run), which was not running") }
-        finishedRuns += 1
+        if open.remove(run) == nil {
+            report.damage.add("entry \(entry) ends run \(run), which was not running")
+            countsLie = true
+        }
         compare(try finished.row(run), .finished, run, entry, leaf)
         guard let expected = leaf.written("stored_output_sha256") else { return }
         guard let digest = try outputs.row(run) else {
-            guard try isRedacted(run) else { return report.add("the output of run \(run), recorded in entry \(entry), is missing") }
+            guard try isRedacted(run) else { return report.damage.add("the output of run \(run), recorded in entry \(entry), is missing") }
             return
         }
-        presentOutputs += 1
+        self.found[.outputs, default: 0] += 1
         // nil where it is no bytes at all.
         if let digest, Self.isHex(expected, of: digest) { return }
         let hex = digest.map { digest in Machine.hex(digest.indices.lazy.map { digest[$0] }) } ?? "none"
-        report.add("the output of run \(run) is not the one recorded in entry \(entry) (its SHA-256: \(hex))")
+        report.damage.add("the output of run \(run) is not the one recorded in entry \(entry) (its SHA-256: \(hex))", found: try outputHash(run))
+    }
+
+    private func outputHash(_ run: Int64) throws -> Hash? {
+        try reader.read { connection in
+            try connection.first("SELECT bytes FROM run_output WHERE id = ?", [.integer(run)]) { $0.hash(columns: 1) }
+        }
     }
 
     /// Whether an entry's value is the string of these hexadecimal digits.
@@ -141,24 +148,28 @@ struct TableComparison {
 
     private mutating func redact(_ run: Int64, _ entry: Int64) throws {
         report.tell(redaction: "the output of run \(run) was redacted under entry \(entry)")
-        let (named, isThere) = try reader.read { connection in
-            let named = try connection.first("SELECT entry FROM output_redaction WHERE run = ?", [.integer(run)]) { $0.integer(0) }
-            return (named ?? nil, try connection.first("SELECT 1 FROM run_output WHERE id = ?", [.integer(run)]) { _ in true })
+        let named = try reader.read { connection in
+            try connection.first("SELECT entry FROM output_redaction WHERE run = ?", [.integer(run)]) { $0.integer(0) } ?? nil
         }
-        if named != entry { report.add("output_redaction does not name entry \(entry) for run \(run)") }
-        if isThere != nil { report.add("the output of run \(run), redacted under entry \(entry), is there again") }
+        if named == entry {
+            found[.redactions, default: 0] += 1
+        } else {
+            report.damage.add("output_redaction names \(named.map { "entry \($0)" } ?? "no entry") for run \(run), which entry \(entry) redacted")
+        }
+        if let output = try outputHash(run) {
+            report.damage.add("the output of run \(run), redacted under entry \(entry), is there again", found: output)
+        }
     }
 
     /// Every fact of the row against the entry, which holds long texts cut.
     private mutating func compare(_ row: RowFacts?, _ table: RunTable, _ run: Int64, _ entry: Int64, _ leaf: Leaf) {
-        guard let row else { return report.add("run \(run) of entry \(entry) is missing in \(table.name)") }
-        if table.name == RunTable.started.name { userSum &+= Self.summand(row.user, run) }
+        guard let row else { return report.damage.add("run \(run) of entry \(entry) is missing in \(table.name)") }
+        found[table.name == RunTable.started.name ? .started : .finished, default: 0] += 1
         row.forEach { column, fact in
             let name = table.columns[column]
             if leaf.holds(name, fact) { return }
-            // The digest tells this wrong value from the next, for whoever accepted this one.
-            let digest = fact.isEmpty ? "none" : Machine.hex(Hash.leaf(fact.withUnsafeBufferPointer { Array($0) }).bytes.prefix(8))
-            report.add("run \(run): \(name) in \(table.name) is not what entry \(entry) says (its digest: \(digest))")
+            let bytes = fact.withUnsafeBufferPointer { Array($0) }
+            report.damage.add("run \(run): \(name) in \(table.name) is not what entry \(entry) says", found: Hash.leaf(bytes))
         }
     }
 
@@ -169,80 +180,15 @@ struct TableComparison {
     ///
     /// - Returns: false where it was not at rest; then nothing was found or missed yet.
     mutating func finish(size: Int64) throws -> Bool {
-        let lastPosition = Subtree.completed(by: size - 1).last?.position ?? -1
-        guard let entries = try number("SELECT coalesce(max(entry) + 1, 0) FROM leaf", ifStill: size),
-            // Not by the index, which may have been made to lie.
-            let startedRows = try number("SELECT count(*) FROM run_started NOT INDEXED", ifStill: size),
-            let finishedRows = try number("SELECT count(*) FROM run_finished", ifStill: size),
-            let entryRows = try number("SELECT count(*) FROM run_entry", ifStill: size),
-            let redactionRows = try number("SELECT count(*) FROM output_redaction", ifStill: size),
-            let outputRows = try number("SELECT count(*) FROM run_output", ifStill: size),
-            let hashes = try number("SELECT max(position) FROM tree_hash", ifStill: size),
-            let strangers = try read(ifStill: size, { [lastRun] connection in
-                try connection.query("SELECT id FROM run_started WHERE id > ? ORDER BY id LIMIT 10", [.integer(lastRun)]) { $0.integer(0) ?? 0 }
-            }),
-            let indexed = try indexSum(ifStill: size)
-        else { return false }
-        if entries > size { report.add("entries \(size) to \(entries - 1) are signed by nobody") }
-        if hashes > lastPosition { report.add("hashes are stored over entries that are not there: nothing can be appended") }
-        for run in strangers { report.add("run \(run) has no entry: it was put in past the service") }
-        if entryRows != runEntries { report.add("run_entry has \(entryRows) rows, the trail \(runEntries) entries about runs") }
-        if redactionRows != report.redactionCount {
-            report.add("output_redaction has \(redactionRows) rows, the trail \(report.redactionCount) redactions")
+        let strays = StrayRows(reader: reader, size: size)
+        var list = DamageList()
+        for table in StrayRows.Table.allCases {
+            guard let count = try strays.count(table) else { return false }
+            // Only then the slow way, row by row.
+            if countsLie || count != found[table, default: 0], try !strays.forEach(table, { list.add($0) }) { return false }
         }
-        if outputRows != presentOutputs { report.add("run_output has \(outputRows) rows, the trail knows \(presentOutputs)") }
-        if startedRows != report.runs { report.add("run_started has \(startedRows) rows, the trail started \(report.runs) runs") }
-        if finishedRows != finishedRuns { report.add("run_finished has \(finishedRows) rows, the trail ended \(finishedRuns) runs") }
-        if indexed != userSum { report.add("the index of runs by user is not that of the runs: a search for a user may hide some") }
+        guard try strays.beyondTheLog({ list.add($0) }) else { return false }
+        report.damage = report.damage + list
         return true
-    }
-
-    private func number(_ sql: String, ifStill size: Int64) throws -> Int64? {
-        try read(ifStill: size) { try $0.first(sql) { $0.integer(0) ?? 0 } ?? 0 }
-    }
-
-    private func read<Result: Sendable>(ifStill size: Int64, _ body: (Connection) throws -> Result) throws -> Result? {
-        try reader.read { connection in
-            try Trail.head(connection)?.checkpoint.size == size ? try body(connection) : nil
-        }
-    }
-
-    /// What tells whether two lists hold the same runs of the same users, in whatever order: a sum of hashes whose key is
-    /// this process's own, so that nobody can make others add up to it.
-    private static func summand(_ user: ArraySlice<UInt8>, _ run: Int64) -> UInt64 {
-        var hasher = Hasher()
-        for byte in user { hasher.combine(byte) }
-        hasher.combine(run)
-        return UInt64(bitPattern: Int64(hasher.finalize()))
-    }
-
-    private func indexSum(ifStill size: Int64) throws -> UInt64? {
-        var sum: UInt64 = 0
-        var written: [UInt8] = []
-        var (user, run, rows) = ("", Int64(0), Int64(0))
-        // An index made by hand may lead in circles.
-        while rows <= report.runs {
-            let page = try read(ifStill: size) { [user, run] connection in
-                var page: [(user: String, run: Int64)] = []
-                // As one comparison of pairs SQLite would look up the user alone, and go over all of its runs for each page.
-                try connection.forEach(
-                    """
-                    SELECT user, id FROM run_started INDEXED BY run_started_by_user WHERE user = ?1 AND id > ?2
-                    UNION ALL SELECT user, id FROM run_started INDEXED BY run_started_by_user WHERE user > ?1
-                    ORDER BY user, id LIMIT 1000
-                    """, [.text(user), .integer(run)]) { page.append(($0.text(0) ?? "", $0.integer(1) ?? 0)) }
-                return page
-            }
-            guard let page else { return nil }
-            guard let last = page.last else { return sum }
-            for (user, run) in page {
-                written.removeAll(keepingCapacity: true)
-                JSON.string(user).append(to: &written)
-                sum &+= Self.summand(written[...], run)
-            }
-            (user, run) = last
-            rows += Int64(page.count)
-        }
-        return sum
     }
 }

@@ -110,6 +110,11 @@ final class Trail: Sendable {
         return try note.map { try SignedCheckpoint(parsing: $0) }
     }
 
+    /// How many entries the newest checkpoint covers; 0 where there is none, or what is in its place is none.
+    static func signedSize(_ connection: Connection) throws -> Int64 {
+        do { return try head(connection)?.checkpoint.size ?? 0 } catch is FormatError { return 0 }
+    }
+
     /// An event where the wall clock was set: against the clock that goes on by itself, or, after a start, against the
     /// last entry, which cannot be of the future.
     private func clockStep(_ connection: Connection, size: Int64) throws -> AuditEvent? {

@@ -1,27 +1,33 @@
 import AuditLog
 import SQLite
 
-/// Checks everything that can be checked from the database alone and from what the auditor brings: every entry's hash,
-/// the root and its signature, the tables of runs against the entries, the outputs against their digests.
+/// Checks everything that can be checked from the database alone and from what the auditor brings: the file's structure and
+/// schema, every entry's hash, the root and its signature, the tables of runs against the entries, the outputs against their
+/// digests.
 ///
-/// Every table is read once, from its first row to its last, in short transactions; memory does not grow with the log. The
-/// tables are compared on a second thread, because that takes as long as the hashing.
+/// SQLite first checks the structure, so that every way to a row leads to the rows that are read here. Then every table is
+/// read once, from its first row to its last, in short transactions; memory does not grow with the log. The tables are
+/// compared on a second thread, because that takes as long as the hashing.
 struct TrailVerification: Sendable {
     struct Report: Sendable {
-        /// nil where there is no checkpoint to go by, so that nothing is signed.
+        /// nil where there is no checkpoint to go by, so that nothing is signed, or where SQLite could not read on.
         let log: LogVerifier.Report?
         let size: Int64
         let tables: TableComparison.Report
-        /// What is wrong with the database as a whole.
-        let schema: [String]
         /// Whether rows without entries were looked for. They cannot be while the service writes all the time.
         let isComplete: Bool
+        /// All that is wrong.
+        let damage: DamageList
+        /// Which of it somebody has accepted with `audit resume`.
+        fileprivate(set) var acceptance = Acceptance()
 
-        var isIntact: Bool { problemCount == 0 }
-        var problems: [String] { (log.map { $0.problems.first.map(\.description) } ?? [Self.sealMissing]) + tables.problems + schema }
-        var problemCount: Int { (log?.problems.count ?? 1) + tables.problemCount + schema.count }
-
-        private static let sealMissing = "there is no newest checkpoint, or what is in its place is none: the history is signed by nobody"
+        /// Whether nothing is wrong, accepted or not.
+        var isIntact: Bool { damage.count == 0 }
+        /// What nobody has accepted.
+        var newDamage: [Damage] { damage.first.filter { !acceptance.covers($0) } }
+        var acceptedDamage: [Damage] { damage.first.filter(acceptance.covers) }
+        /// What is not listed cannot have been accepted.
+        var newCount: Int { damage.count - acceptedDamage.count }
     }
 
     /// How often it goes on to what was written meanwhile.
@@ -30,48 +36,82 @@ struct TrailVerification: Sendable {
 
     let reader: HistoryReader
     var expectedKey: VerifierKey?
+    /// The key that signs here, where it is known: acceptances must be under its signature.
+    var ownKey: VerifierKey?
     var checkpoints: [SignedCheckpoint] = []
     /// Told the number of entries done and their total, after each hundred thousand.
     var progress: @Sendable (Int64, Int64) -> Void = { _, _ in }
 
     /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail.
     func run() throws -> Report {
+        try SchemaCheck.requireKnown(reader)
+        let file = try StructureCheck.damage(try HistoryReader(opening: reader.path)) + reader.read { try SchemaCheck.damage($0) }
+        var report: Report
+        do { report = try compare(file) } catch let error as HistoryError where error.isDamage {
+            // SQLite could not read on.
+            report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, file, Damage(unacceptable: "\(error)"))
+        }
+        if !report.isIntact, let key = report.log?.key ?? ownKey {
+            report.acceptance = try reader.read { try Acceptance($0, key: key) }
+        }
+        return report
+    }
+
+    /// - Parameter file: what is wrong with the database as a whole.
+    private func compare(_ file: DamageList) throws -> Report {
         let (signed, entryCount) = try reader.read { connection in
             (try Self.head(connection), try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0)
         }
         guard var head = signed else {
             guard entryCount > 0 else { throw HistoryError("\(reader.path): the history has not begun, so that there is nothing to check") }
-            return Report(log: nil, size: entryCount, tables: TableComparison(reader: reader).report, schema: [], isComplete: false)
+            let seal = Damage("there is no newest checkpoint, or what is in its place is none: the history is signed by nobody")
+            return report(nil, entryCount, TableComparison(reader: reader).report, isComplete: false, file, seal)
         }
         var verifier = LogVerifier(expectedKey: expectedKey, checkpoints: checkpoints)
         let tables = Beside(TableComparison(reader: try HistoryReader(opening: reader.path)))
         var hashes = Self.hashes(reader)
-        var next: Int64 = 0
+        var stored = StoredCheckpoints(reader: reader)
         var isComplete = false
         for _ in 0..<Self.rounds {
             let size = head.checkpoint.size
-            while let page = try entries(from: next, before: size) {
+            while let page = try entries(from: verifier.count, before: size) {
+                let next = verifier.count
                 var leaves: [(entry: Int64, leaf: Leaf)] = []
                 leaves.reserveCapacity(page.count)
                 for (entry, bytes) in page {
-                    let stored = try Subtree.completed(by: entry).map { try hashes.row($0.position) ?? nil }
-                    guard let leaf = try verifier.add(entry, bytes, stored: stored) else { continue }
-                    leaves.append((entry, leaf))
+                    try verifier.skip(to: entry) { missing in try Self.completed(by: missing, &hashes) }
+                    let leaf = try verifier.add(entry, bytes, stored: Self.completed(by: entry, &hashes))
+                    while let checkpoint = try stored.next(upTo: verifier.count) {
+                        verifier.compareStored(checkpoint.note, filedUnder: checkpoint.size)
+                    }
+                    if let leaf { leaves.append((entry, leaf)) }
                 }
                 try tables.begin { [leaves] in try $0.add(leaves) }
                 // In a file whose pages were edited reading on may lead back; that is found already.
-                guard let last = page.map(\.key).max(), last >= next else { break }
-                if (last + 1) / Self.stride > next / Self.stride { progress(last + 1, size) }
-                next = last + 1
+                guard verifier.count > next else { break }
+                if verifier.count / Self.stride > next / Self.stride { progress(verifier.count, size) }
             }
             isComplete = try tables.wait { try $0.finish(size: size) }
             // What was appended meanwhile is checked too, so that the count can be made.
             guard !isComplete, let newer = try reader.read({ try Trail.head($0) }), newer.checkpoint.size > size else { break }
             head = newer
         }
-        return Report(
-            log: try verifier.finish(head: head), size: head.checkpoint.size, tables: try tables.wait { $0.report },
-            schema: try schemaProblems(), isComplete: isComplete)
+        return report(try verifier.finish(head: head), head.checkpoint.size, try tables.wait { $0.report }, isComplete: isComplete, file)
+    }
+
+    private func report(
+        _ log: LogVerifier.Report?, _ size: Int64, _ tables: TableComparison.Report, isComplete: Bool, _ file: DamageList, _ more: Damage...
+    ) -> Report {
+        var damage = DamageList(more)
+        if let problems = log?.problems {
+            damage = damage + DamageList(zip(problems.first, problems.hashes).map(Self.damage), count: problems.count)
+        }
+        return Report(log: log, size: size, tables: tables, isComplete: isComplete, damage: damage + tables.damage + file)
+    }
+
+    private static func damage(_ problem: Problem, of hash: Hash?) -> Damage {
+        // Whatever else is wrong then cannot be seen, the next time neither.
+        problem == .rootUnknown ? Damage(unacceptable: problem.description) : Damage(problem.description, found: hash)
     }
 
     /// A newest checkpoint that is none is as good as a missing one; one that cannot be read is not.
@@ -99,13 +139,33 @@ struct TrailVerification: Sendable {
         }
     }
 
-    private func schemaProblems() throws -> [String] {
-        let isOurs = try reader.read { try Self.schema($0) } == Self.schema(HistorySchema.fresh())
-        return isOurs ? [] : ["the database's schema is not the one this program made: a table, trigger or view was changed, added or removed"]
+    private static func completed(by entry: Int64, _ hashes: inout RowPages<Int64, Hash?>) throws -> [Hash?] {
+        try Subtree.completed(by: entry).map { try hashes.row($0.position) ?? nil }
     }
+}
 
-    /// The text of every table, trigger, index and view.
-    static func schema(_ connection: Connection) throws -> [String] {
-        try connection.query("SELECT type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_schema ORDER BY 1") { $0.text(0) ?? "" }
+/// The checkpoints that lie beside the log, by rising size, a page at a time.
+private struct StoredCheckpoints {
+    let reader: HistoryReader
+    private var page: ArraySlice<(key: Int64, row: [UInt8])> = []
+    private var last: Int64 = 0
+    private var end: Int64 = 0
+
+    init(reader: HistoryReader) { self.reader = reader }
+
+    /// - Returns: nil where the next one covers more than `size` entries.
+    mutating func next(upTo size: Int64) throws -> (size: Int64, note: [UInt8])? {
+        if page.isEmpty, end < size {
+            let count = 1000
+            page = try reader.page("SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?", [.integer(last)], count) {
+                ($0.integer(0) ?? 0, $0.blob(1) ?? [])
+            }[...]
+            // Where there are no more now, there may be later, but not for entries that are read already.
+            end = page.isEmpty ? size : 0
+        }
+        guard let checkpoint = page.first, checkpoint.key <= size else { return nil }
+        page = page.dropFirst()
+        last = checkpoint.key
+        return (checkpoint.key, checkpoint.row)
     }
 }

@@ -73,9 +73,10 @@ struct AuditCommand: ParsableCommand {
 
         func run() throws {
             let history = try AuditCommand.openHistory(common)
-            let verified = try? TrailVerification(reader: history.reader).run()
-            let problems = [history.knownDamage].compactMap { $0 } + (verified?.problems ?? [])
-            try history.resume(by: Caller.actor(), reason: reason, problems: problems)
+            // A history that has not begun has nothing to be verified.
+            let found = try? TrailVerification(reader: history.reader).run()
+            let problems = [history.knownDamage].compactMap { $0 } + (found?.damage.first.map(\.text) ?? [])
+            try history.resume(by: Caller.actor(), reason: reason, problems: problems, accepted: found?.acceptable() ?? [])
             print("Recorded. The service may be started again.")
         }
     }
@@ -120,8 +121,10 @@ struct AuditCommand: ParsableCommand {
 
     /// What was found, what was not, and what could not be excluded.
     fileprivate static func tellReport(_ report: TrailVerification.Report) {
-        for problem in report.problems { print("✗ \(problem)") }
-        if report.problemCount > report.problems.count { print("✗ … \(report.problemCount - report.problems.count) more") }
+        for damage in report.newDamage { print("✗ \(damage.text)") }
+        let unlisted = report.damage.count - report.damage.first.count
+        if unlisted > 0 { print("✗ … \(unlisted) more") }
+        for damage in report.acceptedDamage { print("~ accepted with audit resume: \(damage.text)") }
         for remark in report.log?.remarks.first ?? [] { print("! \(remark)") }
         for redaction in report.tables.redactions { print("! \(redaction)") }
         let more = report.tables.redactionCount - Int64(report.tables.redactions.count)
@@ -130,7 +133,9 @@ struct AuditCommand: ParsableCommand {
         if report.tables.notIsolated > 0 {
             print("! \(report.tables.notIsolated) runs were not isolated: their script ran as the service's own user and could have used its key")
         }
-        guard report.isIntact, let log = report.log else { return print("TAMPERED: \(report.problemCount) problems") }
+        guard report.isIntact, let log = report.log else {
+            return print("TAMPERED: \(report.newCount) new problems, \(report.acceptedDamage.count) accepted with audit resume")
+        }
         var limits: [String] = []
         if log.confirmedSize == 0 { limits.append("rollback and re-signing not excluded: compare with a checkpoint you kept (--checkpoint)") }
         if !report.isComplete { limits.append("the log grew all the while, so that rows without entries were not looked for: verify again") }

@@ -82,10 +82,15 @@ struct CheckCommand: ParsableCommand {
                 var verification = TrailVerification(reader: reader, expectedKey: settings.audit.pinned)
                 verification.checkpoints = try settings.audit.checkpointFile?.evidence(for: reader).checkpoints ?? []
                 let report = try verification.run()
-                if !report.isIntact {
+                if report.newCount > 0 {
                     findings.add(
-                        "the history has \(report.problemCount) problems: \(report.problems.first ?? "")",
+                        "the history has \(report.newCount) new problems: \(report.newDamage.first?.text ?? "")",
                         "see sync-service audit verify; restore a backup, or accept it with sync-service audit resume --reason")
+                }
+                if let accepted = report.acceptedDamage.first {
+                    findings.add(
+                        "the history has \(report.acceptedDamage.count) problems that were accepted: \(accepted.text)",
+                        "nothing to do, if that is what was accepted with sync-service audit resume")
                 }
             } catch {
                 findings.add("the history cannot be checked: \(error)", "see the message")

@@ -67,7 +67,7 @@ struct AuditEndpoints: Sendable {
         let receipt = try await worker.run { () throws -> Receipt? in
             try reader.read { connection in
                 let entry = try connection.first("SELECT max(entry) FROM run_entry WHERE run = ?", [.integer(call.id)]) { $0.integer(0) } ?? nil
-                guard let entry, let head = try Trail.head(connection),
+                guard let entry, let head = try Trail.head(connection), (0..<head.checkpoint.size).contains(entry),
                     let bytes = try connection.first("SELECT bytes FROM leaf WHERE entry = ?", [.integer(entry)], { $0.blob(0) ?? [] })
                 else { return nil }
                 let proof = try InclusionProof(index: entry, size: head.checkpoint.size) { try Trail.hash($0, connection) }
@@ -82,9 +82,9 @@ struct AuditEndpoints: Sendable {
     @Sendable func verify(_ call: Call) async throws -> Response {
         let slot = try verifying.take()
         await events.record(.historyRead, by: call.actor, [.init("what", .string("verify"))])
-        let (reader, settings) = (history.reader, settings)
+        let (reader, key, settings) = (history.reader, history.trail.signer.verifierKey, settings)
         let report = try await worker.run { () throws -> TrailVerification.Report in
-            var verification = TrailVerification(reader: reader, expectedKey: settings.pinned)
+            var verification = TrailVerification(reader: reader, expectedKey: settings.pinned, ownKey: key)
             verification.checkpoints = try settings.checkpointFile?.evidence(for: reader).checkpoints ?? []
             return try verification.run()
         }
@@ -95,7 +95,8 @@ struct AuditEndpoints: Sendable {
             .object([
                 .init("status", .string(report.isIntact ? "ok" : "tampered")), .init("size", .integer(report.size)),
                 .init("root", .optional(report.log?.root?.description)),
-                .init("problems", .array(report.problems.map { .string($0) })),
+                .init("problems", .array(report.newDamage.map { .string($0.text) })),
+                .init("accepted", .array(report.acceptedDamage.map { .string($0.text) })),
             ]))
     }
 }

@@ -185,7 +185,10 @@ final class History: Sendable {
     func declareDamaged(_ problem: String) { damage.withLock { $0 = Damage(problem: problem) } }
 
     /// Begins or goes on although the trail was declared damaged, and records who decided that.
-    func resume(by actor: Actor, reason: String, problems: [String]) throws(HistoryError) {
+    /// - Parameters:
+    ///   - problems: what was found, for people.
+    ///   - accepted: the digests of what was found, all of it.
+    func resume(by actor: Actor, reason: String, problems: [String], accepted: [String]) throws(HistoryError) {
         let rollback = damage.withLock { damage in
             defer { damage = nil }
             return damage?.rollback
@@ -198,7 +201,7 @@ final class History: Sendable {
                 [
                     .init("reason", .string(reason)), .init("problem_count", .integer(Int64(problems.count))),
                     .init("problems", .array(problems.prefix(3).map { .string($0) })),
-                    .init("accepted", .array(try problems.prefix(500).map { .string(try Acceptance.digest($0)) })),
+                    .init("accepted", .array(accepted.map { .string($0) })),
                 ] + (rollback.map { [$0.givenUp] } ?? []))
             _ = try self.trail.append([event], to: connection, accepting: true)
         }

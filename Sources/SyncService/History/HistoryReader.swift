@@ -45,6 +45,9 @@ final class HistoryReader: Sendable {
         }
     }
 
+    /// Lends the connection out.
+    func use<Result: Sendable>(_ body: (Connection) throws -> Result) throws -> Result { try connection.use(body) }
+
     /// Reads one state of the database. Keep it short: writers wait meanwhile.
     func read<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
         do {

@@ -87,10 +87,19 @@ actor RunCoordinator: Service {
     /// listener opens, so that nobody sees a run that is long over.
     func settleUnfinished() async throws {
         let performer = performer
+        let logger = logger
         followed = try await worker.run {
             var alive: Int64?
             for run in try performer.history.unfinishedRuns() {
-                if try performer.isOver(run) { try performer.settle(run) } else { alive = run }
+                guard try performer.isOver(run) else {
+                    alive = run
+                    continue
+                }
+                do { try performer.settle(run) } catch {
+                    // Nothing is recorded in a damaged history, and yet it can be read.
+                    guard performer.history.knownDamage != nil else { throw error }
+                    logger.error("the end of run \(run) cannot be recorded: \(error)")
+                }
             }
             return alive
         }

@@ -1,0 +1,71 @@
+import CSQLite
+import Dispatch
+import Synchronization
+
+/// Tells whether anybody writes to a database, from any thread. Takes no lock itself.
+public final class WriterWatch: Sendable {
+    private let connection: Mutex<Connection>
+
+    /// - Throws: `SQLiteError` as opening for reading does.
+    public init(path: String) throws(SQLiteError) { connection = Mutex(try Connection(path: path, mode: .readOnly)) }
+
+    /// Whether a connection of this or another process holds the write lock: RESERVED or a stronger one
+    /// (https://www.sqlite.org/c3ref/io_methods.html, xCheckReservedLock). False where that cannot be told.
+    public var isWriting: Bool { connection.withLock { $0.isBeingWritten } }
+}
+
+extension Connection {
+    fileprivate var isBeingWritten: Bool {
+        var isReserved: Int32 = 0
+        guard let database = try? handle(for: "ask for the write lock") else { return false }
+        return sqlite3_check_reserved_lock(database, &isReserved) == SQLITE_OK && isReserved != 0
+    }
+
+    /// Runs `body`, and interrupts the statement it is in as soon as `shouldStop` answers true, which is asked every two
+    /// milliseconds on a thread of its own. Works within PRAGMA integrity_check too, where progress handlers are not called.
+    ///
+    /// - Returns: nil where it was interrupted. What `body` made of it or threw is then lost.
+    /// - Throws: what `body` throws otherwise.
+    public func run<T>(until shouldStop: @escaping @Sendable () -> Bool, _ body: () throws -> T) throws -> T? {
+        let interrupter = Interrupter(try handle(for: "run until interrupted"), when: shouldStop)
+        do {
+            let result = try body()
+            return interrupter.end() ? nil : result
+        } catch {
+            guard interrupter.end() else { throw error }
+            return nil
+        }
+    }
+}
+
+/// Interrupts a connection from a thread of its own.
+// Unchecked because of the pointer: sqlite3_interrupt may be called from any thread while the connection is open, and `end`
+// returns only when the last call is over.
+private final class Interrupter: @unchecked Sendable {
+    private static let pollInterval = DispatchTimeInterval.milliseconds(2)
+
+    private let database: OpaquePointer
+    private let isOver = DispatchSemaphore(value: 0)
+    private let hasEnded = DispatchSemaphore(value: 0)
+    private let didInterrupt = Mutex(false)
+
+    init(_ database: OpaquePointer, when shouldStop: @escaping @Sendable () -> Bool) {
+        self.database = database
+        DispatchQueue(label: "sqlite-interrupt").async { [self] in
+            // Again and again: an interrupt that comes between two statements has no effect.
+            while isOver.wait(timeout: .now() + Self.pollInterval) == .timedOut {
+                guard shouldStop() else { continue }
+                didInterrupt.withLock { $0 = true }
+                sqlite3_interrupt(self.database)
+            }
+            hasEnded.signal()
+        }
+    }
+
+    /// - Returns: whether it interrupted anything.
+    func end() -> Bool {
+        isOver.signal()
+        hasEnded.wait()
+        return didInterrupt.withLock { $0 }
+    }
+}

@@ -1,0 +1,50 @@
+import SQLite
+
+/// Has SQLite check the file itself: that every page of a table or index can be reached in the order of its keys, that
+/// each index has exactly the rows of its table, and that each value is of a kind the schema allows. What reads rows finds only
+/// what its own way through the pages leads to; another way may lead to others.
+///
+/// PRAGMA integrity_check takes about half a second for a million rows, and no writer can commit meanwhile. So it is asked
+/// for each table by itself, and given up and begun again when a writer comes (``HistoryReader/readYielding(_:)``). A copy
+/// of the file would need as much room again, take longer to write than this takes to read, and have to be begun again at
+/// each commit of another process as well.
+enum StructureCheck {
+    /// Blocks for as long as it takes.
+    /// - Parameter reader: not in anybody else's use.
+    static func damage(_ reader: HistoryReader) throws -> DamageList {
+        var list = DamageList()
+        for table in try tables(reader) {
+            do throws(HistoryError) {
+                // With the schema goes the list of free pages.
+                let messages = try reader.readYielding { try $0.query("PRAGMA integrity_check(\(table))") { $0.text(0) ?? "" } }
+                for message in messages where message != "ok" { list.add(damage(table, message)) }
+            } catch {
+                guard error.isDamage else { throw error }
+                list.add(Damage(unacceptable: "\(error)"))
+            }
+        }
+        return list
+    }
+
+    /// A table that is missing, or that is not ours, is the schema's damage.
+    private static func tables(_ reader: HistoryReader) throws -> [String] {
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        let ours = try Set(HistorySchema.fresh().query(sql) { $0.text(0) ?? "" })
+        let present = try reader.read { try $0.query(sql) { $0.text(0) ?? "" } }
+        return ["sqlite_schema"] + Set(present).intersection(ours).sorted()
+    }
+
+    private static func damage(_ table: String, _ message: String) -> Damage {
+        let lines = message.split(separator: "\n").filter { !$0.hasPrefix("***") }.joined(separator: "; ")
+        let text = "the file itself, table \(table): \(SchemaCheck.printable(lines))"
+        // A value that the schema does not allow is compared with the entry by itself, where its digest is taken. Where
+        // the structure is wrong, what SQLite finds depends on the way it takes.
+        return isOfValue(message) ? Damage(text) : Damage(unacceptable: text)
+    }
+
+    /// In the words of SQLite 3.40 and later.
+    private static func isOfValue(_ message: String) -> Bool {
+        ["CHECK constraint failed in ", "NULL value in ", "non-", "NUMERIC value in ", "TEXT value in "].contains { message.hasPrefix($0) }
+            && !message.hasPrefix("non-unique")
+    }
+}
