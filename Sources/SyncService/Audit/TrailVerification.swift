@@ -44,10 +44,13 @@ struct TrailVerification: Sendable {
 
     /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail.
     func run() throws -> Report {
-        try SchemaCheck.requireKnown(reader)
-        let file = try StructureCheck.damage(try HistoryReader(opening: reader.path)) + reader.read { try SchemaCheck.damage($0) }
+        var file = DamageList()
         var report: Report
-        do { report = try compare(file) } catch let error as HistoryError where error.isDamage {
+        do {
+            try SchemaCheck.requireKnown(reader)
+            file = try StructureCheck.damage(try HistoryReader(opening: reader.path)) + reader.read { try SchemaCheck.damage($0) }
+            report = try compare(file)
+        } catch let error as HistoryError where error.isDamage {
             // SQLite could not read on.
             report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, file, Damage(unacceptable: "\(error)"))
         }

@@ -73,8 +73,8 @@ struct AuditCommand: ParsableCommand {
 
         func run() throws {
             let history = try AuditCommand.openHistory(common)
-            // A history that has not begun has nothing to be verified.
-            let found = try? TrailVerification(reader: history.reader).run()
+            let hasBegun = try history.reader.read { try Genesis($0).hasEntries }
+            let found = hasBegun ? try TrailVerification(reader: history.reader).run() : nil
             let problems = [history.knownDamage].compactMap { $0 } + (found?.damage.first.map(\.text) ?? [])
             try history.resume(by: Caller.actor(), reason: reason, problems: problems, accepted: found?.acceptable() ?? [])
             print("Recorded. The service may be started again.")
@@ -134,7 +134,8 @@ struct AuditCommand: ParsableCommand {
             print("! \(report.tables.notIsolated) runs were not isolated: their script ran as the service's own user and could have used its key")
         }
         guard report.isIntact, let log = report.log else {
-            return print("TAMPERED: \(report.newCount) new problems, \(report.acceptedDamage.count) accepted with audit resume")
+            let accepted = report.acceptedDamage.isEmpty ? "" : ", \(report.acceptedDamage.count) accepted with audit resume"
+            return print("TAMPERED: \(report.newCount) new problems\(accepted)")
         }
         var limits: [String] = []
         if log.confirmedSize == 0 { limits.append("rollback and re-signing not excluded: compare with a checkpoint you kept (--checkpoint)") }
