@@ -2,18 +2,21 @@ import CNIOLLHTTP
 
 /// The gate in front of the HTTP decoder, and the decoder behind it. Two promises: how the bytes are cut into segments
 /// changes nothing, and whatever passes the gate is one whole request for the decoder too – neither shorter, which
-/// would make a second request of its end, nor refused half way, when it is already being answered.
+/// would make a second request of its end, nor refused half way, when it is already being answered. Both hold with the
+/// body and without it.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = array(data, size)
     let whole = verdict(bytes, step: bytes.count)
     hold(whole == verdict(bytes, step: 1), "byte by byte \(verdict(bytes, step: 1)), at once \(whole)")
+    for step in [1, 5, bytes.count] { hold(whole == discarding(bytes, step: step).outcome, "with its body discarded, in steps of \(step)") }
     hold(whole == verdict(bytes, step: 7), "by sevens \(verdict(bytes, step: 7)), at once \(whole)")
     switch whole {
     case .complete(let length):
         hold(length > 0 && length <= bytes.count, "\(length) of \(bytes.count) bytes")
         hold(verdict(Array(bytes[..<length]), step: length) == whole, "it depends on what comes behind it")
         Decoder.check(Array(bytes[..<length]))
+        Decoder.check(discarding(bytes, step: 3).head)
     case .incomplete: hold(bytes.count < 4160 + 16384 + 131_072 + 65536 + 1024, "still not enough after \(bytes.count) bytes")
     case .refused: break
     }
@@ -38,6 +41,27 @@ private func verdict(_ bytes: [UInt8], step: Int) -> Outcome {
         }
     } while end < bytes.count
     return .incomplete
+}
+
+/// The same for a body that nothing reads, and the head that goes on to the decoder.
+private func discarding(_ bytes: [UInt8], step: Int) -> (outcome: Outcome, head: [UInt8]) {
+    var framing = RequestFraming()
+    var received: [UInt8] = []
+    var end = 0
+    repeat {
+        let next = min(bytes.count, end + max(1, step))
+        received += bytes[end..<next]
+        end = next
+        do {
+            if case .complete(let length, _) = try framing.inspect(received) {
+                return (.complete(end - received.count + length), framing.headWithoutBody(of: received))
+            }
+            framing.discardBody(from: &received)
+        } catch {
+            return (.refused("\(error)"), [])
+        }
+    } while end < bytes.count
+    return (.incomplete, [])
 }
 
 /// llhttp as NIO sets it up: no lenient flags.

@@ -170,7 +170,27 @@ import Testing
             }
             var framing = RequestFraming()
             if case .complete(let length, _)? = try? framing.inspect(bytes) { #expect((1...bytes.count).contains(length)) }
+            #expect(Self.verdict(bytes, step: bytes.count, discarding: false) == Self.verdict(bytes, step: round % 9 + 1, discarding: true))
         }
+    }
+
+    /// How a request ends that comes in steps: the number of its bytes, or why it is refused; nil where it is not complete.
+    private static func verdict(_ bytes: [UInt8], step: Int, discarding: Bool) -> String? {
+        var framing = RequestFraming()
+        var received: [UInt8] = []
+        var end = 0
+        while end < bytes.count {
+            let next = min(bytes.count, end + step)
+            received += bytes[end..<next]
+            end = next
+            do {
+                if case .complete(let length, _) = try framing.inspect(received) { return "\(end - received.count + length) bytes" }
+                if discarding { framing.discardBody(from: &received) }
+            } catch {
+                return "\(error)"
+            }
+        }
+        return nil
     }
 
     private static func inspect(_ text: String) throws -> RequestFraming.Verdict {
