@@ -71,8 +71,8 @@ struct Reloader: Service {
                 inForce.take(reading.taken, from: reading.values)
                 await tell(reading)
             } catch {
-                let unrecorded = await record(outcome: "refused", [])
-                logger.error("settings not reloaded, the old ones go on: \(error)\(unrecorded)")
+                logger.error("settings not reloaded, the old ones go on: \(error)")
+                await record(outcome: "refused", [])
             }
         }
     }
@@ -127,31 +127,28 @@ struct Reloader: Service {
         }
     }
 
-    /// Records and logs what is in force by now, because a revoked token must not wait for a busy database.
+    /// Logs and records what is in force by now: a revoked token must not wait for a busy database.
     private func tell(_ reading: Reading) async {
-        let unrecorded = await record(
+        let taken = reading.taken.isEmpty ? "nothing has changed" : reading.taken.joined(separator: ", ")
+        let waiting = reading.needRestart.isEmpty ? "" : "; changed too, but in force only after a restart: \(reading.needRestart.joined(separator: ", "))"
+        logger.log(level: waiting.isEmpty ? .notice : .warning, "settings reloaded: \(taken)\(waiting)")
+        await record(
             outcome: "reloaded",
             [
                 .init("changed", .array(reading.taken.map { .string($0) })),
                 .init("need_restart", .array(reading.needRestart.map { .string($0) })),
             ])
-        let taken = reading.taken.isEmpty ? "nothing has changed" : reading.taken.joined(separator: ", ")
-        let waiting = reading.needRestart.isEmpty ? "" : "; changed too, but in force only after a restart: \(reading.needRestart.joined(separator: ", "))"
-        logger.log(
-            level: unrecorded.isEmpty && waiting.isEmpty ? .notice : .warning, "settings reloaded: \(taken)\(waiting)\(unrecorded)")
     }
 
-    /// - Returns: what the log says of an event that could not be recorded, which is tried again; empty where it was.
-    private func record(outcome: String, _ fields: [JSON.Member]) async -> String {
+    private func record(outcome: String, _ fields: [JSON.Member]) async {
         // The kernel does not tell who sent the signal; only root and the service's own user may.
         let event = AuditEvent(.settingsChanged, outcome: outcome, fields)
         do {
             let history = history
             try await worker.run { try history.record([event]) }
-            return ""
         } catch {
             await events.add(event)
-            return "; this is not recorded in the history yet: \(error)"
+            logger.error("settings_changed is not in the history yet, which is tried again: \(error)")
         }
     }
 }
