@@ -67,7 +67,8 @@ soak: build
 
 bench-memory: build
 	/usr/bin/python3 -m pytest -q -s Tests/EndToEnd -k 'test_memory_under_five_thousand_idle_connections or \
-	  test_300_megabytes_take_no_memory or test_outputs_that_nobody_takes_hold_neither_memory_nor_threads'
+	  test_300_megabytes_take_no_memory or test_outputs_that_nobody_takes_hold_neither_memory_nor_threads or \
+	  test_readers_of_the_log_that_have_stopped or test_outputs_of_runs_that_nobody_reads or test_bodies_that_are_half_sent'
 
 bench-audit:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)

@@ -17,6 +17,8 @@ struct SyncEndpoints: Sendable {
     let events: EventBuffer
     /// Told once, not at every poll.
     private let lastLogProblem = Told()
+    /// Any token can cause it.
+    private let noScriptLines = LogThrottle(lines: 1, in: 10_000)
     /// One thread: questions to the runner's side are asked one after another.
     private let inquiries = Worker(threads: 1)
     /// For reading stored outputs while they are sent.
@@ -56,7 +58,7 @@ struct SyncEndpoints: Sendable {
     private func runAnswer(_ call: Call) async throws -> Response {
         guard let claims = call.claims else { throw RequestError.internalError }
         guard let path = script.path else {
-            call.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script")
+            noScriptLines.log { call.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script\($0)") }
             await events.record(.runRefused, by: call.actor, outcome: "script_not_set")
             return Self.failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set")
         }
