@@ -123,7 +123,7 @@ PAYLOADS = {
     **{f"sub {value}": (lambda value=value: claims(sub=None)[:-1] + b',"sub":' + value.encode() + b"}") for value in (
         "null", "true", "1.5", "1e3", "[]", '["rina"]', "{}", '""', '"a\\u0000b"', '"a\\nb"', '"a\\u007fb"', '"\\u009bx"', '"\\ud800"', f'"{"x" * 257}"',
         "99999999999999999999")},
-    **{f"name {value}": (lambda value=value: raw_claims(b'"name":' + value.encode())) for value in ("1", "[]", "{}", "true", '"a\\u001b[2Jb"')},
+    **{f"name {value}": (lambda value=value: raw_claims(b'"name":' + value.encode())) for value in ("1", "[]", "{}", "true", f'"{"x" * 257}"')},
     "no exp": lambda: claims(exp=None),
     "no sub": lambda: claims(sub=None),
     "expired": lambda: claims(exp=int(time.time()) - 60),
@@ -232,7 +232,7 @@ def test_what_lies_just_within(door):
     fine = [
         token(door), token(door, header=b'{"alg":"HS256"}'), token(door, header=b' {"typ" : "jwt" , "alg" : "HS256" , "kid" : "1" } '),
         token(door, payload=deep(8)), filled(door, 8190), token(door, payload=claims(exp=float(int(time.time())) + 300.5)),
-        token(door, payload=raw_claims(b'"name":""')), token(door, payload=raw_claims(b'"\\u0045xp":1')),
+        token(door, payload=raw_claims(b'"name":""')), token(door, payload=raw_claims(b'"name":"a\\u001b[2Jb"')), token(door, payload=raw_claims(b'"\\u0045xp":1')),
         token(door, payload=claims(sub="x" * 256)), token(door, payload=raw_claims(b'"nbf":1e9')), token(door, payload=claims(iat=None)),
     ]
     for value in fine:

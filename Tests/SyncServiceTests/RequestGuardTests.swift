@@ -131,7 +131,7 @@ extension RequestGuardTests {
     ] as [(String, Int)])
     func wholeCharactersStayTogether(text: String, count: Int) {
         let bytes = Array(text.utf8)
-        #expect(LongText.endOfWholeCharacters(bytes) == count)
+        #expect(LongText.endOfWholeCharacters(bytes[...]) == count)
         let last = text.last.map { String($0).utf8.count } ?? 0
         for cut in 1..<max(2, last) where last > 1 { #expect(LongText.endOfWholeCharacters(bytes.dropLast(cut)) == count - last) }
     }
@@ -142,7 +142,7 @@ extension RequestGuardTests {
         let bytes: [UInt8] = [0x61, 0x80, 0xBF, 0xC3, 0xE2, 0x82, 0xAC, 0xED, 0xF0, 0x9F, 0x98, 0xF4, 0xFF]
         for _ in 0..<20_000 {
             let text = (0..<Int.random(in: 0...9, using: &generator)).map { _ in bytes.randomElement(using: &generator) ?? 0 }
-            let end = LongText.endOfWholeCharacters(text)
+            let end = LongText.endOfWholeCharacters(text[...])
             for rest in [[], [0x61], [0x80], [0xAC, 0x62]] as [[UInt8]] {
                 let whole = String(decoding: text + rest, as: UTF8.self)
                 let parts = String(decoding: text[..<end], as: UTF8.self) + String(decoding: text[end...] + rest, as: UTF8.self)

@@ -70,7 +70,7 @@ struct AdminEndpoints: Sendable {
             var offset = range.first
             let end = range.first + range.count
             while offset < end {
-                let count = min(65536, end - offset)
+                let count = min(LongText.readBytes(of: size), end - offset)
                 let from = offset
                 let piece = try await worker.run { try history.output(of: call.id, offset: from, count: count) }
                 guard !piece.isEmpty else { throw RequestError.internalError }

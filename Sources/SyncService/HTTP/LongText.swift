@@ -7,7 +7,7 @@ import NIOCore
 /// as the client takes them, so that a client that does not read holds little memory.
 struct LongText: Sendable {
     /// Bytes of text in a piece. Escaped, it is at most six times as long.
-    fileprivate static let pieceBytes: Int64 = 16384
+    private static let pieceBytes = 16384
 
     fileprivate let count: Int64
     fileprivate let read: @Sendable (_ offset: Int64, _ count: Int64) async throws -> [UInt8]
@@ -22,34 +22,46 @@ struct LongText: Sendable {
         self.init(count: Int64(bytes.count)) { offset, count in Array(bytes[Int(offset)..<Int(offset + count)]) }
     }
 
+    /// How much of a long text is read at a time. SQLite walks through all pages in front of what is read, so the number of
+    /// reads has a limit, not their size alone.
+    static func readBytes(of count: Int64) -> Int64 { max(65536, count / 64) }
+
     /// Gives the text piece by piece as it stands in a JSON string, U+FFFD for bytes that are not UTF-8.
     /// - Throws: what `read` throws, or ``RequestError/internalError`` where the text has become shorter meanwhile.
     fileprivate func forEachPiece(_ body: ([UInt8]) async throws -> Void) async throws {
         var offset: Int64 = 0
         var rest: [UInt8] = []
         while offset < count {
-            let piece = try await read(offset, min(Self.pieceBytes, count - offset))
-            guard !piece.isEmpty else { throw RequestError.internalError }
-            offset += Int64(piece.count)
-            rest += piece
-            let end = offset < count ? Self.endOfWholeCharacters(rest) : rest.count
-            var escaped: [UInt8] = []
-            JSON.appendEscaped(String(decoding: rest[..<end], as: UTF8.self), to: &escaped)
-            try await body(escaped)
-            rest.removeFirst(end)
+            let more = try await read(offset, min(Self.readBytes(of: count), count - offset))
+            guard !more.isEmpty else { throw RequestError.internalError }
+            offset += Int64(more.count)
+            rest += more
+            var begin = 0
+            while begin < rest.count {
+                let piece = rest[begin..<min(begin + Self.pieceBytes, rest.count)]
+                let isLast = offset == count && piece.endIndex == rest.count
+                let end = isLast ? piece.endIndex : Self.endOfWholeCharacters(piece)
+                // The beginning of a character waits for the rest of it.
+                guard end > begin else { break }
+                var escaped: [UInt8] = []
+                JSON.appendEscaped(String(decoding: rest[begin..<end], as: UTF8.self), to: &escaped)
+                try await body(escaped)
+                begin = end
+            }
+            rest.removeFirst(begin)
         }
     }
 
     /// Where a text may be cut so that its parts decode like the whole: in front of a character whose end has not come.
-    static func endOfWholeCharacters(_ bytes: [UInt8]) -> Int {
+    static func endOfWholeCharacters(_ bytes: ArraySlice<UInt8>) -> Int {
         for back in 1...3 where back <= bytes.count {
-            let byte = bytes[bytes.count - back]
+            let byte = bytes[bytes.endIndex - back]
             // Continuation bytes belong to a character that begins further ahead, if any does.
             if byte & 0b1100_0000 == 0b1000_0000 { continue }
             let length = byte >= 0xF0 ? 4 : byte >= 0xE0 ? 3 : byte >= 0xC0 ? 2 : 1
-            return length > back ? bytes.count - back : bytes.count
+            return length > back ? bytes.endIndex - back : bytes.endIndex
         }
-        return bytes.count
+        return bytes.endIndex
     }
 }
 
