@@ -57,6 +57,7 @@ work=            # our own folder; the dump lies there, and the shell is in it
 lock=            # descriptor of our lock file
 prepared=        # our lock file before it has its name
 child=           # the program we are waiting for
+die_with_us=(setpriv --pdeathsig KILL --)
 must_go_on=      # set where leaving would do harm: in the switch and on the way out
 already_running=
 staging=         # set while helper databases of this run may be there
@@ -89,11 +90,11 @@ refuse() {
 
 # bash runs a trap only after the program in the foreground has ended. Programs that may take long are therefore
 # waited for, so that TERM does not have to wait for them. What they complain of becomes the reason in the log.
-# If this script is killed the kernel kills them too: an import that went on would write into the next run's database.
-# Until they are gone they hold the lock, whose descriptor they inherit.
+# If this script is killed the kernel kills them too. Until they are gone they hold the lock, whose descriptor they
+# inherit: an import that went on would write into the next run's database.
 run() {
     local status=0
-    setpriv --pdeathsig KILL -- "$@" <&0 >answered 2>printed &
+    "${die_with_us[@]}" "$@" <&0 >answered 2>printed &
     child=$!
     wait "$child" || status=$?
     child=
@@ -795,6 +796,8 @@ trap 'stopped TERM 143' TERM
 trap 'stopped INT 130' INT
 trap 'stopped HUP 129' HUP
 
+# Some sandboxes forbid it. Then a program that outlives us keeps the lock until it is done.
+"${die_with_us[@]}" true 2>/dev/null || die_with_us=()
 take_lock
 log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="
 

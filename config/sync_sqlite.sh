@@ -31,6 +31,7 @@ work=            # our own folder beside the target; the copy is made and verifi
 lock=            # descriptor of our lock file
 prepared=        # our lock file before it has its name
 child=           # the program we are waiting for
+die_with_us=(setpriv --pdeathsig KILL --)
 must_go_on=      # set where leaving would do harm: on the way out
 already_running=
 switching=
@@ -61,7 +62,7 @@ refuse() {
 # If this script is killed the kernel kills them too. Until they are gone they hold the lock, whose descriptor they inherit.
 run() {
     local status=0
-    setpriv --pdeathsig KILL -- "$@" >"$work/printed" 2>&1 &
+    "${die_with_us[@]}" "$@" >"$work/printed" 2>&1 &
     child=$!
     wait "$child" || status=$?
     child=
@@ -266,6 +267,8 @@ trap 'stopped TERM 143' TERM
 trap 'stopped INT 130' INT
 trap 'stopped HUP 129' HUP
 
+# Some sandboxes forbid it. Then a program that outlives us keeps the lock until it is done.
+"${die_with_us[@]}" true 2>/dev/null || die_with_us=()
 take_lock
 log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="
 

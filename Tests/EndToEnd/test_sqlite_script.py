@@ -161,6 +161,19 @@ def test_nobody_reads_the_output_any_more(sync):
     sync.nothing_is_left()
 
 
+def test_where_setpriv_is_forbidden(sync):
+    """As in a sandbox that allows no capset(2)."""
+    tools = sync.service.folder / "bin"
+    tools.mkdir()
+    (tools / "setpriv").write_text("#!/bin/sh\necho setpriv: activate capabilities: Operation not permitted >&2\nexit 127\n")
+    (tools / "setpriv").chmod(0o755)
+    sync.service.stop()
+    sync.service.start(environment={"PATH": f"{tools}:{os.environ['PATH']}"})
+    assert sync.service.run().code == 200
+    assert sync.rows() == 1000
+    sync.nothing_is_left()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_stopped_while_nobody_reads(sync, number):
     writer = sync.writer()
