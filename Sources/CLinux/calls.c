@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <linux/close_range.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -142,7 +143,7 @@ static void start(struct start *start, int scoped) {
 }
 
 int clinux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const char *directory,
-                 const int *descriptors, int count, int scoped) {
+                 const int *descriptors, int count, int kept, int kept_number, int scoped) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t all, none;
@@ -160,7 +161,10 @@ int clinux_spawn(int *pid, const char *path, char *const argv[], char *const env
     if (!error) error = posix_spawnattr_setsigdefault(&attributes, &all);
     if (!error && directory) error = posix_spawn_file_actions_addchdir_np(&actions, directory);
     for (int i = 0; !error && i < count; i++) error = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
-    if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
+    if (!error && kept >= 0) error = posix_spawn_file_actions_adddup2(&actions, kept, kept_number);
+    // What lies between has no close of its own for each number: exec closes it.
+    if (!error && kept >= 0 && close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC) == -1) error = errno;
+    if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, kept >= 0 ? kept_number + 1 : count);
     struct start child = {.path = path, .argv = argv, .envp = envp, .actions = &actions, .attributes = &attributes};
     if (!error) {
         start(&child, scoped);

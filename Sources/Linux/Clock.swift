@@ -32,3 +32,20 @@ public enum Clock {
         return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
     }
 }
+
+/// Times by the wall clock that somebody else wrote: in a file's metadata, a message, a file.
+public enum WallTime {
+    /// The years 0 to 9999, in milliseconds since 1970 UTC. A date can be written of each of these, and the difference of any
+    /// two fits an Int64.
+    public static let range: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// - Returns: the nearest time in ``range``.
+    public static func clamped(milliseconds: Int64) -> Int64 { min(max(milliseconds, range.lowerBound), range.upperBound) }
+
+    /// - Returns: a kernel's time in milliseconds, the nearest one in ``range``. tmpfs stores any number of seconds.
+    static func clamped(seconds: Int, nanoseconds: Int) -> Int64 {
+        let (milliseconds, overflow) = Int64(seconds).multipliedReportingOverflow(by: 1000)
+        if overflow { return seconds < 0 ? range.lowerBound : range.upperBound }
+        return clamped(milliseconds: clamped(milliseconds: milliseconds) + Int64(nanoseconds) / 1_000_000)
+    }
+}

@@ -12,7 +12,7 @@ public struct FileFacts: Sendable, Equatable {
     public let device: UInt64
     public let inode: UInt64
     public let links: UInt64
-    /// Last change of the content, in milliseconds since 1970 UTC.
+    /// Last change of the content, in milliseconds since 1970 UTC, within ``WallTime/range`` whatever the file says.
     public let modified: Int64
 
     init(_ status: stat) {
@@ -29,7 +29,7 @@ public struct FileFacts: Sendable, Equatable {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         links = UInt64(status.st_nlink)
-        modified = Int64(status.st_mtim.tv_sec) * 1000 + Int64(status.st_mtim.tv_nsec) / 1_000_000
+        modified = WallTime.clamped(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
     }
 
     /// Whether both describe one file, under whatever names.
@@ -98,7 +98,8 @@ public enum Files {
     public static func freeBytes(_ path: String) throws(SystemError) -> Int64 {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
-        return Int64(clamping: status.f_bavail) * Int64(clamping: status.f_frsize)
+        let (bytes, overflow) = Int64(clamping: status.f_bavail).multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
+        return overflow ? .max : bytes
     }
 
     /// Returns once the names in the folder of `path` are on the disk.

@@ -9,6 +9,7 @@ public enum Process {
     ///   - environment: `NAME=value` entries, the whole environment of the child.
     ///   - directory: its working directory; nil keeps ours.
     ///   - descriptors: become 0, 1, 2 … in the child.
+    ///   - kept: one more descriptor and its number in the child, which must be above all numbers in use here.
     ///   - scoped: whether the child and all that come of it are kept from signalling and tracing any other process
     ///     (Landlock, landlock(7)). Kernels before 6.12 cannot, and start it as usual. Nor can they set the limits of
     ///     another process, even one of their own.
@@ -16,7 +17,7 @@ public enum Process {
     /// - Throws: the reason exec failed as well: a missing interpreter is told here, not by a child that exits.
     public static func spawn(
         _ path: String, arguments: [String], environment: [String], directory: String?, descriptors: [Descriptor],
-        scoped: Bool = false
+        kept: (descriptor: Descriptor, number: Int32)? = nil, scoped: Bool = false
     ) throws(SystemError) -> Int32 {
         // Above all target numbers, or one dup2 in the child would overwrite the source of a later one.
         var moved: [Descriptor] = []
@@ -25,10 +26,12 @@ public enum Process {
         let numbers = moved.map(\.number)
         let failure = withCStrings(arguments) { argv in
             withCStrings(environment) { envp in
-                clinux_spawn(&child, path, argv, envp, directory, numbers, Int32(numbers.count), scoped ? 1 : 0)
+                clinux_spawn(
+                    &child, path, argv, envp, directory, numbers, Int32(numbers.count), kept?.descriptor.number ?? -1, kept?.number ?? -1,
+                    scoped ? 1 : 0)
             }
         }
-        withExtendedLifetime(moved) {}
+        withExtendedLifetime((moved, kept)) {}
         guard failure == 0 else { throw SystemError("exec", path, code: failure) }
         return child
     }
@@ -72,7 +75,9 @@ public enum Process {
     public static func raiseDescriptorLimit(to wanted: Int) -> Int { setDescriptorLimit { max($0, UInt(wanted)) } }
 
     /// Back to what programs expect: select(2) fails with higher numbers.
-    public static func lowerDescriptorLimit() { _ = setDescriptorLimit { min($0, 1024) } }
+    /// - Returns: the number in force.
+    @discardableResult
+    public static func lowerDescriptorLimit() -> Int { setDescriptorLimit { min($0, 1024) } }
 
     private static func setDescriptorLimit(_ change: (UInt) -> UInt) -> Int {
         var limits = rlimit()

@@ -1,13 +1,15 @@
+import Linux
+
 /// The script's own lock file: which one it is, so that a decision about it is about no other.
 public struct LockFile: Sendable, Equatable {
     public let identity: FileIdentity
-    /// Last change, milliseconds since 1970 UTC.
+    /// Last change, milliseconds since 1970 UTC, within ``WallTime/range``.
     public let modified: Int64
     public let owner: Int64
 
     public init(identity: FileIdentity, modified: Int64, owner: Int64) {
         self.identity = identity
-        self.modified = modified
+        self.modified = WallTime.clamped(milliseconds: modified)
         self.owner = owner
     }
 

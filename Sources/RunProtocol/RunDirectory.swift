@@ -6,6 +6,13 @@ public struct RunDirectory: Sendable {
 
     public init(_ path: String) { self.path = path }
 
+    /// The number under which the script inherits the run lock.
+    ///
+    /// Scripts redirect 3 to 9 by hand, shells put what they save at 10 and above, bash its script at 255 and downwards. A
+    /// new descriptor takes the lowest free number, so none comes up here. It is below 1024, the limit that children get and
+    /// above which select(2) fails. Where the machine allows fewer descriptors, the highest that it allows is taken.
+    public static let lockDescriptor: Int32 = 1000
+
     /// The lease file. It is never removed: a lock on a file that has lost its name guards nothing.
     public var lease: String { path + "/run.lock" }
     /// The kept part of a run's output while it runs and until it is recorded.

@@ -1,5 +1,7 @@
 // The messages of a run, in their order: run → busy, unfit or ready → go → ended.
 
+import Linux
+
 /// Service to runner: take the lease and check the script. Nothing is executed before ``Go``.
 public struct RunRequest: Sendable, Equatable {
     /// Absolute path of the script.
@@ -74,13 +76,13 @@ public struct LeaseHolder: Sendable, Equatable {
     public var run: Int64?
     /// The supervisor's process number.
     public var pid: Int64
-    /// Milliseconds since 1970 UTC.
-    public var since: Int64
+    /// Milliseconds since 1970 UTC, within ``WallTime/range``.
+    public let since: Int64
 
     public init(run: Int64?, pid: Int64, since: Int64) {
         self.run = run
         self.pid = pid
-        self.since = since
+        self.since = WallTime.clamped(milliseconds: since)
     }
 
     public var message: Message {

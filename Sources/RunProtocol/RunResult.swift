@@ -1,3 +1,5 @@
+import Linux
+
 /// Why the runner ended a script that did not end by itself.
 public enum StopReason: String, Sendable, CaseIterable {
     case timeout, cancelled, shutdown
@@ -102,8 +104,8 @@ public struct RunResult: Sendable, Equatable {
         finishedAt = try message.requiredInteger("finished_at")
         durationMilliseconds = try message.requiredInteger("duration_ms")
         guard outputBytes >= 0, durationMilliseconds >= 0, outputSHA256.utf8.count == 64,
-            // Year 0 to 9999: what comes from the run directory ends up in a date.
-            (-62_167_219_200_000...253_402_300_799_999).contains(finishedAt)
+            // What comes from the run directory ends up in a date.
+            WallTime.range.contains(finishedAt)
         else { throw .malformed("a number out of range") }
     }
 }

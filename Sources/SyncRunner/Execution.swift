@@ -16,6 +16,10 @@ struct Execution {
     private static let drainMilliseconds: Int64 = 3000
     /// How long killed processes may take to vanish; one in an uninterruptible wait may never.
     private static let killMilliseconds: Int64 = 5000
+    /// How often the descendants are looked at while stopping: those that are not our children vanish without a signal to us.
+    /// Each look reads the whole process table, so what KILL has not ended for long is looked at less often.
+    private static let lookMilliseconds: Int64 = 50
+    private static let slowLookMilliseconds: Int64 = 1000
 
     private let pid: Int32
     private let pipe: Descriptor
@@ -29,6 +33,9 @@ struct Execution {
     private var drainUntil: Int64?
     private var killAt: Int64?
     private var giveUpAt: Int64?
+    /// While stopping, when the descendants are looked at next, and what the last look found.
+    private var lookAt: Int64 = 0
+    private var anyoneLeft = true
 
     /// Starts the script.
     /// - Parameters:
@@ -48,8 +55,8 @@ struct Execution {
         mayCancel = otherUser ?? geteuid()
         pid = try Process.spawn(
             script, arguments: [script], environment: environment, directory: directory,
-            // One pipe for both streams keeps the order in which they were written; 3 is the lease.
-            descriptors: [null, write, write, lease],
+            // One pipe for both streams keeps the order in which they were written.
+            descriptors: [null, write, write], kept: (lease, min(RunDirectory.lockDescriptor, Int32(clamping: Process.lowerDescriptorLimit() - 1))),
             // A script of the service's own user may look for a process with kill -0, as many lock files are checked.
             scoped: otherUser != nil)
         timeLimitAt = Clock.monotonicMilliseconds() + timeLimit
@@ -76,17 +83,14 @@ struct Execution {
     private func isOver() -> Bool {
         guard exited else { return false }
         let now = Clock.monotonicMilliseconds()
-        if end.stop != nil && !Process.descendants().isEmpty { return giveUpAt.map { now >= $0 } ?? false }
+        if end.stop != nil { return !anyoneLeft || giveUpAt.map { now >= $0 } ?? false }
         return !outputOpen || drainUntil.map { now >= $0 } ?? false
     }
 
+    /// Only what is still to be done has a deadline: one that is past would be waited for with no time at all, over and over.
     private func millisecondsToNextDeadline() -> Int64? {
-        let now = Clock.monotonicMilliseconds()
-        var deadlines = [drainUntil, killAt, giveUpAt].compactMap { $0 }
-        if end.stop == nil { deadlines.append(timeLimitAt) }
-        // While stopping, descendants that are not our children vanish without a signal to us.
-        if end.stop != nil { deadlines.append(now + 50) }
-        return deadlines.min().map { max(0, $0 - now) }
+        let deadline = end.stop != nil ? lookAt : exited ? drainUntil : timeLimitAt
+        return deadline.map { max(0, $0 - Clock.monotonicMilliseconds()) }
     }
 
     private mutating func pump(_ buffer: inout [UInt8], into output: inout Output) {
@@ -109,6 +113,7 @@ struct Execution {
         while let (ended, how) = Process.reap() {
             guard ended == pid else { continue }
             exited = true
+            lookAt = 0
             drainUntil = Clock.monotonicMilliseconds() + Self.drainMilliseconds
             switch how {
             case .exited(let code): end.exitCode = Int64(code)
@@ -134,11 +139,14 @@ struct Execution {
     private mutating func keepTime() {
         let now = Clock.monotonicMilliseconds()
         if end.stop == nil && !exited && now >= timeLimitAt { stop(.timeout) }
-        if let killAt, now >= killAt {
+        guard let killAt, now >= lookAt else { return }
+        if now >= killAt {
             // Again and again until the end: a process may have forked while we looked.
             signalAll(SIGKILL)
             if giveUpAt == nil { giveUpAt = now + Self.killMilliseconds }
         }
+        anyoneLeft = !Process.descendants().isEmpty
+        lookAt = now + (giveUpAt.map { now >= $0 } ?? false ? Self.slowLookMilliseconds : Self.lookMilliseconds)
     }
 
     private mutating func stop(_ reason: StopReason) {

@@ -43,7 +43,7 @@ struct Supervisor {
         } catch {
             try service.send(RunReply.unfit(error.why, detail: error.detail, scriptUID: Int64(geteuid())).message)
             // The service records the failed start while the lease is held, then hangs up.
-            _ = try? service.receive()
+            _ = try? nextMessage()
             return
         }
         let reservation = try Reservation(in: directory, outputLimit: request.outputLimit)
@@ -72,14 +72,17 @@ struct Supervisor {
     }
 
     private func waitForGo() throws -> Go {
+        do { return try Go(try nextMessage()) } catch let error as MessageError { throw ChannelError.message(error) }
+    }
+
+    /// What the service says next. A supervisor that is told to stop meanwhile leaves: nothing is started yet.
+    private func nextMessage() throws -> Message {
         while true {
             let ready = try Poll.readable([service.descriptor, signals.descriptor], milliseconds: nil)
             if ready.contains(signals.descriptor.number), let signal = try signals.next(), signal != SIGCHLD {
                 throw ChannelError.closed
             }
-            if ready.contains(service.descriptor.number) {
-                do { return try Go(try service.receive()) } catch let error as MessageError { throw ChannelError.message(error) }
-            }
+            if ready.contains(service.descriptor.number) { return try service.receive() }
         }
     }
 

@@ -6,6 +6,9 @@ import signal
 import subprocess
 import threading
 
+import pytest
+
+from faults import all_recorded, kill, named, naming
 from harness import ALREADY_RUNNING, BINARY, alive, eventually
 
 
@@ -108,6 +111,42 @@ def test_a_script_whose_supervisor_is_killed_still_holds_the_lease(service):
     assert service.record(1)["outcome"] == "interrupted"
     service.script("exit 0")
     assert service.run().code == 200
+
+
+# What scripts do with descriptors of their own, as their authors found it in the manuals of their shells
+DESCRIPTORS = {
+    "3 to 9": ("#!/bin/bash", "exec 3>&1 4>&1 5>&1 6>&1 7>&1 8>&1 9>&1; exec 3>&- 4>&- 5>&-"),
+    "3 to 9 of dash": ("#!/bin/dash", "exec 3>&1 4>&1 5>&1 6>&1 7>&1 8>&1 9>&1; exec 3>&- 4>&- 5>&-"),
+    "a shell's own": ("#!/bin/bash", 'for i in {1..40}; do exec {saved}>&1; done; exec 255>&- 254>&-; (exec 3>&1; { :; } >&3)'),
+    "a low limit of its own": ("#!/bin/bash", "ulimit -n 64; exec 3>&1"),
+}
+
+
+@pytest.mark.parametrize("manner", DESCRIPTORS)
+def test_a_script_that_uses_descriptors_keeps_the_lease(service, manner):
+    shebang, line = DESCRIPTORS[manner]
+    gate = service.waiting_script()
+    service.script(f'{line}\n{naming(service)}\n{gate.wait}', shebang=shebang)
+    run = service.begin_run()
+    gate.reached()
+    script, supervisor = named(service)
+    kill(supervisor)
+    assert alive(script) and service.status() == "running"
+    assert service.command("run").returncode == ALREADY_RUNNING and service.run().code == 409
+    gate.open()
+    assert run.result().code == 500
+    all_recorded(service)
+
+
+@pytest.mark.parametrize("limit", [64, 1000, 1024, 100_000])
+def test_the_lease_descriptor_fits_any_limit(installed, limit):
+    """The script has the lease open under 1000, or under the highest number that the machine allows, and nothing else."""
+    installed.start("bash", "-c", f'ulimit -n {limit} && exec "$@"', "bash")
+    installed.script('for d in /proc/$$/fd/*; do echo "${d##*/}"; done; ulimit -n')
+    *descriptors, own = installed.run().json["output"].split()
+    assert int(own) <= 1024
+    # 255 is bash's own, or the highest below a limit that is lower.
+    assert {int(number) for number in descriptors} - {255, limit - 2} == {0, 1, 2, min(1000, limit - 1)}
 
 
 def test_a_daemon_left_behind_does_not_hold_the_lease(service):

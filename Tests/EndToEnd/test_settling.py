@@ -205,7 +205,7 @@ def test_a_script_that_writes_into_the_lease(service):
     """It inherits the lease's descriptor. What stands in that file is for people; who holds the locks decides."""
     forged = service.folder / "forged"
     forged.write_bytes(encoded("holder", holder_run=99, holder_pid=1, holder_since=0))
-    gate = service.waiting_script(before=f'cat "{forged}" > /proc/self/fd/3; {naming(service)}; echo before',
+    gate = service.waiting_script(before=f'cat "{forged}" > /proc/self/fd/1000; {naming(service)}; echo before',
                                   after="echo after; exit 3")
     client = service.begin_run()
     gate.reached()

@@ -33,8 +33,8 @@ int clinux_clock_state(long *maximum_error);
 
 /// Starts `path` in a session of its own with an empty signal mask and default dispositions. descriptors[i] becomes i
 /// in the child and all others are closed; every descriptors[i] must be >= count, or one dup2 would overwrite the
-/// source of the next. With `scoped`, neither it nor a descendant can signal a process outside (Landlock, from Linux
+/// source of the next. `kept`, unless negative, becomes `kept_number`, which must be above all the others. With `scoped`, neither it nor a descendant can signal a process outside (Landlock, from Linux
 /// 6.12 on; an older kernel starts it as usual) nor set another's limits (prlimit(2), by seccomp). Returns 0 or an errno
 /// value; an exec that fails is reported here, not by a child that exits.
 int clinux_spawn(int *pid, const char *path, char *const argv[], char *const envp[], const char *directory,
-                 const int *descriptors, int count, int scoped);
+                 const int *descriptors, int count, int kept, int kept_number, int scoped);

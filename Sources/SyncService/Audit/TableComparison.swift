@@ -84,7 +84,7 @@ struct TableComparison {
         case .runStarted, .runImported:
             report.runs += 1
             if let isolated = leaf.written("isolated"), isolated.elementsEqual("false".utf8) { report.notIsolated += 1 }
-            if run != lastRun + 1 {
+            if run != lastRun &+ 1 {
                 report.damage.add("entry \(entry) starts run \(run), and the one before was run \(lastRun)")
                 countsLie = true
             }
