@@ -162,9 +162,9 @@ int clinux_spawn(int *pid, const char *path, char *const argv[], char *const env
     if (!error && directory) error = posix_spawn_file_actions_addchdir_np(&actions, directory);
     for (int i = 0; !error && i < count; i++) error = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
     if (!error && kept >= 0) error = posix_spawn_file_actions_adddup2(&actions, kept, kept_number);
-    // What lies between has no close of its own for each number: exec closes it.
+    // Around the kept one all others are closed by exec. (closefrom takes no number that the limit forbids.)
     if (!error && kept >= 0 && close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC) == -1) error = errno;
-    if (!error) error = posix_spawn_file_actions_addclosefrom_np(&actions, kept >= 0 ? kept_number + 1 : count);
+    if (!error && kept < 0) error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
     struct start child = {.path = path, .argv = argv, .envp = envp, .actions = &actions, .attributes = &attributes};
     if (!error) {
         start(&child, scoped);

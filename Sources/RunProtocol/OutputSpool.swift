@@ -69,20 +69,29 @@ public struct OutputSpool: Sendable {
     /// - Parameter maximum: the largest limit that is believed; a file that claims more is refused with `EFBIG`.
     /// - Throws: `ENOENT` where there is none.
     public static func read(_ path: String, maximum: Int64) throws(SystemError) -> Content {
-        let file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        guard try file.facts().kind == .regular else { throw SystemError("read", path, code: EINVAL) }
+        try read(try open(path), maximum: maximum)
+    }
+
+    /// Opens a spool file for reading. It stays readable after its name is gone.
+    public static func open(_ path: String) throws(SystemError) -> Descriptor {
+        try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    }
+
+    /// The same for a file that was opened before.
+    public static func read(_ file: Descriptor, maximum: Int64) throws(SystemError) -> Content {
+        guard try file.facts().kind == .regular else { throw SystemError("read", "output", code: EINVAL) }
         let head = try file.read(at: 0, count: headBytes)
-        guard head.count == headBytes else { throw SystemError("read", path, code: EBADMSG) }
+        guard head.count == headBytes else { throw SystemError("read", "output", code: EBADMSG) }
         let limit = number(head[0..<8])
         let total = number(head[8..<16])
-        guard (2...maximum).contains(limit), total >= 0 else { throw SystemError("read", path, code: EFBIG) }
+        guard (2...maximum).contains(limit), total >= 0 else { throw SystemError("read", "output", code: EFBIG) }
         let firstHalf = limit - limit / 2
         let ring = limit / 2
         if total <= limit {
             return Content(bytes: try file.read(at: Int64(headBytes), count: Int(total)), total: total, truncated: false)
         }
         let kept = try file.read(at: Int64(headBytes), count: Int(limit))
-        guard kept.count == Int(limit) else { throw SystemError("read", path, code: EBADMSG) }
+        guard kept.count == Int(limit) else { throw SystemError("read", "output", code: EBADMSG) }
         let oldest = Int(firstHalf + (total - firstHalf) % ring)
         let line = "\n[... \(total - limit) bytes left out ...]\n"
         let bytes = kept[..<Int(firstHalf)] + Array(line.utf8) + kept[oldest...] + kept[Int(firstHalf)..<oldest]

@@ -83,7 +83,7 @@ struct Execution {
     private func isOver() -> Bool {
         guard exited else { return false }
         let now = Clock.monotonicMilliseconds()
-        if end.stop != nil { return !anyoneLeft || giveUpAt.map { now >= $0 } ?? false }
+        if end.stop != nil && anyoneLeft { return giveUpAt.map { now >= $0 } ?? false }
         return !outputOpen || drainUntil.map { now >= $0 } ?? false
     }
 
@@ -141,8 +141,7 @@ struct Execution {
         if end.stop == nil && !exited && now >= timeLimitAt { stop(.timeout) }
         guard let killAt, now >= lookAt else { return }
         if now >= killAt {
-            // Again and again until the end: a process may have forked while we looked.
-            signalAll(SIGKILL)
+            Killing.kill(Process.descendants)
             if giveUpAt == nil { giveUpAt = now + Self.killMilliseconds }
         }
         anyoneLeft = !Process.descendants().isEmpty

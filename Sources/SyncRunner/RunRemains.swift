@@ -89,7 +89,7 @@ struct RunEnding {
             let left = remains.processes()
             let now = Clock.monotonicMilliseconds()
             if left.isEmpty { return }
-            if now >= killAt { signal(left, SIGKILL) }
+            if now >= killAt { Killing.kill(remains.processes) }
             if now >= killAt + Self.killMilliseconds {
                 return complain("run \(request.run): KILL does not end \(left.map(String.init).joined(separator: " ")); see ps -o pid,stat,wchan,args")
             }

@@ -1,12 +1,13 @@
 """An administrator ends a run: all that came of it ends with it, wherever it hid (design, sections 1 and 2)."""
 
 import fcntl
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from faults import admin, all_recorded, kill_service, named, naming
+from faults import admin, all_recorded, kill_service, named, naming, strace
 from harness import ALREADY_RUNNING, BINARY, alive, eventually
 
 CANCELLED = "Failed to execute sync script: cancelled by an administrator"
@@ -246,3 +247,48 @@ def test_cancel_races_with_the_end(service):
         assert (answer.code, outcome) in ((200, "succeeded"), (500, "cancelled"))
         assert not (code == 409 and outcome == "cancelled")
     all_recorded(service)
+
+
+# A supervisor waits; it does not spin. Counted are its system calls, which a loop without a pause makes by the thousand
+# in each second.
+
+
+def calls_of(supervisor, folder, body):
+    trace = folder / "calls.trace"
+    with strace([supervisor], "-e", "trace=poll,ppoll", output=trace):
+        body()
+    return len(trace.read_text().splitlines())
+
+
+def test_a_run_that_ignores_term_is_waited_for_without_spinning(installed):
+    """The script ends at once, its child stays until KILL: three seconds of grace."""
+    installed.set(SYNC_STOP_GRACE_SECONDS=3)
+    service = installed.start()
+    service.script(f"(trap '' TERM; while :; do sleep 60; done) </dev/null >/dev/null 2>&1 &\n{naming(service)}\nsleep 60")
+    client = service.begin_run()
+    eventually((service.folder / "who").exists, "the script runs")
+    _, supervisor = named(service)
+
+    def cancelled():
+        is_accepted(cancel(service))
+        client.result()
+
+    assert calls_of(supervisor, service.folder, cancelled) < 300
+    assert service.record(1)["outcome"] == "cancelled"
+
+
+def test_output_that_stays_open_beyond_the_time_limit_is_waited_for_without_spinning(installed):
+    """The script has ended; a daemon keeps its output open until the supervisor turns away after three seconds."""
+    installed.set(SYNC_TIMEOUT_SECONDS=1)
+    service = installed.start()
+    service.script(f"{naming(service)}\nsleep 600 &\nread -r _ < gate\nexit 0")
+    os.mkfifo(service.folder / "gate")
+    client = service.begin_run()
+    eventually((service.folder / "who").exists, "the script runs")
+    _, supervisor = named(service)
+
+    def ended():
+        (service.folder / "gate").write_text("go\n")
+        client.result()
+
+    assert calls_of(supervisor, service.folder, ended) < 100

@@ -138,11 +138,12 @@ def test_a_script_that_uses_descriptors_keeps_the_lease(service, manner):
     all_recorded(service)
 
 
-@pytest.mark.parametrize("limit", [64, 1000, 1024, 100_000])
+@pytest.mark.parametrize("limit", [64, 1000, 1024, "hard"])
 def test_the_lease_descriptor_fits_any_limit(installed, limit):
     """The script has the lease open under 1000, or under the highest number that the machine allows, and nothing else."""
     installed.start("bash", "-c", f'ulimit -n {limit} && exec "$@"', "bash")
-    installed.script('for d in /proc/$$/fd/*; do echo "${d##*/}"; done; ulimit -n')
+    limit = 1024 if limit == "hard" else limit
+    installed.script("ls /proc/$$/fd; ulimit -n")
     *descriptors, own = installed.run().json["output"].split()
     assert int(own) <= 1024
     # 255 is bash's own, or the highest below a limit that is lower.

@@ -240,6 +240,21 @@ def test_a_service_that_starts_beside_a_run_of_the_command_line(installed):
     all_recorded(installed)
 
 
+def test_a_service_that_records_a_run_first_leaves_its_output_to_the_command(installed):
+    """The command is stopped while its run ends; the service that starts records the run and clears its spool."""
+    gate, command = begin_by_hand(installed)
+    os.kill(command.pid, signal.SIGSTOP)
+    gate.open()
+    eventually(spool(installed, 1, "result").exists, "the result is stored")
+    installed.start()
+    is_whole(installed.record(1))
+    assert not spool(installed, 1, "output").exists()
+    os.kill(command.pid, signal.SIGCONT)
+    output, _ = command.communicate()
+    assert (command.returncode, output.decode()) == (3, OUTPUT)
+    all_recorded(installed)
+
+
 def test_a_killed_command_is_followed_by_the_next_service(installed):
     gate, command = begin_by_hand(installed)
     kill(command.pid)

@@ -7,7 +7,7 @@ import pytest
 
 from client import Connection
 from faults import Runner, all_recorded, is_unavailable, kill_service, named, naming
-from harness import ALREADY_RUNNING, alive, eventually
+from harness import ALREADY_RUNNING, DEADLINE, alive, eventually
 
 
 def goes_on(answer):
@@ -145,3 +145,18 @@ def test_a_supervisor_that_is_told_to_stop_before_anything_started(service):
     assert service.times_run() == 0
     assert sorted(path.name for path in run_directory.iterdir()) == ["run.lock"]
     assert service.run().header("Sync-Run-Id") == "1"
+
+
+@pytest.mark.parametrize("fitness", ["ready", "unfit"])
+def test_a_supervisor_that_waits_for_the_service_leaves_on_term(service, fitness):
+    """It holds the run lock while the service records the start, or the failed start. Told to stop, it lets go."""
+    service.script("exit 0", mode=0o755 if fitness == "ready" else 0o644)
+    with Runner() as runner:
+        kind, _ = runner.ask(
+            "run", script=service.script_path, lock_path=service.lock_path, run_directory=service.state / "run",
+            timeout_seconds=60, grace_seconds=1, output_limit=1000)
+        assert kind == fitness
+        assert service.status() == "running"
+        runner.process.terminate()
+        runner.process.wait(DEADLINE)
+    assert service.status() == "idle"

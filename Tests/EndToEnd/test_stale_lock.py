@@ -18,7 +18,7 @@ REASON = json.dumps({"reason": "the machine lost power; checked with the DBA"})
 def lock(service):
     answer = admin(service, "GET", "/admin/lock")
     assert answer.code == 200, answer
-    assert list(answer.json) == ["lease_held", "holder", "lock_file", "script_process"]
+    assert list(answer.json) == ["lease_held", "holder", "lock_file", "script_process", "processes"]
     return answer.json
 
 
@@ -36,7 +36,7 @@ def refuses(service, word, body=REASON):
 
 def test_nothing_there(service):
     service.script("exit 0")
-    assert lock(service) == {"lease_held": False, "holder": None, "lock_file": None, "script_process": "no"}
+    assert lock(service) == {"lease_held": False, "holder": None, "lock_file": None, "script_process": "no", "processes": []}
     clear(service).is_error(409)
 
 
@@ -63,6 +63,7 @@ def test_a_run_holds_it(service):
     assert (seen["lease_held"], seen["script_process"]) == (True, "yes")
     assert list(seen["holder"]) == ["run", "since", "pid"]
     assert (seen["holder"]["run"], seen["holder"]["pid"]) == (1, supervisor)
+    assert script in seen["processes"]
     refuses(service, "running")
     gate.open()
     assert client.result().code == 200

@@ -49,7 +49,9 @@ struct RunControlEndpoints: Sendable {
 
     @Sendable func lock(_ call: Call) async throws -> Response {
         let inquirer = inquirer
-        let (info, process) = try await worker.run { (try inquirer.lockInfo(), try inquirer.scriptProcess()) }
+        let (info, process, processes) = try await worker.run {
+            (try inquirer.lockInfo(), try inquirer.scriptProcess(), try inquirer.runProcesses(nil))
+        }
         let holder = info.holder.map { holder -> JSON in
             .object([
                 .init("run", .optional(holder.run)), .init("since", .string(Timestamp.text(holder.since))), .init("pid", .integer(holder.pid)),
@@ -67,7 +69,7 @@ struct RunControlEndpoints: Sendable {
             .ok,
             .object([
                 .init("lease_held", .bool(info.leaseHeld)), .init("holder", holder ?? .null), .init("lock_file", file ?? .null),
-                .init("script_process", .string(process.rawValue)),
+                .init("script_process", .string(process.rawValue)), .init("processes", .array(processes.pids.map { .integer($0) })),
             ]))
     }
 

@@ -63,6 +63,11 @@ final class Inquirer: Sendable {
         return try ScriptProcess(ask(ScriptProcessRequest(script: path, lockPath: script.lockPath).message))
     }
 
+    /// Which processes hold the run lock, and what a dead supervisor of this run left.
+    func runProcesses(_ run: Int64?) throws -> RunProcesses {
+        try RunProcesses(ask(RunProcessesRequest(runDirectory: runDirectory, run: run).message))
+    }
+
     /// Removes the script's lock file if it is still the one given and stale.
     func clearLock(_ file: LockFile) throws -> LockClearReply {
         // Without a script nobody knows what to look for among the processes.

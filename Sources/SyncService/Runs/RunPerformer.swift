@@ -1,6 +1,7 @@
 import AuditLog
 import FoundationEssentials
 import Glibc
+import JSON
 import Linux
 import Logging
 import RunProtocol
@@ -27,6 +28,16 @@ struct RunPerformer: Sendable {
     let inquirer: Inquirer
     let history: History
     let logger: Logger
+    private let ender: RunEnder
+
+    init(settings: Settings, runner: RunnerAccess, inquirer: Inquirer, history: History, logger: Logger) {
+        self.settings = settings
+        self.runner = runner
+        self.inquirer = inquirer
+        self.history = history
+        self.logger = logger
+        ender = RunEnder(settings, runner: runner)
+    }
 
     private static let goodbyeMilliseconds: Int64 = 2000
     private static let othersTurnMilliseconds: Int64 = 10_000
@@ -59,12 +70,14 @@ struct RunPerformer: Sendable {
             defer { supervisor.hangUp(milliseconds: Self.goodbyeMilliseconds) }
             return recordFailedStart(start(script, requester, digest: nil, uid: uid), why: why, detail: detail)
         case .ready(let digest, let uid):
-            // A script can remove the lease's file and so let another start take a new one; its supervisor still answers.
-            guard !isAnySupervisorAlive() else {
-                logger.error("refused: an earlier run still goes on, although the lease is free; did its script remove \(directory.lease)?")
+            // A script can remove the lease's file, or close its descriptor and end its supervisor.
+            guard !isAnyRunAlive() else {
+                logger.error("refused: an earlier run still goes on, although the lease is free; did its script remove \(directory.lease) or close its descriptor?")
                 return .busy
             }
-            return go(supervisor, start(script, requester, digest: digest, uid: uid), leave: leave, onStart: onStart)
+            // Open now: a service that starts meanwhile may record the run's end first and remove the file.
+            let spool = try? OutputSpool.open(directory.preparedOutput)
+            return go(supervisor, start(script, requester, digest: digest, uid: uid), spool, leave: leave, onStart: onStart)
         }
     }
 
@@ -84,8 +97,8 @@ struct RunPerformer: Sendable {
         return finish
     }
 
-    /// Tells the supervisor of a run to end it.
-    /// - Returns: false where none listens: the run is over, or its supervisor is gone.
+    /// Tells the supervisor of a run to end it, or where it is gone has the runner end what it left.
+    /// - Returns: false where there is neither.
     func cancel(_ run: Int64) -> Bool {
         do {
             let supervisor = MessageChannel(try LocalSocket.connect(directory.socket(of: run)))
@@ -93,14 +106,41 @@ struct RunPerformer: Sendable {
             _ = try supervisor.receive(milliseconds: 5000)
             return true
         } catch {
-            logger.warning("run \(run) cannot be cancelled: \(error)")
-            return false
+            logger.warning("the supervisor of run \(run) does not answer: \(error)")
+            guard !isSupervisorAlive(run) else { return false }
+            do { return try ender.end(run) } catch {
+                logger.warning("run \(run) cannot be ended: \(error)")
+                return false
+            }
         }
     }
 
-    private func isAnySupervisorAlive() -> Bool {
+    private func isAnyRunAlive() -> Bool {
         let unfinished = (try? history.unfinishedRuns()) ?? []
-        return unfinished.contains(where: isSupervisorAlive)
+        // Where the runner cannot tell, nothing may begin.
+        return unfinished.contains { isSupervisorAlive($0) || (try? isAnythingLeft(of: $0)) ?? true }
+    }
+
+    /// Whether a process of the run lives although its supervisor died: a run that ended in order has left its result.
+    private func isAnythingLeft(of run: Int64) throws -> Bool {
+        if (try? Files.facts(directory.result(of: run), followLink: false)) != nil { return false }
+        return try !inquirer.runProcesses(run).pids.isEmpty
+    }
+
+    /// Ends what is left of a run beyond its time limit. A living supervisor keeps the time itself.
+    /// - Parameter limit: by the monotonic clock.
+    private func enforce(_ limit: Int64, on run: Int64) throws {
+        guard Clock.monotonicMilliseconds() >= limit, !isSupervisorAlive(run) else { return }
+        if try ender.end(run) { logger.error("run \(run) is beyond its time limit and its supervisor is gone; what it left is being ended") }
+    }
+
+    /// By the monotonic clock.
+    private func timeLimit(of run: Int64) -> Int64 {
+        var elapsed: Int64 = 0
+        if case .string(let text)? = try? history.reader.run(run)?["started_at"], let started = Timestamp.milliseconds(parsing: text) {
+            elapsed = max(0, Clock.wallMilliseconds() - started)
+        }
+        return Clock.monotonicMilliseconds() + settings.script.timeoutSeconds * 1000 - elapsed
     }
 
     private func isSupervisorAlive(_ run: Int64) -> Bool {
@@ -114,7 +154,11 @@ struct RunPerformer: Sendable {
         let unfinished = try history.unfinishedRuns()
         guard !unfinished.isEmpty else { return }
         let now = Clock.wallMilliseconds()
-        for run in unfinished where try isOver(run) {
+        for run in unfinished {
+            guard try isOver(run) else {
+                try enforce(timeLimit(of: run), on: run)
+                continue
+            }
             if let result = try? directory.readResult(of: run), (0..<Self.othersTurnMilliseconds).contains(now - result.finishedAt) { continue }
             try settle(run)
         }
@@ -124,7 +168,7 @@ struct RunPerformer: Sendable {
     /// proves nothing: the script may have put it there.
     func isOver(_ run: Int64) throws -> Bool {
         let lock = try inquirer.lockInfo()
-        guard lock.leaseHeld else { return true }
+        guard lock.leaseHeld else { return try !isAnythingLeft(of: run) }
         // What the lease's file says of its holder the script may have written. A later run it names must have been
         // recorded, and the supervisor of this one be gone.
         guard let holder = lock.holder?.run, holder > run, try history.unfinishedRuns().contains(holder) else { return false }
@@ -134,9 +178,11 @@ struct RunPerformer: Sendable {
     /// Waits until a run is over, then settles it.
     /// - Returns: nil where the caller left first.
     func follow(_ run: Int64, leave: Descriptor) throws -> RunFinish? {
+        let limit = timeLimit(of: run)
         while true {
             do {
                 if try isOver(run) { break }
+                try enforce(limit, on: run)
             } catch {
                 logger.warning("cannot ask for the lease, trying again: \(error)")
             }
@@ -173,7 +219,9 @@ struct RunPerformer: Sendable {
         }
     }
 
-    private func go(_ supervisor: MessageChannel, _ start: RunStart, leave: Descriptor, onStart: (Int64) -> Void) -> RunAnswer {
+    private func go(
+        _ supervisor: MessageChannel, _ start: RunStart, _ spool: Descriptor?, leave: Descriptor, onStart: (Int64) -> Void
+    ) -> RunAnswer {
         let run: Int64
         let checkpoint: SignedCheckpoint
         do {
@@ -191,8 +239,8 @@ struct RunPerformer: Sendable {
         do {
             let result = try result(supervisor, run, leave)
             guard let result else { return .left(run: run) }
-            let finish = finish(of: run, result)
-            if try !history.recordFinish(finish, of: run) {
+            let finish = finish(of: run, result, spool)
+            if try !history.recordFinish(finish, of: run), try history.reader.run(run)?["outcome"] != .string(finish.outcome.rawValue) {
                 logger.critical("run \(run) ended \(finish.outcome.rawValue), but somebody has recorded an end before; compare with its entry")
             }
             report(run, finish)
@@ -228,10 +276,14 @@ struct RunPerformer: Sendable {
         }
     }
 
-    /// - Parameter result: nil where no result was left: interrupted, at this time or before.
-    private func finish(of run: Int64, _ result: RunResult?) -> RunFinish {
+    /// - Parameters:
+    ///   - result: nil where no result was left: interrupted, at this time or before.
+    ///   - spool: the output as it was opened at the start; nil looks for it under its name.
+    private func finish(of run: Int64, _ result: RunResult?, _ spool: Descriptor? = nil) -> RunFinish {
         let kept: OutputSpool.Content?
-        do { kept = try OutputSpool.read(directory.output(of: run), maximum: settings.script.largestOutput) } catch {
+        do {
+            kept = try OutputSpool.read(keptOpen(spool, run), maximum: settings.script.largestOutput)
+        } catch {
             if !error.isNoSuchFile { logger.warning("the output of run \(run) is unreadable: \(error)") }
             kept = nil
         }
@@ -250,6 +302,11 @@ struct RunPerformer: Sendable {
             outputTruncated: (kept?.total ?? 0) != result.outputBytes || kept?.truncated ?? false,
             outputSHA256: result.outputSHA256, scriptChanged: result.scriptChanged, lockFileSeen: result.lockFileSeen,
             output: kept?.bytes ?? [])
+    }
+
+    private func keptOpen(_ spool: Descriptor?, _ run: Int64) throws(SystemError) -> Descriptor {
+        if let spool { return spool }
+        return try OutputSpool.open(directory.output(of: run))
     }
 
     /// The *why* of the documented answer.
