@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from faults import all_recorded, kill, named, naming
-from harness import ALREADY_RUNNING, BINARY, alive, eventually
+from harness import ALREADY_RUNNING, BINARY, ROOT, alive, eventually
 
 
 def test_fifty_requests_while_a_script_waits(service):
@@ -148,6 +148,25 @@ def test_the_lease_descriptor_fits_any_limit(installed, limit):
     assert int(own) <= 1024
     # 255 is bash's own, or the highest below a limit that is lower.
     assert {int(number) for number in descriptors} - {255, limit - 2} == {0, 1, 2, min(1000, limit - 1)}
+
+
+CLOSING = {
+    "by number": "exec 1000>&-",
+    "all that are open": 'for fd in $(ls /proc/$$/fd); do eval "exec $fd>&-"; done',
+    "by Python": "python3 -c 'import os; os.closerange(3, 4096)'",
+}
+
+
+@pytest.mark.parametrize("manner", CLOSING)
+def test_check_finds_a_script_that_closes_the_lease(installed, manner):
+    installed.script(CLOSING[manner])
+    assert "descriptor 1000" in installed.command("check").stdout
+
+
+@pytest.mark.parametrize("name", ["sync_sqlite.sh", "sync_fkk_db.sh"])
+def test_check_leaves_scripts_alone_that_close_their_own(installed, name):
+    installed.script((ROOT / "config" / name).read_text().split("\n", 1)[1])
+    assert "descriptor 1000" not in installed.command("check").stdout
 
 
 def test_a_daemon_left_behind_does_not_hold_the_lease(service):

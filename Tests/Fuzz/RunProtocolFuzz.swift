@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 import RunProtocol
 
 private let file = "/dev/shm/sync-service-fuzz-\(getpid())"
@@ -36,7 +37,12 @@ private func readMessage(_ bytes: [UInt8]) {
         hold((try? RunResult(result.message)) == result, "another RunResult")
         _ = result.outcome
     }
-    if let info = try? LockInfo(message) { hold((try? LockInfo(info.message)) == info, "another LockInfo") }
+    if let info = try? LockInfo(message) {
+        hold((try? LockInfo(info.message)) == info, "another LockInfo")
+        // The service writes these as dates and subtracts them from its clock.
+        hold(info.lockFile.map { WallTime.range.contains($0.modified) } ?? true, "a lock file of \(info)")
+        hold(info.holder.map { WallTime.range.contains($0.since) } ?? true, "a holder since \(info)")
+    }
     if let tail = try? LogTail(message) { hold((try? LogTail(tail.message)) == tail, "another LogTail") }
     if let request = try? LogTailRequest(message) { hold((try? LogTailRequest(request.message)) == request, "another LogTailRequest") }
     if let reply = try? LockClearReply(message) { hold((try? LockClearReply(reply.message)) == reply, "another LockClearReply") }

@@ -1,3 +1,4 @@
+import Linux
 import TestSupport
 import Testing
 
@@ -55,6 +56,32 @@ import Testing
             var message = Message(RunProcesses.kind)
             message.add("pid", pid)
             #expect(throws: MessageError.self) { try RunProcesses(message) }
+        }
+    }
+
+    @Test(arguments: [Int64.min, -1, 0, 1, .max]) func timesOfOthersCanBeWrittenAsDatesAndSubtracted(time: Int64) throws {
+        let file = LockFile(identity: FileIdentity(device: 0, inode: 0), modified: time, owner: .max)
+        let info = LockInfo(leaseHeld: false, holder: LeaseHolder(run: .max, pid: .min, since: time), lockFile: file)
+        let received = try LockInfo(wire(info.message))
+        #expect(received == info)
+        for known in [received.lockFile?.modified, received.holder?.since] {
+            #expect(known.map(WallTime.range.contains) == true)
+        }
+    }
+
+    @Test func aRowOfTheProcessTableIsReadWhateverTheProcessIsCalled() throws {
+        func row(_ name: String, state: String = "S", flags: UInt32 = 0x40_0000, threads: Int = 1) -> String {
+            "42 (\(name)) \(state) 7 42 42 0 -1 \(flags) 1 2 3 4 5 6 7 8 20 0 \(threads) 0 99 1 2 3"
+        }
+        for name in ["bash", "", "a) Z 1 (b", "(((", " "] {
+            let entry = try #require(ProcessEntry(stat: row(name).utf8))
+            #expect((entry.pid, entry.parent, entry.name, entry.isKernelThread) == (42, 7, name, false))
+        }
+        #expect(ProcessEntry(stat: row("kworker/0:0", flags: 0x20_8040).utf8)?.isKernelThread == true)
+        #expect(ProcessEntry(stat: row("gone", state: "Z").utf8) == nil)
+        #expect(ProcessEntry(stat: row("its first thread left", state: "Z", threads: 2).utf8) != nil)
+        for text in ["", "42", "42 (", ")(", "42 (a)", "x (a) S", "99999999999 (a) S 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"] {
+            #expect(ProcessEntry(stat: text.utf8) == nil)
         }
     }
 

@@ -43,6 +43,12 @@ struct RunnerCheck {
         let text = ScriptText(scriptText, path: path, environment: script.environment)
         checkMention("SYNC_LOCK_PATH", script.lockPath, ending: ".lock", text, findings)
         checkMention("SYNC_LOG_PATH", script.logPath, ending: ".log", text, findings)
+        if text.closesForeignDescriptors {
+            findings.add(
+                "the script closes descriptors that it did not open; with descriptor \(RunDirectory.lockDescriptor) it gives up the run lock, "
+                    + "and if its supervisor dies, a second sync can begin beside it",
+                "let it close only descriptors that it has opened itself")
+        }
         if settings.runnerSocket != nil && text.contains("kill", "-0") {
             findings.add(
                 "the script looks with kill -0 whether another process lives; under the runner it sees none outside its own run that way",

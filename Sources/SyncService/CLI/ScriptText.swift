@@ -1,3 +1,5 @@
+import RunProtocol
+
 /// What the text of a sync script says about paths, as far as reading it can tell: comments are left out, and variables
 /// whose value the text gives are replaced.
 ///
@@ -57,6 +59,15 @@ struct ScriptText {
     func contains(_ sequence: String...) -> Bool {
         let wanted = sequence.map { Array($0.utf8) }
         return words.indices.contains { words[$0...].starts(with: wanted) }
+    }
+
+    /// Whether the script closes the run lock's descriptor by its number, all descriptors at once, or one whose number it
+    /// computes, for which a shell needs `eval`.
+    var closesForeignDescriptors: Bool {
+        contains(String(RunDirectory.lockDescriptor), "-")
+            || words.map { String(decoding: $0, as: UTF8.self) }.contains { word in
+                ["closefrom", "closerange"].contains(where: word.hasSuffix) || [">&-", "<&-"].contains(where: word.contains)
+            }
     }
 
     // MARK: Reading
