@@ -66,7 +66,7 @@ struct ScriptText {
     var closesForeignDescriptors: Bool {
         contains(String(RunDirectory.lockDescriptor), "-")
             || words.map { String(decoding: $0, as: UTF8.self) }.contains { word in
-                ["closefrom", "closerange"].contains(where: word.hasSuffix) || [">&-", "<&-"].contains(where: word.contains)
+                ["closefrom", "closerange", ">&-", "<&-"].contains(where: word.contains)
             }
     }
 
