@@ -117,6 +117,18 @@ def test_from_the_first_run_to_a_restored_history(sandbox):
     sandbox.command("audit", "verify")
 
 
+def test_a_history_is_restored_behind_its_checkpoint_file(sandbox):
+    sandbox.section("The first run")
+    sandbox.section("Backup")
+    sandbox.section("Checkpoints in a file")
+    sandbox.command("run")
+    sandbox.block("systemctl stop sync-service")
+    sandbox.section("Restore")
+    assert len(sandbox.command("history").splitlines()) == 2
+    sandbox.command("run")
+    sandbox.command("audit", "verify")
+
+
 def leave_hot_journal(database):
     """What a service killed while it wrote leaves: SQLite plays it into whatever file has that name next."""
     connection = sqlite3.connect(database, isolation_level=None)
