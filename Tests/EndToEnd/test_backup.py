@@ -73,14 +73,14 @@ def test_copies_while_runs_go_on(service):
 
 
 def test_no_run_is_refused_for_a_slow_backup(service):
-    """Each page takes a millisecond to write. Runs go on between the steps, so that the copy begins again each time, and the
-    last attempt keeps writers out for a second or more: a run waits for it and is not refused."""
+    """Each page takes six milliseconds to write. Runs go on between the steps, so that the copy begins again each time, and
+    the last attempt keeps writers out for six seconds: a run waits for it and is not refused."""
     service.script("head -c 1M /dev/urandom | base64 -w 0 | head -c 1M")
-    for _ in range(3):
+    for _ in range(4):
         assert service.run().code == 200
     service.script("echo hello")
     copy, answers, codes = service.folder / "copy", [], []
-    slow = ("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:delay_exit=1000")
+    slow = ("strace", "-f", "-o", "/dev/null", "-e", "trace=pwrite64", "-e", "inject=pwrite64:delay_exit=6000")
     copying = threading.Thread(target=lambda: answers.append(backup(service, copy, prefix=slow)))
     copying.start()
     while copying.is_alive() or not codes:
@@ -92,7 +92,7 @@ def test_no_run_is_refused_for_a_slow_backup(service):
     whole = rows(service.database)
     for table, content in rows(copy).items():
         assert content == whole[table][:len(content)], "a copy is the beginning of the history"
-    assert len(rows(copy)["run_started"]) > 3, "runs were recorded while it was copied"
+    assert len(rows(copy)["run_started"]) > 4, "runs were recorded while it was copied"
 
 
 def test_the_way_back(service):
