@@ -284,7 +284,7 @@ struct RunPerformer: Sendable {
         do {
             kept = try OutputSpool.read(keptOpen(spool, run), maximum: settings.script.largestOutput)
         } catch {
-            if !error.isNoSuchFile { logger.warning("the output of run \(run) is unreadable: \(error)") }
+            if !error.isNoSuchFile { logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)") }
             kept = nil
         }
         guard let result else {
