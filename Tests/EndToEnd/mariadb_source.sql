@@ -1,4 +1,4 @@
--- A source of test_mariadb.py. {database} is its name, {rows} a file of package records. The account ghost exists at the
+-- A source of mariadb_sync.py. {database} is its name, {rows} a file of package records. The account ghost exists at the
 -- source only.
 
 CREATE OR REPLACE USER ghost@'10.%';

@@ -1,4 +1,4 @@
--- What the target of test_mariadb.py has from earlier: other rows, definitions that the source has changed or does not
+-- What the target of mariadb_sync.py has from earlier: other rows, definitions that the source has changed or does not
 -- have, and a table to keep. {owner} is the DEFINER of the triggers.
 
 CREATE OR REPLACE USER writer@'127.0.0.1' IDENTIFIED BY 'w#2;''x y';
