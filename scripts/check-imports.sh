@@ -9,7 +9,7 @@ set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
 
 readonly rules='
-SQLite        CSQLite Glibc
+SQLite        CSQLite Dispatch Glibc Synchronization
 OpenSSL       COpenSSL Glibc Linux
 TLS           NIOCore OpenSSL Synchronization
 AuditLog      JSON OpenSSL
