@@ -192,6 +192,16 @@ def test_a_damaged_history_with_an_unfinished_run_is_served(copy):
     assert copy.admin(f"/admin/runs/{RUNS}").code == 200 and copy.status() == "idle"
 
 
+def test_an_end_that_was_deleted_is_not_recorded_again(copy):
+    """The run looks unfinished at the start. Its end is in the log."""
+    tamper(copy, "DELETE FROM run_finished WHERE id = 9")
+    copy.start()
+    eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
+    copy.stop()
+    assert len([found for found in events_of(copy, "run_finished") if found["run"] == 9]) == 1
+    is_found(verify(copy), "run 9 of entry ", "is missing in run_finished")
+
+
 def test_damage_that_was_accepted(copy):
     """`audit resume` records the decision; runs go on, and verify goes on telling."""
     with tampering(copy) as connection:

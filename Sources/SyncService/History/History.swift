@@ -235,11 +235,20 @@ final class History: Sendable {
     private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) -> Bool {
         try write { connection in
             let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
-            guard recorded == nil else { return false }
+            guard try recorded == nil && !Self.hasEnd(run, connection) else { return false }
             try Self.insert(finish, run, connection)
             try self.trail.append([try Self.event(finish, run)], to: connection)
             return true
         }
+    }
+
+    /// Whether the log has a run's end. Where its row is missing all the same, somebody deleted it, which the verification
+    /// finds; a second end would only hide that.
+    private static func hasEnd(_ run: Int64, _ connection: Connection) throws -> Bool {
+        let entries = try connection.query(
+            "SELECT bytes FROM run_entry JOIN leaf USING (entry) WHERE run = ? ORDER BY entry DESC LIMIT 1000", [.integer(run)]
+        ) { $0.blob(0) ?? [] }
+        return entries.contains { (try? Leaf(stored: $0))?.event == Event.runFinished.rawValue }
     }
 
     private func write<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
