@@ -33,4 +33,10 @@ extension SystemError {
     public var isNoSuchFile: Bool { code == ENOENT || code == ENOTDIR }
     public var isPermissionDenied: Bool { code == EACCES || code == EPERM }
     public var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
+    /// The machine lacks something now, or a disk fails: the same call may succeed later, with nothing set otherwise.
+    public var mayPass: Bool {
+        [
+            EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, ENOBUFS,
+        ].contains(code)
+    }
 }

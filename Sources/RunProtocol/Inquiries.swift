@@ -1,57 +1,35 @@
 // What the service asks of the script's side of the machine. A connection answers any number of these.
 
-/// Service to runner: is the lease held, is the script's lock file there?
-public struct LockInfoRequest: Sendable, Equatable {
+/// Service to runner: is the run lock held? The service looks for itself; by this question it learns whether the runner
+/// speaks its protocol and has the same run directory.
+public struct RunLockRequest: Sendable, Equatable {
     public let runDirectory: String
-    public let lockPath: String
 
-    public init(runDirectory: String, lockPath: String) {
-        self.runDirectory = runDirectory
-        self.lockPath = lockPath
-    }
+    public init(runDirectory: String) { self.runDirectory = runDirectory }
 
     public static let kind = "lock-info"
 
     public var message: Message {
         var message = Message(Self.kind)
         message.add("run_directory", runDirectory)
-        message.add("lock_path", lockPath)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
-        runDirectory = try message.requiredText("run_directory")
-        lockPath = try message.requiredText("lock_path")
-    }
+    public init(_ message: Message) throws(MessageError) { runDirectory = try message.requiredText("run_directory") }
 }
 
-/// Runner to service: the answer to a ``LockInfoRequest``.
-public struct LockInfo: Sendable, Equatable {
-    public let leaseHeld: Bool
-    /// Who holds it, where the holder could be read.
-    public let holder: LeaseHolder?
-    /// The script's own lock file; nil where there is none.
-    public let lockFile: LockFile?
-
-    public init(leaseHeld: Bool, holder: LeaseHolder?, lockFile: LockFile?) {
-        self.leaseHeld = leaseHeld
-        self.holder = holder
-        self.lockFile = lockFile
-    }
-
+/// Runner to service: the answer to a ``RunLockRequest``.
+extension RunLock {
     public var message: Message {
         var message = Message("lock-info")
-        message.add("lease_held", leaseHeld)
+        message.add("lease_held", held)
         holder?.add(to: &message)
-        lockFile?.add(to: &message)
         return message
     }
 
     public init(_ message: Message) throws(MessageError) {
         guard message.kind == "lock-info" else { throw .unexpected(kind: message.kind) }
-        leaseHeld = try message.requiredFlag("lease_held")
-        holder = LeaseHolder(message)
-        lockFile = LockFile(message)
+        self.init(held: try message.requiredFlag("lease_held"), holder: LeaseHolder(message))
     }
 }
 

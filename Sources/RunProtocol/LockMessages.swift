@@ -28,6 +28,44 @@ public struct LockFile: Sendable, Equatable {
     }
 }
 
+/// Service to runner: is the script's lock file there? A question of its own, because the file's disk may hang.
+public struct LockFileRequest: Sendable, Equatable {
+    public let lockPath: String
+
+    public init(lockPath: String) { self.lockPath = lockPath }
+
+    public static let kind = "lock-file"
+
+    public var message: Message {
+        var message = Message(Self.kind)
+        message.add("lock_path", lockPath)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) { lockPath = try message.requiredText("lock_path") }
+}
+
+/// Runner to service: the answer to a ``LockFileRequest``.
+public struct LockFileReply: Sendable, Equatable {
+    /// nil where there is none.
+    public let file: LockFile?
+
+    public init(file: LockFile?) { self.file = file }
+
+    public var message: Message {
+        var message = Message("lock-file")
+        file?.add(to: &message)
+        return message
+    }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard message.kind == "lock-file" else { throw .unexpected(kind: message.kind) }
+        file = LockFile(message)
+        // A file that cannot be read is not the same as no file.
+        guard file != nil || message.bytes("lock_file") == nil else { throw .malformed("lock_file") }
+    }
+}
+
 /// Whether a process of the script lives outside our runs, by a look at the process table.
 public enum ScriptProcess: String, Sendable {
     case yes, no

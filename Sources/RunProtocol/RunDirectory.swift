@@ -26,6 +26,14 @@ public struct RunDirectory: Sendable {
     /// holder of the lease touches these.
     public var preparedOutput: String { path + "/next.output" }
     public var preparedResult: String { path + "/next.result" }
+    /// Room for a run's result.
+    public static let resultBytes: Int64 = 4096
+    /// Room on the disk that a run takes here before it starts.
+    /// - Parameter outputLimit: as in ``RunRequest/outputLimit``.
+    public static func reservedBytes(outputLimit: Int64) -> Int64 {
+        // With room for the head of the output, and for what a file system adds to two files and a folder.
+        outputLimit + resultBytes + 65536
+    }
 
     /// Reads a stored result.
     /// - Returns: nil where there is none.

@@ -124,6 +124,8 @@ public enum RunReply: Sendable, Equatable {
     case ready(scriptSHA256: String, scriptUID: Int64)
     /// The runner could not get as far as checking; nothing was started.
     case failed(String)
+    /// The runner's own settings, or its release, do not permit what was asked for; nothing was started.
+    case refused(String)
 
     public var message: Message {
         switch self {
@@ -146,6 +148,10 @@ public enum RunReply: Sendable, Equatable {
             var message = Message("failed")
             message.add("reason", reason)
             return message
+        case .refused(let reason):
+            var message = Message("refused")
+            message.add("reason", reason)
+            return message
         }
     }
 
@@ -161,6 +167,7 @@ public enum RunReply: Sendable, Equatable {
                 scriptSHA256: try message.requiredText("script_sha256"),
                 scriptUID: try message.requiredInteger("script_uid"))
         case "failed": self = .failed(try message.requiredText("reason"))
+        case "refused": self = .refused(try message.requiredText("reason"))
         default: throw .unexpected(kind: message.kind)
         }
     }

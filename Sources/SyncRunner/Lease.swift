@@ -28,26 +28,13 @@ struct Lease {
             }
             guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else {
                 guard errno == EWOULDBLOCK else { throw SystemError("flock", directory.lease) }
-                return .held(by: holder(of: file))
+                return .held(by: RunDirectory.holder(of: file))
             }
-            guard try file.takeRecordLock() else { return .held(by: holder(of: file)) }
+            guard try file.takeRecordLock() else { return .held(by: RunDirectory.holder(of: file)) }
             guard let named = try? Files.facts(directory.lease, followLink: false), named.isSameFile(as: facts) else { continue }
             return .taken(Lease(descriptor: file))
         }
         throw SystemError("lease", directory.lease, code: EAGAIN)
-    }
-
-    /// Whether somebody holds the lease. Asks without locking: a lock taken only to look would make a starter fail.
-    static func probe(_ directory: RunDirectory) throws(SystemError) -> (held: Bool, holder: LeaseHolder?) {
-        let file: Descriptor
-        do {
-            file = try Descriptor.open(directory.lease, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        } catch {
-            if error.isNoSuchFile { return (false, nil) }
-            throw error
-        }
-        guard try file.isRecordLocked() else { return (false, nil) }
-        return (true, holder(of: file))
     }
 
     /// Writes into the lease file who holds it, for people; a failure changes nothing.
@@ -62,10 +49,5 @@ struct Lease {
         _ = ftruncate(descriptor.number, 0)
         try? descriptor.dropRecordLock()
         _ = flock(descriptor.number, LOCK_UN)
-    }
-
-    private static func holder(of file: Descriptor) -> LeaseHolder? {
-        guard let bytes = try? file.read(at: 0, count: 4096), let message = try? Message(decoding: bytes) else { return nil }
-        return LeaseHolder(message)
     }
 }

@@ -5,8 +5,6 @@ import RunProtocol
 /// Room on the disk for a run's output and result, taken before the script starts: a script that ran must not end
 /// without a record because the disk filled up meanwhile.
 struct Reservation {
-    private static let resultBytes: Int64 = 4096
-
     let spool: OutputSpool
     private let result: Descriptor
     private let directory: RunDirectory
@@ -20,7 +18,7 @@ struct Reservation {
         do {
             spool = try OutputSpool(creating: directory.preparedOutput, limit: outputLimit)
             result = try Descriptor.open(directory.preparedResult, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
-            try result.reserve(Self.resultBytes)
+            try result.reserve(RunDirectory.resultBytes)
         } catch {
             // Half of it would only take room from whoever needs it next.
             Self.remove(in: directory)

@@ -28,7 +28,7 @@ struct RunRemains {
         guard let run else { return holders.map(\.pid) }
         // Between the service's question and this look another run may have begun; it must not be ended in place of this
         // one. The script can write into the lock file, so its environment counts as well.
-        let described = (try? Lease.probe(directory))?.holder?.run == run
+        let described = (try? directory.runLock())?.holder?.run == run
         return holders.filter { described || $0.belongs(to: run) }.map(\.pid)
     }
 

@@ -32,13 +32,13 @@ do {
             """)
     default:
         complain("unknown arguments; see sync-runner --help")
-        exit(64)
+        exit(ExitStatus.usage.rawValue)
     }
 } catch ChannelError.closed {
-    exit(0)
+    exit(ExitStatus.fine.rawValue)
 } catch {
     complain("\(error)")
-    exit(1)
+    exit((error is SetupError ? ExitStatus.configuration : .wrong).rawValue)
 }
 
 /// Answers what comes on standard input until it ends.
@@ -59,7 +59,8 @@ func serve(for permitted: Permitted?) throws {
                 continue
             }
             switch message.kind {
-            case LockInfoRequest.kind: try service.send(lockInfo(LockInfoRequest(message)))
+            case RunLockRequest.kind: try service.send(runLock(RunLockRequest(message)))
+            case LockFileRequest.kind: try service.send(LockFileReply(file: LockFile(at: LockFileRequest(message).lockPath)).message)
             case LogTailRequest.kind: try service.send(LogTail(answering: LogTailRequest(message)).message)
             case ScriptCheckRequest.kind: try service.send(checkScript(ScriptCheckRequest(message)).message)
             case ScriptProcessRequest.kind: try service.send(ScriptProcess(answering: ScriptProcessRequest(message)).message)
@@ -84,7 +85,7 @@ func serve(for permitted: Permitted?) throws {
 /// The answer carries our version, so that a service of another one can say so.
 func refuse(_ objection: String, _ service: MessageChannel) throws {
     complain(objection)
-    try service.send(RunReply.failed("sync-runner refused: \(objection)").message)
+    try service.send(RunReply.refused("sync-runner refused: \(objection)").message)
 }
 
 func checkScript(_ request: ScriptCheckRequest) -> RunReply {
@@ -96,13 +97,8 @@ func checkScript(_ request: ScriptCheckRequest) -> RunReply {
     }
 }
 
-func lockInfo(_ request: LockInfoRequest) -> Message {
-    do {
-        let lease = try Lease.probe(RunDirectory(request.runDirectory))
-        return LockInfo(leaseHeld: lease.held, holder: lease.holder, lockFile: LockFile(at: request.lockPath)).message
-    } catch {
-        return RunReply.failed("\(error)").message
-    }
+func runLock(_ request: RunLockRequest) -> Message {
+    do { return try RunDirectory(request.runDirectory).runLock().message } catch { return RunReply.failed("\(error)").message }
 }
 
 /// To the service's log, or the journal of the runner's unit.

@@ -19,7 +19,7 @@ RUNNER = BINARY.with_name("sync-runner")
 DEADLINE = 30  # seconds; generous, because it only bounds a failure
 
 # Exit codes of sync-service
-ALREADY_RUNNING, USAGE, CONFIGURATION = 2, 64, 78
+ALREADY_RUNNING, NOT_CHECKED, USAGE, UNAVAILABLE, CONFIGURATION = 2, 3, 64, 69, 78
 
 # Root may read and write everything. Where a permission must count, the service runs without that privilege.
 WITHOUT_OVERRIDE = (

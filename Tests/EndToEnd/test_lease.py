@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from faults import all_recorded, kill, named, naming
-from harness import ALREADY_RUNNING, BINARY, ROOT, alive, eventually
+from harness import ALREADY_RUNNING, BINARY, ROOT, UNAVAILABLE, alive, eventually
 
 
 def test_fifty_requests_while_a_script_waits(service):
@@ -197,7 +197,7 @@ def test_the_lease_is_no_symbolic_link(service):
 
 def test_the_service_refuses_to_start_twice_on_one_state_directory(service):
     second = service.command("serve", environment={"PORT": "1"})
-    assert second.returncode in (1, 78)
+    assert second.returncode == UNAVAILABLE
     message = second.stdout + second.stderr
     assert str(service.process.pid) in message and str(service.state) in message
     assert service.status() == "idle"

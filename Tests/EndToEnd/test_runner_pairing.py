@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import BINARY, CONFIGURATION, RUNNER
+from harness import BINARY, RUNNER, UNAVAILABLE
 
 REMEDY = "install sync-service and sync-runner from one release"
 
@@ -53,7 +53,7 @@ def test_the_service_refuses_a_runner(installed, paired, case):
     runner, words = RUNNERS[case]
     binary = paired(runner)
     code, message = installed.refused_start(binary=binary)
-    assert code == CONFIGURATION
+    assert code == UNAVAILABLE
     assert "sync-runner" in message
     for word in words:
         assert word in message

@@ -5,7 +5,7 @@ import subprocess
 import threading
 
 from faults import all_recorded, kill_service
-from harness import ALREADY_RUNNING, CONFIGURATION, eventually, free_port
+from harness import ALREADY_RUNNING, UNAVAILABLE, eventually, free_port
 
 # A lock of the script's own tells of an overlap at once; the lines tell the order.
 WITNESS = '''
@@ -39,7 +39,7 @@ def second(service, **settings):
 
 def test_a_second_service_refuses_and_says_why(service):
     code, message = second(service)
-    assert code == CONFIGURATION
+    assert code == UNAVAILABLE
     assert f"process {service.process.pid}" in message and str(service.state) in message and "SYNC_STATE_DIR" in message
     service.script("exit 0")
     assert service.run().code == 200, "the first one is none the worse"
@@ -54,7 +54,7 @@ def test_a_second_service_under_another_name_of_the_folder(service):
         code, message = second(service, SYNC_STATE_DIR=str(alias))
     finally:
         subprocess.run(["umount", alias], check=True)
-    assert code == CONFIGURATION and f"process {service.process.pid}" in message
+    assert code == UNAVAILABLE and f"process {service.process.pid}" in message
 
 
 def test_a_second_service_while_a_run_goes_on(service):
@@ -65,7 +65,7 @@ def test_a_second_service_while_a_run_goes_on(service):
     kill_service(service)
     client.abandon()
     service.start()
-    assert second(service)[0] == CONFIGURATION
+    assert second(service)[0] == UNAVAILABLE
     assert service.status() == "running"
     gate.open()
     assert service.record(1)["outcome"] == "succeeded"

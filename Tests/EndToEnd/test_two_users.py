@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from faults import all_recorded, kill, kill_service
-from harness import CONFIGURATION, DEADLINE, alive, eventually
+from harness import CONFIGURATION, DEADLINE, UNAVAILABLE, alive, eventually
 # The two fixtures are called `prepared` and `service`, by which they take the place of the usual ones.
 from twousers import RUNNER, SERVICE, becoming, needs_root, two_users, two_users_prepared  # noqa: F401
 
@@ -278,18 +278,18 @@ def test_no_runner(prepared):
     prepared.socket.close()
     prepared.socket_path.unlink()
     done = prepared.command("serve", prefix=becoming(SERVICE))
-    assert done.returncode == CONFIGURATION and "sync-runner.socket" in done.stderr
+    assert done.returncode == UNAVAILABLE and "sync-runner.socket" in done.stderr
     prepared.socket = socket.socket(socket.AF_UNIX)
 
 
 def test_the_listener_without_a_socket(prepared):
     done = subprocess.run([prepared.runner_binary, "listen"], capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and "sync-runner.socket" in done.stderr
+    assert done.returncode == CONFIGURATION and "sync-runner.socket" in done.stderr
 
 
 def test_a_client_that_is_no_user(prepared):
     prepared.start_runner(SYNC_RUNNER_CLIENT="nobody-at-all")
-    assert prepared.runner_process.wait(10) == 1
+    assert prepared.runner_process.wait(10) == CONFIGURATION
     prepared.runner_process = None
     assert "SYNC_RUNNER_CLIENT" in prepared.runner_log()
 

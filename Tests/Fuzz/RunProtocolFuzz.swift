@@ -37,11 +37,14 @@ private func readMessage(_ bytes: [UInt8]) {
         hold((try? RunResult(result.message)) == result, "another RunResult")
         _ = result.outcome
     }
-    if let info = try? LockInfo(message) {
-        hold((try? LockInfo(info.message)) == info, "another LockInfo")
+    if let lock = try? RunLock(message) {
+        hold((try? RunLock(lock.message)) == lock, "another RunLock")
         // The service writes these as dates and subtracts them from its clock.
-        hold(info.lockFile.map { WallTime.range.contains($0.modified) } ?? true, "a lock file of \(info)")
-        hold(info.holder.map { WallTime.range.contains($0.since) } ?? true, "a holder since \(info)")
+        hold(lock.holder.map { WallTime.range.contains($0.since) } ?? true, "a holder since \(lock)")
+    }
+    if let reply = try? LockFileReply(message) {
+        hold((try? LockFileReply(reply.message)) == reply, "another LockFileReply")
+        hold(reply.file.map { WallTime.range.contains($0.modified) } ?? true, "a lock file of \(reply)")
     }
     if let tail = try? LogTail(message) { hold((try? LogTail(tail.message)) == tail, "another LogTail") }
     if let request = try? LogTailRequest(message) { hold((try? LogTailRequest(request.message)) == request, "another LogTailRequest") }
@@ -58,7 +61,8 @@ private func readMessage(_ bytes: [UInt8]) {
         hold((try? RunProcessesRequest(request.message)) == request, "another RunProcessesRequest")
     }
     _ = try? PathRequest(message)
-    _ = try? LockInfoRequest(message)
+    _ = try? RunLockRequest(message)
+    _ = try? LockFileRequest(message)
     _ = try? ScriptCheckRequest(message)
     _ = try? ScriptProcessRequest(message)
     _ = try? ScriptProcess(message)
@@ -68,7 +72,7 @@ private func readMessage(_ bytes: [UInt8]) {
 /// A message whose frame is right, so that the fields are reached: `name=value` lines.
 private func buildMessage(_ bytes: [UInt8]) {
     let kinds = [
-        "run", "busy", "unfit", "ready", "failed", "go", "ended", "lock-info", "check-script", "log-tail", "log-lines", "log-unreadable",
+        "run", "busy", "unfit", "ready", "failed", "go", "ended", "lock-info", "lock-file", "check-script", "log-tail", "log-lines", "log-unreadable",
         "script-process", "lock-clear", "lock-cleared", "lock-kept", "path", "path-facts",
         "run-processes", "end-run", "run-ending", "run-gone",
     ]

@@ -47,8 +47,8 @@ SEEDS = {
     "RunProtocol": [
         message("run", *RUN), message("ended", *RESULT), message("go", ("run", "1")), message("ready", ("script_sha256", "a"), ("script_uid", "0")),
         message("unfit", ("why", "not found"), ("detail", "x"), ("script_uid", "0")),
-        message("lock-info", ("lease_held", "true"), ("holder_pid", "1"), ("holder_since", "2"), ("lock_file", "1:2"), ("lock_file_modified", "3"),
-                ("lock_file_owner", "0")),
+        message("lock-info", ("lease_held", "true"), ("holder_pid", "1"), ("holder_since", "2")),
+        message("lock-file", ("lock_file", "1:2"), ("lock_file_modified", "3"), ("lock_file_owner", "0")),
         message("log-tail", ("log_path", "/a"), ("state_directory", "/b"), ("forbidden", "1:2")),
         b"\1" + (16).to_bytes(8, "big") + (40).to_bytes(8, "big") + b"0123456789abcdef",
         b"\1" + (65536).to_bytes(8, "big") + (2**63 - 1).to_bytes(8, "big") + b"x" * 300,

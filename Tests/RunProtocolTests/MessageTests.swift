@@ -21,13 +21,15 @@ import Testing
         let replies: [RunReply] = [
             .busy(nil), .busy(LeaseHolder(run: nil, pid: 5, since: 6)), .busy(LeaseHolder(run: 4, pid: 5, since: 6)),
             .unfit(.unsafePermissions, detail: "mode 777", scriptUID: 0), .ready(scriptSHA256: "ab", scriptUID: 7),
-            .failed("no"),
+            .failed("no"), .refused("not with these settings"),
         ]
         for reply in replies { #expect(try RunReply(wire(reply.message)) == reply) }
-        let info = LockInfo(
-            leaseHeld: true, holder: LeaseHolder(run: 1, pid: 2, since: 3),
-            lockFile: LockFile(identity: FileIdentity(device: 4, inode: 5), modified: 6, owner: 7))
-        #expect(try LockInfo(wire(info.message)) == info)
+        for lock in [RunLock(held: true, holder: LeaseHolder(run: 1, pid: 2, since: 3)), RunLock(held: false, holder: nil)] {
+            #expect(try RunLock(wire(lock.message)) == lock)
+        }
+        for file in [nil, LockFile(identity: FileIdentity(device: 4, inode: 5), modified: 6, owner: 7)] {
+            #expect(try LockFileReply(wire(LockFileReply(file: file).message)) == LockFileReply(file: file))
+        }
         let tail = LogTailRequest(
             logPath: "/l", logDirectory: "/d", stateDirectory: "/s", forbidden: [FileIdentity(device: .max, inode: 1)])
         #expect(try LogTailRequest(wire(tail.message)) == tail)

@@ -3,6 +3,7 @@ import AuditLog
 import Glibc
 import JSON
 import Linux
+import RunProtocol
 
 struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -38,7 +39,7 @@ struct AuditCommand: ParsableCommand {
                 report = try verification.run()
             } catch {
                 tell("sync-service: the history could not be checked: \(error)")
-                throw Exit(code: 3)
+                throw Exit(.notChecked)
             }
             for remark in remarks { print("! \(remark)") }
             AuditCommand.tellReport(report)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Linux
 import Migrations
+import RunProtocol
 import SQLite
 
 struct MigrateCommand: ParsableCommand {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import Linux
+import RunProtocol
 
 /// sync-service: starts a database sync on request and proves afterwards who started which run and how it ended.
 @main

@@ -28,6 +28,7 @@ struct ServeCommand: AsyncParsableCommand {
         let inside = try Inside(settings, logger)
         try inside.trailWatch.checkEdge()
         try await inside.coordinator.settleUnfinished()
+        try inside.history.refreshLastRun()
         recordQuietly(inside.history, AuditEvent(.serviceStarted, Self.startFacts()), logger)
         if settings.script.path == nil {
             logger.warning("SYNC_SCRIPT_PATH is not set: nothing can be run until it is")
@@ -42,18 +43,18 @@ struct ServeCommand: AsyncParsableCommand {
         // listener, and what records events when no more can come.
         let services: [any Service] = [
             reloader, ExternalRunWatch(inquirer: inside.inquirer, history: inside.history, logger: logger), inside.trailWatch,
-            inside.events, server, inside.coordinator, Heartbeat(coordinator: inside.coordinator),
+            LastRunWatch(history: inside.history), inside.events, server, inside.coordinator, Heartbeat(coordinator: inside.coordinator),
         ]
         do {
             try await ServiceGroup(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint],
                 logger: Log.make(max(settings.logLevel, .warning))
             ).run()
-        } catch let error as IOError where error.errnoCode == EADDRINUSE || error.errnoCode == EACCES {
-            let reason = SystemError("bind", code: error.errnoCode).reason
+        } catch let error as IOError {
+            let cause = SystemError("bind", code: error.errnoCode)
             throw SettingsError(
-                "HOST and PORT: cannot listen on \(settings.door.host):\(settings.door.port): \(reason)",
-                fix: "stop what uses the port, or set another PORT")
+                "HOST and PORT: cannot listen on \(settings.door.host):\(settings.door.port): \(cause.reason)",
+                fix: "stop what uses the port, or set another PORT", cause: cause)
         }
         recordQuietly(inside.history, AuditEvent(.serviceStopped), logger)
         withExtendedLifetime(lock) {}
@@ -72,8 +73,10 @@ struct ServeCommand: AsyncParsableCommand {
             let runner = try RunnerAccess(settings)
             inquirer = Inquirer(settings, runner: runner)
             // Now, not at the first run, it shows that service and runner are of different releases.
-            do { _ = try inquirer.lockInfo() } catch {
+            do { try inquirer.requireRunner() } catch let error as RunnerRefusal where error.isAboutSettings {
                 throw SettingsError("\(runner): \(error)", fix: runner.fix)
+            } catch {
+                throw Unavailable("\(runner): \(error)", fix: runner.fix)
             }
             history = try settings.openHistory()
             trailWatch = TrailWatch(history: history, pinned: settings.audit.pinned, logger: logger)
@@ -86,13 +89,13 @@ struct ServeCommand: AsyncParsableCommand {
         /// The whole table of what is offered, and to whom.
         func routes(_ settings: Settings) -> [Route] {
             SyncEndpoints(
-                script: settings.script, coordinator: coordinator, inquirer: inquirer, reader: history.reader, events: events
+                script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history, events: events
             ).routes
                 + AdminEndpoints(history: history.reader, events: events).routes
                 + RunControlEndpoints(script: settings.script, coordinator: coordinator, inquirer: inquirer, history: history).routes
                 + AuditEndpoints(history: history, settings: settings.audit, events: events).routes
                 + HealthEndpoints(
-                    readiness: Readiness(history: history, inquirer: inquirer, coordinator: coordinator, settings: settings)
+                    readiness: Readiness(history: history, inquirer: inquirer, settings: settings), coordinator: coordinator
                 ).routes
         }
     }

@@ -132,10 +132,12 @@ enum RequestError: Error {
 }
 
 extension HTTPField.Name {
-    /// The number of the run that an answer is about.
     /// The trail's newest checkpoint, base64 of the signed note.
     static let syncCheckpoint = HTTPField.Name("Sync-Checkpoint") ?? .via
     static let prefer = HTTPField.Name("Prefer") ?? .via
     static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .via
+    /// The number of the run that an answer is about.
     static let syncRunID = HTTPField.Name("Sync-Run-Id") ?? .via
+    /// That run's outcome, as the history names it.
+    static let syncRunOutcome = HTTPField.Name("Sync-Run-Outcome") ?? .via
 }

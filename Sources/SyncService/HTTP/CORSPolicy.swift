@@ -12,7 +12,7 @@ struct CORSPolicy: Sendable {
     /// - Parameter origin: the request's Origin.
     func headers(origin: String?, path: String) -> HTTPFields {
         var headers = allowed(origin, path)
-        if headers[.accessControlAllowOrigin] != nil { headers[.accessControlExposeHeaders] = "Sync-Run-Id, Sync-Checkpoint, Retry-After" }
+        if headers[.accessControlAllowOrigin] != nil { headers[.accessControlExposeHeaders] = "Sync-Run-Id, Sync-Run-Outcome, Sync-Checkpoint, Retry-After" }
         return headers
     }
 

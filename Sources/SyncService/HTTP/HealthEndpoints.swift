@@ -3,13 +3,18 @@ import HummingbirdCore
 import JSON
 import Linux
 import Logging
+import RunProtocol
 
 /// What a supervisor or a load balancer asks, without a token and without a word about the inside.
 struct HealthEndpoints: Sendable {
-    let readiness: Readiness
-    private let worker = Worker(threads: 1)
+    private let coordinator: RunCoordinator
+    /// Anybody may ask, so that what is found answers for a second.
+    private let reasons: SharedLook<[Readiness.Reason]>
 
-    init(readiness: Readiness) { self.readiness = readiness }
+    init(readiness: Readiness, coordinator: RunCoordinator) {
+        self.coordinator = coordinator
+        reasons = SharedLook(keepMilliseconds: 1000) { readiness.reasons() }
+    }
 
     var routes: [Route] {
         [
@@ -20,9 +25,12 @@ struct HealthEndpoints: Sendable {
 
     /// 200 or 503; why not, only for those with a token.
     @Sendable func ready(_ call: Call) async throws -> Response {
-        let readiness = readiness
-        var reasons = try await worker.run { readiness.reasons() }
-        if await readiness.coordinator.isLeaving { reasons.append(.shuttingDown) }
+        var reasons = try await reasons.value()
+        switch await coordinator.obstacle {
+        case .leaving: reasons.append(.shuttingDown)
+        case .unrecorded: reasons.append(.lastRunUnrecorded)
+        case nil: break
+        }
         guard !reasons.isEmpty else { return Answer.json(.ok, .object([.init("status", .string("ready"))])) }
         var body: [JSON.Member] = [.init("status", .string("not_ready"))]
         if call.claims != nil { body.append(.init("reasons", .array(reasons.map { .string($0.rawValue) }))) }
@@ -41,7 +49,8 @@ struct Readiness: Sendable {
         case historyRolledBack = "history_rolled_back"
         case historyUnreadable = "history_unreadable"
         case diskReserve = "disk_reserve"
-        case runner = "runner"
+        /// The runner does not answer, or the disk of the script hangs.
+        case runner
         case scriptNotSet = "script_not_set"
         /// A run would be recorded as start_failed.
         case scriptUnfit = "script_unfit"
@@ -49,29 +58,51 @@ struct Readiness: Sendable {
         /// The disk is mounted read-only, or the folder's owner or mode was changed.
         case notWritable = "not_writable"
         case shuttingDown = "shutting_down"
+        /// The end of the last run waits to be recorded, and no other begins before it is.
+        case lastRunUnrecorded = "last_run_unrecorded"
     }
 
     let history: History
     let inquirer: Inquirer
-    let coordinator: RunCoordinator
     let settings: Settings
 
-    /// Why not; empty when all is well. Blocks.
+    /// Why not; empty when all is well. Blocks. What it costs does not depend on how long the history is, and it touches
+    /// neither the script's lock file nor its log. A run in progress is no reason: it was able to start.
     func reasons() -> [Reason] {
         var reasons: [Reason] = []
         if history.isLatched { reasons.append(.notRecording) }
         if history.knownDamage != nil { reasons.append(history.isRolledBack ? .historyRolledBack : .historyDamaged) }
         if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
-        if (try? history.holdReserve()) == nil { reasons.append(.diskReserve) }
-        if (try? inquirer.lockInfo()) == nil { reasons.append(.runner) }
-        if (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
+        let lock = try? inquirer.runLock()
+        if lock == nil || (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
+        if !hasRoom(isRunning: lock?.held ?? false) { reasons.append(.diskReserve) }
         let folders: [String] = [settings.stateDirectory, settings.runDirectory]
-        if folders.contains(where: { (try? Files.tryToCreate(in: $0)) == nil }) { reasons.append(.notWritable) }
-        if settings.script.path == nil {
-            reasons.append(.scriptNotSet)
-        } else if (try? inquirer.isScriptFit()) == false {
-            reasons.append(.scriptUnfit)
-        }
+        // A full disk refuses as well; it is named above.
+        if folders.contains(where: { !Self.isWritable($0) }) { reasons.append(.notWritable) }
+        if let reason = scriptReason() { reasons.append(reason) }
         return reasons
+    }
+
+    /// Whether a run could be recorded to its end: the reserve for its end is there, beside it room for the start, and in
+    /// the run directory what the runner takes before it starts. A run in progress has taken that already.
+    private func hasRoom(isRunning: Bool) -> Bool {
+        guard (try? history.holdReserve()) != nil else { return false }
+        let spool = isRunning ? 0 : RunDirectory.reservedBytes(outputLimit: settings.script.outputLimit)
+        let (state, run) = (settings.stateDirectory, settings.runDirectory)
+        let areOneDisk = (try? Files.facts(state, followLink: false).device) == (try? Files.facts(run, followLink: true).device)
+        let needs = areOneDisk ? [(state, DiskReserve.startBytes + spool)] : [(state, DiskReserve.startBytes), (run, spool)]
+        return needs.allSatisfy { folder, bytes in ((try? Files.freeBytes(folder)) ?? 0) >= bytes }
+    }
+
+    private static func isWritable(_ folder: String) -> Bool {
+        do { try Files.tryToCreate(in: folder) } catch { return error.isNoSpace }
+        return true
+    }
+
+    private func scriptReason() -> Reason? {
+        guard let path = settings.script.path else { return .scriptNotSet }
+        guard let reply = try? inquirer.scriptFitness(path) else { return .runner }
+        if case .ready = reply { return nil }
+        return .scriptUnfit
     }
 }

@@ -10,6 +10,8 @@ struct Call: Sendable {
     let request: Request
     /// nil on routes that ask for no token.
     let claims: Claims?
+    /// Whether the token is an administrator's; false on routes that ask for no token.
+    let isAdmin: Bool
     /// The numbers that stand in the path where the route has `{id}`.
     let id: Int64
     let sourceIP: String?
@@ -93,6 +95,9 @@ struct Responder: Sendable {
             response = try await answer(request, sourceIP, requestID, logger)
         } catch let error as RequestError {
             response = Answer.error(await refused(error, request, sourceIP, requestID, logger))
+        } catch let error as PathHangs {
+            logger.error("\(request.method) cannot be answered: \(error)")
+            response = Answer.error(.unavailable("This cannot be answered now: \(error)"))
         } catch {
             failureLines.log { logger.error("\(request.method) failed: \(error)\($0)") }
             response = Answer.error(.internalError)
@@ -158,6 +163,7 @@ struct Responder: Sendable {
             throw RequestError.methodNotAllowed(allowed: methods(matching: request))
         }
         var claims: Claims?
+        var isAdmin = false
         if route.readsToken, request.headers[.authorization] != nil {
             do { claims = try authenticator.current.claims(request.headers) } catch {
                 let error = await refused(error, request, sourceIP, requestID, logger)
@@ -173,8 +179,9 @@ struct Responder: Sendable {
                 throw error
             }
             claims = checked
+            isAdmin = (try? authenticator.authorize(checked, for: .admin)) != nil
         }
         return try await route.handler(
-            Call(request: request, claims: claims, id: id, sourceIP: sourceIP, requestID: requestID, logger: logger))
+            Call(request: request, claims: claims, isAdmin: isAdmin, id: id, sourceIP: sourceIP, requestID: requestID, logger: logger))
     }
 }

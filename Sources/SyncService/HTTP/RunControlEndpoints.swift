@@ -49,15 +49,15 @@ struct RunControlEndpoints: Sendable {
 
     @Sendable func lock(_ call: Call) async throws -> Response {
         let inquirer = inquirer
-        let (info, process, processes) = try await worker.run {
-            (try inquirer.lockInfo(), try inquirer.scriptProcess(), try inquirer.runProcesses(nil))
+        let (runLock, lockFile, process, processes) = try await worker.run {
+            try (inquirer.runLock(), inquirer.lockFile(), inquirer.scriptProcess(), inquirer.runProcesses(nil))
         }
-        let holder = info.holder.map { holder -> JSON in
+        let holder = runLock.holder.map { holder -> JSON in
             .object([
                 .init("run", .optional(holder.run)), .init("since", .string(Timestamp.text(holder.since))), .init("pid", .integer(holder.pid)),
             ])
         }
-        let file = info.lockFile.map { file -> JSON in
+        let file = lockFile.map { file -> JSON in
             .object([
                 .init("path", .string(script.lockPath)),
                 .init("age_seconds", .integer(max(0, (Clock.wallMilliseconds() - file.modified) / 1000))),
@@ -68,7 +68,7 @@ struct RunControlEndpoints: Sendable {
         return Answer.json(
             .ok,
             .object([
-                .init("lease_held", .bool(info.leaseHeld)), .init("holder", holder ?? .null), .init("lock_file", file ?? .null),
+                .init("lease_held", .bool(runLock.held)), .init("holder", holder ?? .null), .init("lock_file", file ?? .null),
                 .init("script_process", .string(process.rawValue)), .init("processes", .array(processes.pids.map { .integer($0) })),
             ]))
     }
@@ -81,7 +81,7 @@ struct RunControlEndpoints: Sendable {
         else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
         let inquirer = inquirer
         let reply = try await worker.run { () throws -> LockClearReply? in
-            guard let file = try inquirer.lockInfo().lockFile else { return nil }
+            guard let file = try inquirer.lockFile() else { return nil }
             return try inquirer.clearLock(file)
         }
         switch reply {

@@ -13,26 +13,30 @@ struct SyncEndpoints: Sendable {
     let script: ScriptSettings
     let coordinator: RunCoordinator
     let inquirer: Inquirer
-    let reader: HistoryReader
+    let history: History
     let events: EventBuffer
     /// Told once, not at every poll.
     private let lastLogProblem = Told()
     /// Any token can cause it.
     private let noScriptLines = LogThrottle(lines: 1, in: 10_000)
-    /// One thread: questions to the runner's side are asked one after another.
-    private let inquiries = Worker(threads: 1)
+    private let syncIsRunning: SharedLook<Bool>
+    private let lastStatusProblem = Told()
+    /// A log that hangs holds up only those who ask for it.
+    private let logReading = Worker(threads: 1)
+    private let headReading = Worker(threads: 1)
     /// For reading stored outputs while they are sent.
     private let outputs = Worker(threads: 2)
     /// A log is up to a mebibyte, kept until its client has taken it.
     private let logs = ReadSlots(16, perUser: 4)
     private static let logPatience = Duration.seconds(5)
 
-    init(script: ScriptSettings, coordinator: RunCoordinator, inquirer: Inquirer, reader: HistoryReader, events: EventBuffer) {
+    init(script: ScriptSettings, coordinator: RunCoordinator, inquirer: Inquirer, history: History, events: EventBuffer) {
         self.script = script
         self.coordinator = coordinator
         self.inquirer = inquirer
-        self.reader = reader
+        self.history = history
         self.events = events
+        syncIsRunning = SharedLook { try inquirer.isRunning() }
     }
 
     var routes: [Route] {
@@ -47,9 +51,9 @@ struct SyncEndpoints: Sendable {
     /// request reaches the script.
     @Sendable func run(_ call: Call) async throws -> Response {
         var response = try await runAnswer(call)
-        let reader = reader
+        let reader = history.reader
         // The head as it is now: whoever keeps it can tell later whether what came before was rewritten.
-        if let head = try? await inquiries.run({ try reader.read { try Trail.head($0) } }) {
+        if let head = try? await headReading.run({ try reader.read { try Trail.head($0) } }) {
             response.headers[.syncCheckpoint] = Data(head.note.encoded).base64EncodedString()
         }
         return response
@@ -81,16 +85,29 @@ struct SyncEndpoints: Sendable {
         }
     }
 
+    /// The answer rests on a look at the locks that began after the request came in. Where the run lock is free and the
+    /// script's lock file does not answer, nobody knows: 503, because `idle` would invite somebody to start a second sync
+    /// and `running` could stand there for ever.
     @Sendable func status(_ call: Call) async throws -> Response {
-        let inquirer = inquirer
-        var running = await coordinator.hasRun
-        if !running {
-            let lock = try await inquiries.run { try inquirer.lockInfo() }
-            running = lock.leaseHeld || lock.lockFile != nil
+        do {
+            let running = if await coordinator.hasRun { true } else { try await syncIsRunning.value() }
+            _ = lastStatusProblem.isNews(nil)
+            // Looked up last: a run whose end was just recorded must not be idle and running in one answer.
+            return Answer.json(
+                .ok, running ? Self.runningStatus : .status("idle", "No sync is currently running"), lastRunHeaders(call))
+        } catch let error as PathHangs {
+            if lastStatusProblem.isNews(error.subject) { call.logger.error("the status is unknown: \(error)") }
+            throw RequestError.unavailable("Nobody can tell whether a sync is running: \(error)")
         }
-        return Answer.json(
-            .ok,
-            running ? Self.runningStatus : .status("idle", "No sync is currently running"))
+    }
+
+    /// Number and outcome of the newest run, for administrators and the user who started it: this is how a client that
+    /// got 202 learns how its run ended. A token may name a user as the command line does, so the trigger counts too.
+    private func lastRunHeaders(_ call: Call) -> HTTPFields {
+        guard let last = history.lastRun, let user = call.claims?.user else { return [:] }
+        let isOwn = last.trigger == Requester.Trigger.api.rawValue && last.user.utf8.elementsEqual(user.utf8)
+        guard isOwn || call.isAdmin else { return [:] }
+        return [.syncRunID: String(last.id), .syncRunOutcome: last.outcome]
     }
 
     @Sendable func log(_ call: Call) async throws -> Response {
@@ -99,7 +116,7 @@ struct SyncEndpoints: Sendable {
         // Before the log is read, so that those who wait for a place hold nothing of it.
         let slot = try await logs.take(for: call.user, within: Self.logPatience)
         do {
-            switch try await inquiries.run({ try inquirer.logTail() }) {
+            switch try await logReading.run({ try inquirer.logTail() }) {
             case .lines(let bytes):
                 _ = lastLogProblem.isNews(nil)
                 return try await Answer.json(.ok, [.init("status", .string("success"))], "log", LongText(bytes), keeping: slot)
@@ -108,7 +125,9 @@ struct SyncEndpoints: Sendable {
                 return failure
             }
         } catch {
-            if lastLogProblem.isNews("\(error)") { call.logger.error("the runner does not answer: \(error)") }
+            if lastLogProblem.isNews((error as? PathHangs)?.subject ?? "\(error)") {
+                call.logger.error("the script's log cannot be shown: \(error)")
+            }
             return failure
         }
     }
@@ -146,7 +165,7 @@ struct SyncEndpoints: Sendable {
     /// A long output is read from the history while it is sent, so that answers that nobody takes hold none of it.
     private func output(_ run: Int64, _ finish: RunFinish) -> LongText {
         guard finish.output.count > 65536 else { return LongText(finish.output) }
-        let (reader, outputs) = (reader, outputs)
+        let (reader, outputs) = (history.reader, outputs)
         return LongText(count: Int64(finish.output.count)) { offset, count in
             try await outputs.run { try reader.output(of: run, offset: offset, count: count) }
         }

@@ -13,6 +13,9 @@ struct DiskReserve: Sendable {
         bytes = Self.bytes(outputLimit: outputLimit)
     }
 
+    /// What the start of a run and a few events may need: their pages, and their pages once more in the journal.
+    static let startBytes: Int64 = 512 << 10
+
     /// The output once in the database and, at worst, once more in the journal's pages.
     static func bytes(outputLimit: Int64) -> Int64 { 2 * outputLimit + (2 << 20) }
 

@@ -22,6 +22,8 @@ final class History: Sendable {
     private let damage = Mutex<Damage?>(nil)
     /// All runs up to this one have ended.
     private let finishedUpTo = Mutex<Int64>(0)
+    /// Kept in memory, because every question for the status asks for it.
+    private let newest = Mutex<LastRun?>(nil)
 
     /// Why nothing may be recorded any more.
     private struct Damage {
@@ -105,11 +107,13 @@ final class History: Sendable {
     /// the disk and signed for.
     func recordStart(_ start: RunStart) throws(HistoryError) -> (run: Int64, checkpoint: SignedCheckpoint) {
         try holdReserve()
-        return try write { connection in
+        let (run, checkpoint) = try write { connection in
             let run = try Self.nextRun(connection)
             try RunTable.started.insert(start.members, run: run, connection)
             return (run, try self.trail.append([Self.event(start, run)], to: connection).checkpoint)
         }
+        noteLastRun(LastRun(id: run, user: start.requester.user, trigger: start.requester.trigger.rawValue, outcome: Outcome.running.rawValue))
+        return (run, checkpoint)
     }
 
     /// Records how a run ended. A run that is recorded already is left as it is.
@@ -126,12 +130,30 @@ final class History: Sendable {
 
     /// Records a run that held the lease and was not started, in one step.
     func recordFailedStart(_ start: RunStart, _ finish: RunFinish) throws(HistoryError) -> Int64 {
-        try write { connection in
+        let run = try write { connection in
             let run = try Self.nextRun(connection)
             try RunTable.started.insert(start.members, run: run, connection)
             try Self.insert(finish, run, connection)
             try self.trail.append([Self.event(start, run), try Self.event(finish, run)], to: connection)
             return run
+        }
+        noteLastRun(LastRun(id: run, user: start.requester.user, trigger: start.requester.trigger.rawValue, outcome: finish.outcome.rawValue))
+        return run
+    }
+
+    /// The newest run as far as it is known here: what this process recorded at once, what others did after
+    /// ``refreshLastRun()``. nil where there was none.
+    var lastRun: LastRun? { newest.withLock { $0 } }
+
+    /// Reads the newest run, which another process may have recorded.
+    func refreshLastRun() throws(HistoryError) {
+        guard let found = try reader.read({ try LastRun.read($0) }) else { return }
+        noteLastRun(found)
+    }
+
+    private func noteLastRun(_ run: LastRun) {
+        newest.withLock { known in
+            if run.isNewer(than: known) { known = run }
         }
     }
 
@@ -151,7 +173,7 @@ final class History: Sendable {
         }
     }
 
-    /// Runs with a start and no end, oldest first.
+    /// Runs with a start and no end, oldest first. Only the first call costs more with a longer history.
     func unfinishedRuns() throws(HistoryError) -> [Int64] {
         var unfinished: [Int64] = []
         var last = finishedUpTo.withLock { $0 }
@@ -233,13 +255,17 @@ final class History: Sendable {
     }
 
     private func insertFinish(_ finish: RunFinish, of run: Int64) throws(HistoryError) -> Bool {
-        try write { connection in
+        let isNew = try write { connection in
             let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
             guard try recorded == nil && !Self.hasEnd(run, connection) else { return false }
             try Self.insert(finish, run, connection)
             try self.trail.append([try Self.event(finish, run)], to: connection)
             return true
         }
+        newest.withLock { known in
+            if isNew && known?.id == run { known?.outcome = finish.outcome.rawValue }
+        }
+        return isNew
     }
 
     /// Whether the log has a run's end. Where its row is missing all the same, somebody deleted it, which the verification

@@ -26,7 +26,7 @@ struct StateDirectory: Sendable {
             "SYNC_RUNNER_SOCKET needs a folder of the runner's, outside SYNC_STATE_DIR: "
             + "install -d -m 2770 -o RUNNER -g \(getegid()) \(path), where RUNNER is the user of sync-runner.service"
         let facts: FileFacts
-        do { facts = try Files.facts(path, followLink: false) } catch { throw SettingsError("SYNC_RUN_DIR: \(error)", fix: fix) }
+        do { facts = try Files.facts(path, followLink: false) } catch { throw SettingsError("SYNC_RUN_DIR: \(error)", fix: fix, cause: error) }
         let mode = String(facts.mode, radix: 8)
         guard facts.kind == .directory else { throw SettingsError("SYNC_RUN_DIR: \(path) is no folder, or a link to one", fix: fix) }
         guard facts.owner != geteuid() else {
@@ -44,11 +44,12 @@ struct StateDirectory: Sendable {
         if mkdir(path, 0o700) != 0 && errno != EEXIST {
             let error = SystemError("mkdir", path)
             throw SettingsError(
-                "\(setting): \(error)", fix: "create the folder for user \(Account.own): install -d -m 700 -o \(Account.own) \(path)")
+                "\(setting): \(error)", fix: "create the folder for user \(Account.own): install -d -m 700 -o \(Account.own) \(path)",
+                cause: error)
         }
         let facts: FileFacts
         do { facts = try Files.facts(path, followLink: false) } catch {
-            throw SettingsError("\(setting): \(error)", fix: "create the folder \(path)")
+            throw SettingsError("\(setting): \(error)", fix: "create the folder \(path)", cause: error)
         }
         guard facts.kind == .directory else {
             throw SettingsError("\(setting): \(path) is not a folder of its own (a link or a file)", fix: "set \(setting) to the folder itself")
@@ -62,29 +63,29 @@ struct StateDirectory: Sendable {
                 "\(setting): others can enter \(path) (mode \(String(facts.mode, radix: 8)))", fix: "chmod 700 \(path)")
         }
         guard access(path, W_OK | X_OK) == 0 else {
-            throw SettingsError("\(setting): \(path) is not writable", fix: "chown \(Account.own) \(path), and check that the disk is not mounted read-only")
+            throw SettingsError(
+                "\(setting): \(path) is not writable", fix: "chown \(Account.own) \(path), and check that the disk is not mounted read-only",
+                cause: SystemError("access", path))
         }
     }
 
     /// Makes this process the only service on the folder, until the returned lock goes.
-    /// - Throws: ``SettingsError`` naming the holder.
-    func lockForService() throws(SettingsError) -> Descriptor {
+    /// - Throws: ``Unavailable`` naming the holder, or ``SettingsError``.
+    func lockForService() throws -> Descriptor {
         let lockPath = path + "/service.lock"
         do {
             let file = try Descriptor.open(lockPath, O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
             guard try file.takeRecordLock() else {
                 let holder = String(decoding: (try? file.read(at: 0, count: 32)) ?? [], as: UTF8.self).trimmingNewline()
-                throw SettingsError(
+                throw Unavailable(
                     "another sync-service (process \(holder)) already serves \(path)",
                     fix: "stop that one, or give this one a SYNC_STATE_DIR of its own")
             }
             _ = ftruncate(file.number, 0)
             try file.write(Array("\(getpid())\n".utf8)[...], at: 0)
             return file
-        } catch let error as SettingsError {
-            throw error
-        } catch {
-            throw SettingsError("SYNC_STATE_DIR: \(error)", fix: "check the folder \(path)")
+        } catch let error as SystemError {
+            throw SettingsError("SYNC_STATE_DIR: \(error)", fix: "check the folder \(path)", cause: error)
         }
     }
 }

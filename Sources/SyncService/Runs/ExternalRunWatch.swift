@@ -26,31 +26,36 @@ struct ExternalRunWatch: Service {
             var seen: LockFile?
             while !Task.isCancelled {
                 // What cannot be asked now is asked again soon; the status tells a client about a runner that fails.
-                if let now = try? await look() { seen = await note(now, before: seen) }
+                if let now = try? await look() { seen = await note(now.runLock, now.lockFile, before: seen) }
                 try? await Task.sleep(for: Self.interval)
             }
         }
     }
 
-    private func look() async throws -> LockInfo {
+    private func look() async throws -> (runLock: RunLock, lockFile: LockFile?) {
         let inquirer = inquirer
-        return try await worker.run { try inquirer.lockInfo() }
+        return try await worker.run {
+            // Held before or behind the look at the file, the lock says that the file may be that of a run of ours.
+            let before = try inquirer.runLock()
+            let file = try inquirer.lockFile()
+            return (before.held ? before : try inquirer.runLock(), file)
+        }
     }
 
     /// - Returns: the lock file of an external run that goes on.
-    private func note(_ now: LockInfo, before: LockFile?) async -> LockFile? {
-        let present = now.leaseHeld ? nil : now.lockFile
-        if let present, present != before {
+    private func note(_ runLock: RunLock, _ lockFile: LockFile?, before: LockFile?) async -> LockFile? {
+        // While the run lock is held the file may be that of our own run; what was seen before stays in mind.
+        guard !runLock.held else { return before }
+        if let lockFile, lockFile != before {
             logger.notice(
-                "the script runs past this service, or left its lock file behind: since \(Timestamp.text(present.modified)), user \(Account.name(present.owner))")
-            await record("seen", present)
+                "the script runs past this service, or left its lock file behind: since \(Timestamp.text(lockFile.modified)), user \(Account.name(lockFile.owner))")
+            await record("seen", lockFile)
         }
-        if let before, present == nil, !now.leaseHeld {
+        if let before, lockFile == nil {
             logger.notice("the script's lock file is gone again")
             await record("gone", before)
         }
-        // While the lease is held the file may be that of our own run; what was seen before stays in mind.
-        return now.leaseHeld ? before : present
+        return lockFile
     }
 
     private func record(_ outcome: String, _ file: LockFile) async {

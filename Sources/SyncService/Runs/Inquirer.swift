@@ -2,24 +2,32 @@ import Linux
 import RunProtocol
 import Synchronization
 
-/// Asks the script's side of the machine, over one runner that is kept for it. Calls block, one at a time.
+/// Asks the script's side of the machine. Calls block.
+///
+/// The run lock is looked at directly. Everything else lies on disks that may hang, so each is asked for through a
+/// ``CircuitBreaker`` of its own: a log that hangs holds up neither the lock file nor the script.
 final class Inquirer: Sendable {
-    /// Far more than an answer takes; a log on a dead network disk must not hold the status up for ever.
-    private static let patienceMilliseconds: Int64 = 5000
-
-    private let runner: RunnerAccess
+    private let lockFilePath: CircuitBreaker
+    private let logPath: CircuitBreaker
+    private let scriptPath: CircuitBreaker
+    /// The search looks at the files of many processes, on whatever disks they are.
+    private let processes: CircuitBreaker
+    private let remains: CircuitBreaker
     private let script: ScriptSettings
     private let stateDirectory: String
-    private let runDirectory: String
+    private let runDirectory: RunDirectory
     /// Files that the log endpoint never shows.
     private let hidden: Mutex<Set<String>>
-    private let connection = Mutex<MessageChannel?>(nil)
 
     init(_ settings: Settings, runner: RunnerAccess) {
-        self.runner = runner
+        lockFilePath = CircuitBreaker(runner, about: "the script's lock file")
+        logPath = CircuitBreaker(runner, about: "the script's log")
+        scriptPath = CircuitBreaker(runner, about: "the script")
+        remains = CircuitBreaker(runner, about: "the search for processes of a run")
+        processes = CircuitBreaker(runner, about: "the search for processes of the script")
         script = settings.script
         stateDirectory = settings.stateDirectory
-        runDirectory = settings.runDirectory
+        runDirectory = RunDirectory(settings.runDirectory)
         hidden = Mutex(Set(settings.secretFiles))
     }
 
@@ -28,9 +36,24 @@ final class Inquirer: Sendable {
         hidden.withLock { $0.formUnion(files) }
     }
 
-    /// Whether the lease is held and the script's lock file there.
-    func lockInfo() throws -> LockInfo {
-        try LockInfo(ask(LockInfoRequest(runDirectory: runDirectory, lockPath: script.lockPath).message))
+    /// Whether the runner can be reached, is of this release, and serves this run directory and lock file.
+    /// - Throws: ``RunnerRefusal`` or ``ChannelError`` where not. A lock file that hangs is no reason: ``PathHangs`` is not thrown.
+    func requireRunner() throws {
+        _ = try RunLock(scriptPath.ask(RunLockRequest(runDirectory: runDirectory.path).message))
+        do { _ = try lockFile() } catch is PathHangs {}
+    }
+
+    /// The run lock as it is now, without the help of a runner.
+    func runLock() throws -> RunLock { try runDirectory.runLock() }
+
+    /// The script's own lock file; nil where there is none.
+    func lockFile() throws -> LockFile? { try LockFileReply(lockFilePath.ask(LockFileRequest(lockPath: script.lockPath).message)).file }
+
+    /// Whether a sync runs: somebody holds the run lock, or the script's lock file is there.
+    /// - Throws: ``PathHangs`` where the run lock is free and nobody can tell about the lock file.
+    func isRunning() throws -> Bool {
+        if try runLock().held { return true }
+        return try lockFile() != nil
     }
 
     /// The last lines of the script's log.
@@ -41,64 +64,32 @@ final class Inquirer: Sendable {
         let request = LogTailRequest(
             logPath: script.logPath, logDirectory: script.logDirectory, stateDirectory: stateDirectory,
             forbidden: forbidden.map { FileIdentity(device: $0.device, inode: $0.inode) })
-        return try LogTail(ask(request.message))
+        return try LogTail(logPath.ask(request.message))
     }
 
-    /// Whether the runner would start the script as it is now. Without a script set there is none to start.
-    func isScriptFit() throws -> Bool {
-        guard let path = script.path else { return false }
-        if case .ready = try scriptFitness(path) { return true }
-        return false
-    }
-
-    /// What the runner would answer to a request to run, without taking the lease.
-    func scriptFitness(_ path: String) throws -> RunReply { try RunReply(ask(ScriptCheckRequest(script: path).message)) }
+    /// What the runner would answer to a request to run, without taking the run lock.
+    func scriptFitness(_ path: String) throws -> RunReply { try RunReply(scriptPath.ask(ScriptCheckRequest(script: path).message)) }
 
     /// What the runner sees at a path.
-    func facts(_ path: String) throws -> PathFacts { try PathFacts(ask(PathRequest(path: path).message)) }
+    func facts(_ path: String) throws -> PathFacts { try PathFacts(scriptPath.ask(PathRequest(path: path).message)) }
 
     /// Whether a process of the script lives. Without a script set there is none.
     func scriptProcess() throws -> ScriptProcess {
         guard let path = script.path else { return .no }
-        return try ScriptProcess(ask(ScriptProcessRequest(script: path, lockPath: script.lockPath).message))
+        return try ScriptProcess(processes.ask(ScriptProcessRequest(script: path, lockPath: script.lockPath).message))
     }
 
     /// Which processes hold the run lock, and what a dead supervisor of this run left.
     func runProcesses(_ run: Int64?) throws -> RunProcesses {
-        try RunProcesses(ask(RunProcessesRequest(runDirectory: runDirectory, run: run).message))
+        try RunProcesses(remains.ask(RunProcessesRequest(runDirectory: runDirectory.path, run: run).message))
     }
 
-    /// Removes the script's lock file if it is still the one given and stale.
+    /// Removes the script's lock file if it is still the one given and stale. Asked once: see ``CircuitBreaker/askOnce(_:)``.
     func clearLock(_ file: LockFile) throws -> LockClearReply {
         // Without a script nobody knows what to look for among the processes.
         guard let path = script.path else { return .refused("SYNC_SCRIPT_PATH is not set") }
         return try LockClearReply(
-            ask(LockClearRequest(runDirectory: runDirectory, lockPath: script.lockPath, script: path, lockFile: file).message))
+            processes.askOnce(
+                LockClearRequest(runDirectory: runDirectory.path, lockPath: script.lockPath, script: path, lockFile: file).message))
     }
-
-    private func ask(_ question: Message) throws -> Message {
-        try connection.withLock { connection in
-            if let kept = connection {
-                // The kept runner may have been killed since; that shows only now, and one new runner settles it.
-                if let answer = try? Self.exchange(question, kept) { return answer }
-                connection = nil
-            }
-            let fresh = MessageChannel(try runner.connect().descriptor)
-            let answer = try Self.exchange(question, fresh)
-            connection = fresh
-            return answer
-        }
-    }
-
-    private static func exchange(_ question: Message, _ channel: MessageChannel) throws -> Message {
-        try channel.send(question)
-        let answer = try channel.receive(milliseconds: patienceMilliseconds)
-        if case .failed(let reason)? = try? RunReply(answer) { throw RunnerRefusal(description: reason) }
-        return answer
-    }
-}
-
-/// The runner does not answer a question, and says why.
-struct RunnerRefusal: Error, CustomStringConvertible {
-    let description: String
 }

@@ -57,7 +57,17 @@ actor RunCoordinator: Service {
     /// Whether this service has a run, its own or one that a service before it left running.
     var hasRun: Bool { state == .running }
 
-    var isLeaving: Bool { state == .leaving }
+    /// Why no run begins although none goes on.
+    enum Obstacle: Sendable { case unrecorded, leaving }
+
+    /// nil where a run could begin or one goes on.
+    var obstacle: Obstacle? {
+        switch state {
+        case .idle, .running: nil
+        case .unrecorded: .unrecorded
+        case .leaving: .leaving
+        }
+    }
 
     /// Runs the script and returns when it is over, refused, or the service leaves.
     /// - Parameter respondAfter: return that long after the start with ``Coordinated/accepted(run:)``; nil waits for the end.

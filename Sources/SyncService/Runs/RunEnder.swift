@@ -32,7 +32,7 @@ final class RunEnder: Sendable {
         let ender = try runner.connect()
         try ender.send(EndRunRequest(runDirectory: runDirectory, run: run, graceSeconds: graceSeconds).message)
         let answer = try ender.receive(milliseconds: Self.patienceMilliseconds)
-        if case .failed(let reason)? = try? RunReply(answer) { throw RunnerRefusal(description: reason) }
+        if case .failed(let reason)? = try? RunReply(answer) { throw RunnerRefusal(description: reason, isAboutSettings: false) }
         guard case .ending = try EndRunReply(answer) else { return false }
         atWork.withLock { $0[run] = now + graceSeconds * 1000 + Self.afterGraceMilliseconds }
         return true

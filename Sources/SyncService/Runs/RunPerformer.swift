@@ -63,7 +63,7 @@ struct RunPerformer: Sendable {
         }
         switch reply {
         case .busy: return .busy
-        case .failed(let reason):
+        case .failed(let reason), .refused(let reason):
             logger.error("\(reason)")
             return .notStarted(reason: "the runner cannot start a script")
         case .unfit(let why, let detail, let uid):
@@ -167,8 +167,8 @@ struct RunPerformer: Sendable {
     /// Whether a run has left the lease, which it would still hold. A result that lies there while the lease is held
     /// proves nothing: the script may have put it there.
     func isOver(_ run: Int64) throws -> Bool {
-        let lock = try inquirer.lockInfo()
-        guard lock.leaseHeld else { return try !isAnythingLeft(of: run) }
+        let lock = try inquirer.runLock()
+        guard lock.held else { return try !isAnythingLeft(of: run) }
         // What the lease's file says of its holder the script may have written. A later run it names must have been
         // recorded, and the supervisor of this one be gone.
         guard let holder = lock.holder?.run, holder > run, try history.unfinishedRuns().contains(holder) else { return false }

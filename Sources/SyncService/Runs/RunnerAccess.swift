@@ -9,7 +9,7 @@ enum RunnerAccess: Sendable, CustomStringConvertible {
 
     /// As SYNC_RUNNER_SOCKET says; without it the runner beside our own executable, wherever that was started from.
     /// - Throws: where there is none.
-    init(_ settings: Settings) throws(SettingsError) {
+    init(_ settings: Settings) throws(Unavailable) {
         if let socket = settings.runnerSocket {
             self = .socket(socket)
             return
@@ -19,7 +19,7 @@ enum RunnerAccess: Sendable, CustomStringConvertible {
             _ = try Files.facts(path, followLink: true)
             self = .program(path)
         } catch {
-            throw SettingsError("sync-runner is missing: \(error)", fix: Self.oneRelease)
+            throw Unavailable("sync-runner is missing: \(error)", fix: Self.oneRelease)
         }
     }
 

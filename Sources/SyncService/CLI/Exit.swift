@@ -1,25 +1,29 @@
 import ArgumentParser
 import Linux
+import RunProtocol
 
-/// What the program's exit code says, in one place.
-enum ExitStatus: Int32 {
-    case fine = 0
-    /// Something is wrong, and what was printed says what.
-    case wrong = 1
-    /// `run`: a sync is running already.
-    case alreadyRunning = 2
-    /// The command line is not understood (EX_USAGE).
-    case usage = 64
-    /// A setting is wrong or missing (EX_CONFIG).
-    case configuration = 78
-
+extension ExitStatus {
     static func of(_ error: any Error) -> ExitStatus {
         switch error {
-        case is SettingsError: .configuration
+        case let error as SettingsError: error.mayMendItself ? .unavailable : .configuration
+        case is Unavailable: .unavailable
         case is ValidationError: .usage
         default: .wrong
         }
     }
+}
+
+/// Something that is needed is missing or in use now: what it is, and what to do where waiting does not help.
+struct Unavailable: Error, CustomStringConvertible {
+    let problem: String
+    let fix: String
+
+    init(_ problem: String, fix: String) {
+        self.problem = problem
+        self.fix = fix
+    }
+
+    var description: String { "\(problem). To fix it: \(fix)." }
 }
 
 /// Ends a command with a code of its own, after everything worth saying was said.

@@ -1,0 +1,37 @@
+import Glibc
+import Linux
+
+/// The run lock as it is found by a look at it.
+public struct RunLock: Sendable, Equatable {
+    /// Whether somebody holds it; only this decides.
+    public let held: Bool
+    /// Who wrote that he holds it, for people; nil while it is free or where that cannot be read.
+    public let holder: LeaseHolder?
+
+    public init(held: Bool, holder: LeaseHolder?) {
+        self.held = held
+        self.holder = holder
+    }
+}
+
+extension RunDirectory {
+    /// Asks for the run lock without locking, because a lock taken only to look would make a starter fail. Touches nothing
+    /// but the run directory, so that no disk of the script's can hold it up. Blocks as long as that folder's disk does.
+    public func runLock() throws(SystemError) -> RunLock {
+        let file: Descriptor
+        do {
+            file = try Descriptor.open(lease, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+        } catch {
+            if error.isNoSuchFile { return RunLock(held: false, holder: nil) }
+            throw error
+        }
+        guard try file.isRecordLocked() else { return RunLock(held: false, holder: nil) }
+        return RunLock(held: true, holder: Self.holder(of: file))
+    }
+
+    /// Who wrote himself into the lock's file; nil where nobody did or it cannot be read.
+    public static func holder(of file: Descriptor) -> LeaseHolder? {
+        guard let bytes = try? file.read(at: 0, count: 4096), let message = try? Message(decoding: bytes) else { return nil }
+        return LeaseHolder(message)
+    }
+}
