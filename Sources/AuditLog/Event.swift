@@ -10,7 +10,13 @@ public enum Event: String, Sendable, CaseIterable {
     /// A run of the time before there was an audit trail: brought in later, not witnessed by it.
     case runImported = "run_imported"
     case runCancelRequested = "run_cancel_requested"
+    /// What came of the request: `outcome` is ending, too_late or unreachable.
+    case runCancelAnswered = "run_cancel_answered"
+    /// An administrator wants the script's lock file removed. Recorded before anything is done.
+    case lockClearRequested = "lock_clear_requested"
     case lockCleared = "lock_cleared"
+    /// The lock file was left (`outcome` refused), or nobody knows whether it was removed (`outcome` unknown).
+    case lockClearFailed = "lock_clear_failed"
     case externalRunSeen = "external_run_seen"
     case authFailed = "auth_failed"
     case accessDenied = "access_denied"

@@ -57,6 +57,12 @@ int clinux_peer_user(int fd, unsigned *user) {
     return 0;
 }
 
+int clinux_peer_process(int fd) {
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == -1 ? -1 : peer.pid;
+}
+
 int clinux_signal_descriptor(const int *signals, int count) {
     sigset_t set;
     sigemptyset(&set);

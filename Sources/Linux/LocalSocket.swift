@@ -51,6 +51,13 @@ public enum LocalSocket {
         return user
     }
 
+    /// The process that listened where we connected, as the kernel knows it (SO_PEERCRED, unix(7)).
+    public static func peerProcess(_ connection: Descriptor) throws(SystemError) -> Int32 {
+        let process = clinux_peer_process(connection.number)
+        guard process > 0 else { throw SystemError("getsockopt", "SO_PEERCRED") }
+        return process
+    }
+
     /// Tells the other end that nothing more comes, while what it still says can be read.
     public static func endWriting(_ socket: Descriptor) { _ = Glibc.shutdown(socket.number, Int32(SHUT_WR)) }
 

@@ -174,7 +174,22 @@ public enum LockClearReply: Sendable, Equatable {
     }
 }
 
-/// Service to supervisor, through the run's own socket: end the script and all that came of it.
+/// Service to supervisor, through the run's own socket: end the script and all that came of it. Answered with ``CancelReply``.
 public enum CancelRequest {
     public static let message = Message("cancel")
+}
+
+/// Supervisor to service: what came of a ``CancelRequest``.
+public enum CancelReply: String, Sendable {
+    /// The run is being ended for that, and its result says so.
+    case ending = "run-cancelling"
+    /// The script has ended, or is being ended for another reason.
+    case tooLate = "cancel-too-late"
+
+    public var message: Message { Message(rawValue) }
+
+    public init(_ message: Message) throws(MessageError) {
+        guard let reply = CancelReply(rawValue: message.kind) else { throw .unexpected(kind: message.kind) }
+        self = reply
+    }
 }

@@ -29,6 +29,18 @@ extension RunDirectory {
         return RunLock(held: true, holder: Self.holder(of: file))
     }
 
+    /// Whether this process took the run lock's flock (proc_locks(5)). The kernel remembers who took it, not who inherited it.
+    /// A script that unlocks what it inherited can take the lock itself and is named then.
+    public func hasTakenRunLock(_ process: Int32) throws(SystemError) -> Bool {
+        let inode = try Files.facts(lease, followLink: false).inode
+        let table = try Descriptor.open("/proc/locks", O_RDONLY).read(at: 0, count: 1 << 22)
+        return table.split(separator: UInt8(ascii: "\n")).contains { line in
+            let fields = String(decoding: line, as: UTF8.self).split(separator: " ")
+            // By the inode alone: the device in this table is not stat's on every file system.
+            return fields.count > 5 && fields[1] == "FLOCK" && fields[4] == "\(process)" && fields[5].hasSuffix(":\(inode)")
+        }
+    }
+
     /// Who wrote himself into the lock's file; nil where nobody did or it cannot be read.
     public static func holder(of file: Descriptor) -> LeaseHolder? {
         guard let bytes = try? file.read(at: 0, count: 4096), let message = try? Message(decoding: bytes) else { return nil }

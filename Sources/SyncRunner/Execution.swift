@@ -133,7 +133,8 @@ struct Execution {
         // Whoever connects and says nothing must not hold up the output for long.
         guard let message = try? service.receive(milliseconds: 200), message == CancelRequest.message else { return }
         stop(.cancelled)
-        try? service.send(CancelRequest.message)
+        // While output drains the script is over, and its own end is what counts.
+        try? service.send((end.stop == .cancelled ? CancelReply.ending : .tooLate).message)
     }
 
     private mutating func keepTime() {

@@ -37,11 +37,11 @@ def orphan(service, before="", body="while :; do sleep 60; done"):
     return client, script
 
 
-def is_interrupted(service, client, script):
+def is_interrupted(service, client, script, outcome="interrupted", why="interrupted"):
     answer = client.result()
-    assert (answer.code, answer.json["message"]) == (500, "Failed to execute sync script: interrupted")
+    assert (answer.code, answer.json["message"]) == (500, f"Failed to execute sync script: {why}")
     eventually(lambda: not alive(script), "the script is gone")
-    assert service.record(1)["outcome"] == "interrupted"
+    assert service.record(1)["outcome"] == outcome
     assert service.status() == "idle"
     all_recorded(service)
 
@@ -51,7 +51,7 @@ def test_a_run_without_supervisor_can_be_cancelled(service, term):
     service.start()
     client, script = orphan(service, before=term)
     assert admin(service, "POST", "/admin/runs/1/cancel").code == 202
-    is_interrupted(service, client, script)
+    is_interrupted(service, client, script, "cancelled", "cancelled by an administrator")
 
 
 def test_the_lock_names_the_processes_of_a_run_without_supervisor(service):
@@ -79,7 +79,7 @@ def test_a_script_that_closed_every_descriptor_is_still_known(service):
     assert service.run().code == 409
     assert not client.is_answered, "the run is not over"
     assert admin(service, "POST", "/admin/runs/1/cancel").code == 202
-    is_interrupted(service, client, script)
+    is_interrupted(service, client, script, "cancelled", "cancelled by an administrator")
 
 
 def test_a_daemon_that_an_earlier_run_left_is_not_ended_with_a_later_one(service):
@@ -94,7 +94,7 @@ def test_a_daemon_that_an_earlier_run_left_is_not_ended_with_a_later_one(service
     kill(int((folder / "who").read_text().split()[1]))
     assert admin(service, "POST", "/admin/runs/2/cancel").code == 202
     client.result()
-    assert service.record(2)["outcome"] == "interrupted"
+    assert service.record(2)["outcome"] == "cancelled"
     assert alive(daemon)
     kill(daemon)
 

@@ -61,6 +61,7 @@ private func readMessage(_ bytes: [UInt8]) {
         hold((try? RunProcessesRequest(request.message)) == request, "another RunProcessesRequest")
     }
     _ = try? PathRequest(message)
+    _ = try? CancelReply(message)
     _ = try? RunLockRequest(message)
     _ = try? LockFileRequest(message)
     _ = try? ScriptCheckRequest(message)
@@ -73,7 +74,7 @@ private func readMessage(_ bytes: [UInt8]) {
 private func buildMessage(_ bytes: [UInt8]) {
     let kinds = [
         "run", "busy", "unfit", "ready", "failed", "go", "ended", "lock-info", "lock-file", "check-script", "log-tail", "log-lines", "log-unreadable",
-        "script-process", "lock-clear", "lock-cleared", "lock-kept", "path", "path-facts",
+        "script-process", "lock-clear", "lock-cleared", "lock-kept", "run-cancelling", "cancel-too-late", "path", "path-facts",
         "run-processes", "end-run", "run-ending", "run-gone",
     ]
     guard let first = bytes.first else { return }

@@ -63,10 +63,11 @@ import Testing
 
     @Test(arguments: [Int64.min, -1, 0, 1, .max]) func timesOfOthersCanBeWrittenAsDatesAndSubtracted(time: Int64) throws {
         let file = LockFile(identity: FileIdentity(device: 0, inode: 0), modified: time, owner: .max)
-        let info = LockInfo(leaseHeld: false, holder: LeaseHolder(run: .max, pid: .min, since: time), lockFile: file)
-        let received = try LockInfo(wire(info.message))
-        #expect(received == info)
-        for known in [received.lockFile?.modified, received.holder?.since] {
+        let lock = RunLock(held: false, holder: LeaseHolder(run: .max, pid: .min, since: time))
+        let receivedFile = try LockFileReply(wire(LockFileReply(file: file).message)).file
+        let receivedLock = try RunLock(wire(lock.message))
+        #expect(receivedFile == file && receivedLock == lock)
+        for known in [receivedFile?.modified, receivedLock.holder?.since] {
             #expect(known.map(WallTime.range.contains) == true)
         }
     }

@@ -23,6 +23,9 @@ int clinux_not_dumpable(void);
 /// The user at the other end of a connected AF_UNIX socket (SO_PEERCRED). Returns 0 or -1 and errno.
 int clinux_peer_user(int fd, unsigned *user);
 
+/// The process at the other end, for a socket that was connected the one that listened (SO_PEERCRED). Returns it or -1 and errno.
+int clinux_peer_process(int fd);
+
 /// A descriptor from which the given signals, blocked for this thread, are read. Returns it or -1 and errno.
 int clinux_signal_descriptor(const int *signals, int count);
 /// The next signal's number, 0 when none waits, or -1 and errno.

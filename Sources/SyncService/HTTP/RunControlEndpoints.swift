@@ -37,11 +37,13 @@ struct RunControlEndpoints: Sendable {
         // Recorded first: an end that somebody wanted must not look like one that just happened. But a sync that has to be
         // stopped is stopped, also where nothing can be written any more.
         let request = AuditEvent(.runCancelRequested, by: call.actor, [.init("run", .integer(call.id))])
-        do { try await worker.run { try history.record([request]) } } catch {
-            call.logger.error("the cancel of run \(call.id) could not be recorded: \(error)")
-        }
-        guard try await coordinator.cancel(call.id) else {
-            throw RequestError.conflict("Run \(call.id) is just ending, or its runner cannot be reached; the operator's log says which")
+        await recordIfPossible(request, call)
+        let answer = try await coordinator.cancel(call.id)
+        await recordIfPossible(AuditEvent(.runCancelAnswered, by: call.actor, outcome: answer.rawValue, [.init("run", .integer(call.id))]), call)
+        switch answer {
+        case .ending: break
+        case .tooLate: throw RequestError.conflict("Run \(call.id) is over or just ending; it cannot be cancelled any more")
+        case .unreachable: throw RequestError.unavailable("Run \(call.id) cannot be reached; the operator's log says why")
         }
         call.logger.notice("run \(call.id) is being cancelled", metadata: ["user": "\(call.user.debugDescription)"])
         return Answer.json(.accepted, .status("cancelling", "Run \(call.id) is being ended"))
@@ -79,21 +81,40 @@ struct RunControlEndpoints: Sendable {
         guard let object = try? JSON(parsing: Array(body.readableBytesView), maxBytes: 8192, maxDepth: 4),
             case .string(let reason)? = object["reason"], !reason.trimmed().isEmpty, reason.utf8.count <= 1024
         else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
-        let inquirer = inquirer
-        let reply = try await worker.run { () throws -> LockClearReply? in
-            guard let file = try inquirer.lockFile() else { return nil }
-            return try inquirer.clearLock(file)
+        let (inquirer, history) = (inquirer, history)
+        guard let file = try await worker.run({ try inquirer.lockFile() }) else { throw RequestError.conflict("There is no lock file") }
+        func event(_ kind: Event, _ outcome: String? = nil, _ more: [JSON.Member] = []) -> AuditEvent {
+            AuditEvent(kind, by: call.actor, outcome: outcome, [.init("reason", .string(reason))] + more)
+        }
+        // A lock file that is gone must have its entry, so the wish is on the disk before anything is done.
+        let request = event(.lockClearRequested)
+        do { try await worker.run { try history.record([request]) } } catch {
+            call.logger.error("the lock file was left, because its removal could not be recorded: \(error)")
+            throw RequestError.unavailable("The lock file was left: the history cannot be written")
+        }
+        let reply: LockClearReply
+        do { reply = try await worker.run { try inquirer.clearLock(file) } } catch {
+            call.logger.error("the runner was lost while it removed the lock file: \(error)")
+            await recordIfPossible(event(.lockClearFailed, "unknown"), call)
+            throw RequestError.unavailable("Nobody knows whether the lock file was removed; look at the lock again")
         }
         switch reply {
-        case nil: throw RequestError.conflict("There is no lock file")
-        case .refused(let reason)?: throw RequestError.conflict("The lock file was left: \(reason)")
-        case .cleared?:
-            let event = AuditEvent(.lockCleared, by: call.actor, [.init("reason", .string(reason))])
-            let history = history
-            try await worker.run { try history.record([event]) }
+        case .refused(let why):
+            await recordIfPossible(event(.lockClearFailed, "refused", [.init("why", .string(why))]), call)
+            throw RequestError.conflict("The lock file was left: \(why)")
+        case .cleared:
+            await recordIfPossible(event(.lockCleared), call)
             call.logger.notice(
                 "the script's lock file was removed", metadata: ["user": "\(call.user.debugDescription)", "reason": "\(reason.debugDescription)"])
             return Answer.json(.ok, .status("cleared", "The lock file was removed"))
+        }
+    }
+
+    /// The wish is on the disk already, or could not wait for it: what fails here is told to the operator.
+    private func recordIfPossible(_ event: AuditEvent, _ call: Call) async {
+        let history = history
+        do { try await worker.run { try history.record([event]) } } catch {
+            call.logger.error("\(event.kind.rawValue) could not be recorded: \(error)")
         }
     }
 }

@@ -37,6 +37,7 @@ actor RunCoordinator: Service {
     private let performer: RunPerformer
     private let logger: Logger
     private let worker = Worker(threads: 4)
+    private let cancelling = Worker(threads: 2)
     private let jobs: AsyncStream<Job>
     private let newJob: AsyncStream<Job>.Continuation
     /// Readable when the service leaves, which ends every wait for a run.
@@ -87,10 +88,9 @@ actor RunCoordinator: Service {
     }
 
     /// Ends a run of this run directory, whoever started it.
-    /// - Returns: false where it is not running.
-    func cancel(_ run: Int64) async throws -> Bool {
-        let performer = performer
-        return try await worker.run { performer.cancel(run) }
+    func cancel(_ run: Int64) async throws -> RunCancellation.Answer {
+        let cancellation = performer.cancellation
+        return try await cancelling.run { cancellation.cancel(run) }
     }
 
     /// Brings every unfinished run to its end, or begins to follow the one that still goes. To be called before the

@@ -28,6 +28,7 @@ struct RunPerformer: Sendable {
     let inquirer: Inquirer
     let history: History
     let logger: Logger
+    let cancellation: RunCancellation
     private let ender: RunEnder
 
     init(settings: Settings, runner: RunnerAccess, inquirer: Inquirer, history: History, logger: Logger) {
@@ -37,6 +38,7 @@ struct RunPerformer: Sendable {
         self.history = history
         self.logger = logger
         ender = RunEnder(settings, runner: runner)
+        cancellation = RunCancellation(settings: settings, ender: ender, logger: logger)
     }
 
     private static let goodbyeMilliseconds: Int64 = 2000
@@ -95,24 +97,6 @@ struct RunPerformer: Sendable {
         logger.info("run \(run) settled: \(finish.outcome.rawValue)")
         cleanUp(run)
         return finish
-    }
-
-    /// Tells the supervisor of a run to end it, or where it is gone has the runner end what it left.
-    /// - Returns: false where there is neither.
-    func cancel(_ run: Int64) -> Bool {
-        do {
-            let supervisor = MessageChannel(try LocalSocket.connect(directory.socket(of: run)))
-            try supervisor.send(CancelRequest.message)
-            _ = try supervisor.receive(milliseconds: 5000)
-            return true
-        } catch {
-            logger.warning("the supervisor of run \(run) does not answer: \(error)")
-            guard !isSupervisorAlive(run) else { return false }
-            do { return try ender.end(run) } catch {
-                logger.warning("run \(run) cannot be ended: \(error)")
-                return false
-            }
-        }
     }
 
     private func isAnyRunAlive() -> Bool {
@@ -288,16 +272,18 @@ struct RunPerformer: Sendable {
             kept = nil
         }
         guard let result else {
+            let outcome = cancellation.wasForced(run) ? Outcome.cancelled : .interrupted
             return RunFinish(
-                finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: .interrupted, why: "interrupted",
+                finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: outcome, why: Self.whyEnded(outcome),
                 outputBytes: kept?.total, outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
         }
         // From a file that the script could have written: quoted, or it could add lines of its own to the log.
         if let startError = result.startError { logger.error("the script of run \(run) could not be executed: \(startError.debugDescription)") }
         if let spoolError = result.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError.debugDescription)") }
+        let outcome = cancellation.wasForced(run) ? Outcome.cancelled : result.outcome
         return RunFinish(
             finishedAt: result.finishedAt, finishedAtExact: true, durationMilliseconds: result.durationMilliseconds,
-            outcome: result.outcome, why: why(result), exitCode: result.exitCode, signal: result.signal,
+            outcome: outcome, why: why(outcome, result), exitCode: result.exitCode, signal: result.signal,
             outputBytes: result.outputBytes,
             outputTruncated: (kept?.total ?? 0) != result.outputBytes || kept?.truncated ?? false,
             outputSHA256: result.outputSHA256, scriptChanged: result.scriptChanged, lockFileSeen: result.lockFileSeen,
@@ -310,17 +296,18 @@ struct RunPerformer: Sendable {
     }
 
     /// The *why* of the documented answer.
-    private func why(_ result: RunResult) -> String? {
-        switch result.outcome {
+    private func why(_ outcome: Outcome, _ result: RunResult) -> String? {
+        switch outcome {
         case .succeeded, .running: nil
         case .startFailed: Unfitness.cannotBeExecuted.rawValue
         case .timedOut: "timed out after \(settings.script.timeoutSeconds) seconds"
-        case .cancelled: "cancelled by an administrator"
-        case .interrupted: "interrupted"
+        case .cancelled, .interrupted: Self.whyEnded(outcome)
         case .failed, .alreadyRunning:
             if let code = result.exitCode { "exited with code \(code)" } else { "killed by signal \(result.signal ?? 0)" }
         }
     }
+
+    private static func whyEnded(_ outcome: Outcome) -> String { outcome == .cancelled ? "cancelled by an administrator" : "interrupted" }
 
     private func report(_ run: Int64, _ finish: RunFinish) {
         logger.info("run \(run) ended: \(finish.outcome.rawValue)\(finish.why.map { " (\($0))" } ?? "")")

@@ -1,0 +1,86 @@
+import Linux
+import Logging
+import RunProtocol
+import Synchronization
+
+/// Ends runs because an administrator wants it. The supervisor does it where it can be reached; otherwise the runner ends
+/// whatever holds the run lock. Calls block.
+final class RunCancellation: Sendable {
+    /// What came of a request to cancel, as the audit log names it.
+    enum Answer: String, Sendable {
+        /// TERM was sent, and the run is recorded as cancelled.
+        case ending
+        /// The script is over, or is ended for another reason already.
+        case tooLate = "too_late"
+        /// Neither supervisor nor runner can be reached.
+        case unreachable
+    }
+
+    private static let patienceMilliseconds: Int64 = 5000
+    private static let looksForAnEnd = 20
+    private static let betweenLooksMilliseconds: Int64 = 100
+
+    private let settings: Settings
+    private let ender: RunEnder
+    private let logger: Logger
+    /// Runs that were ended without their supervisor, which otherwise says why a run ended.
+    private let forced = Mutex<Set<Int64>>([])
+
+    init(settings: Settings, ender: RunEnder, logger: Logger) {
+        self.settings = settings
+        self.ender = ender
+        self.logger = logger
+    }
+
+    func cancel(_ run: Int64) -> Answer {
+        do { return try askSupervisor(run) == .ending ? .ending : .tooLate } catch {
+            logger.warning("the supervisor of run \(run) cannot be asked to end it: \(error)")
+        }
+        return hasEnded(run) ? .tooLate : askRunner(run)
+    }
+
+    /// Whether a run has left its result and the lock. A supervisor that ends does so in this order within a moment; a script
+    /// that puts a result there keeps the lock.
+    private func hasEnded(_ run: Int64) -> Bool {
+        let directory = RunDirectory(settings.runDirectory)
+        for _ in 0..<Self.looksForAnEnd {
+            guard (try? Files.facts(directory.result(of: run), followLink: false)) != nil else { return false }
+            if (try? directory.runLock())?.held == false { return true }
+            _ = try? Poll.readable([], milliseconds: Self.betweenLooksMilliseconds)
+        }
+        return false
+    }
+
+    /// Whether a run was ended here without its supervisor, so that its record says cancelled.
+    func wasForced(_ run: Int64) -> Bool { forced.withLock { $0.contains(run) } }
+
+    private func askSupervisor(_ run: Int64) throws -> CancelReply {
+        let directory = RunDirectory(settings.runDirectory)
+        let socket = try LocalSocket.connect(directory.socket(of: run))
+        // The script may have put a socket of its own under that name. Its answer must not pass for the supervisor's.
+        let peer = try LocalSocket.peerProcess(socket)
+        guard try directory.hasTakenRunLock(peer) else { throw Stranger(process: peer) }
+        let supervisor = MessageChannel(socket)
+        try supervisor.send(CancelRequest.message)
+        return try CancelReply(supervisor.receive(milliseconds: Self.patienceMilliseconds))
+    }
+
+    private func askRunner(_ run: Int64) -> Answer {
+        // Before anything is ended, or the end could be recorded without its reason.
+        forced.withLock { _ = $0.insert(run) }
+        do {
+            if try ender.end(run) { return .ending }
+            forced.withLock { _ = $0.remove(run) }
+            return .tooLate
+        } catch {
+            logger.error("run \(run) cannot be cancelled: \(error)")
+            return .unreachable
+        }
+    }
+}
+
+/// Another process than the run's supervisor listens at its socket.
+private struct Stranger: Error, CustomStringConvertible {
+    let process: Int32
+    var description: String { "process \(process) listens in its place and has not taken the run lock; did the script put it there?" }
+}
