@@ -49,6 +49,12 @@ public enum Process {
         return (pid, signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal))
     }
 
+    /// Whether we have a child, living or not yet collected.
+    public static func hasChildren() -> Bool {
+        var info = siginfo_t()
+        return retrying { waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) } == 0
+    }
+
     /// Orphans among our descendants become our children instead of init's, so that none can hide from us in a session of its own.
     public static func becomeSubreaper() throws(SystemError) {
         guard clinux_become_subreaper() == 0 else { throw SystemError("prctl", "PR_SET_CHILD_SUBREAPER") }

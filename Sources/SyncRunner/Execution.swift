@@ -142,11 +142,18 @@ struct Execution {
         if end.stop == nil && !exited && now >= timeLimitAt { stop(.timeout) }
         guard let killAt, now >= lookAt else { return }
         if now >= killAt {
-            Killing.kill(Process.descendants)
+            Killing.kill(Process.descendants) { isAnyoneLeft() }
             if giveUpAt == nil { giveUpAt = now + Self.killMilliseconds }
         }
-        anyoneLeft = !Process.descendants().isEmpty
+        anyoneLeft = isAnyoneLeft()
         lookAt = now + (giveUpAt.map { now >= $0 } ?? false ? Self.slowLookMilliseconds : Self.lookMilliseconds)
+    }
+
+    /// Asks the kernel, not /proc, where a look can miss a process that forks meanwhile. We are a subreaper, so each
+    /// descendant is our child or has an ancestor that is.
+    private mutating func isAnyoneLeft() -> Bool {
+        reap()
+        return Process.hasChildren()
     }
 
     private mutating func stop(_ reason: StopReason) {
