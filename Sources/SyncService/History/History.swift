@@ -19,14 +19,14 @@ final class History: Sendable {
     private let checkpointFile: CheckpointFile?
     /// Set by an I/O error while writing: what the kernel says of this file is not believed again until a restart.
     private let latched = Mutex(false)
-    private let damage = Mutex<Damage?>(nil)
+    private let damage = Mutex<ReasonToRefuse?>(nil)
     /// All runs up to this one have ended.
     private let finishedUpTo = Mutex<Int64>(0)
     /// Kept in memory, because every question for the status asks for it.
     private let newest = Mutex<LastRun?>(nil)
 
     /// Why nothing may be recorded any more.
-    private struct Damage {
+    private struct ReasonToRefuse {
         /// The trail is damaged, not the one that is pinned, or not the newest one.
         let problem: String
         var rollback: Rollback?
@@ -78,12 +78,12 @@ final class History: Sendable {
     /// - Returns: it, and why it is not the one that is expected.
     private static func begin(
         _ writer: Connection, _ audit: AuditSettings, rollback: ([VerifierKey]) throws -> Rollback?
-    ) throws -> (Trail, Damage?) {
-        func problem(_ beginning: Genesis, _ trail: Trail) throws -> Damage? {
+    ) throws -> (Trail, ReasonToRefuse?) {
+        func problem(_ beginning: Genesis, _ trail: Trail) throws -> ReasonToRefuse? {
             let key = trail.signer.verifierKey
             let rollback = try rollback(Array(Set([key, beginning.firstKey, audit.pinned].compactMap { $0 })))
             let problem = try beginning.problem(pinned: audit.pinned, signer: trail.signer, writer) ?? rollback?.description
-            return problem.map { Damage(problem: $0, rollback: rollback, isRolledBack: rollback != nil) }
+            return problem.map { ReasonToRefuse(problem: $0, rollback: rollback, isRolledBack: rollback != nil) }
         }
         func open() throws -> (Genesis, Trail) {
             let beginning = try Genesis(writer)
@@ -204,7 +204,7 @@ final class History: Sendable {
     /// Whether runs are refused because an older or another history was put in this one's place.
     var isRolledBack: Bool { damage.withLock { $0?.isRolledBack ?? false } }
 
-    func declareDamaged(_ problem: String) { damage.withLock { $0 = Damage(problem: problem) } }
+    func declareDamaged(_ problem: String) { damage.withLock { $0 = ReasonToRefuse(problem: problem) } }
 
     /// Begins or goes on although the trail was declared damaged, and records who decided that.
     /// - Parameters:
@@ -293,7 +293,7 @@ final class History: Sendable {
             return result
         } catch {
             if case TrailError.rolledBack? = error as? TrailError {
-                damage.withLock { $0 = Damage(problem: "\(error)", isRolledBack: true) }
+                damage.withLock { $0 = ReasonToRefuse(problem: "\(error)", isRolledBack: true) }
             }
             let error = HistoryError(path, error)
             // After an I/O error nobody knows what is on the disk: a row may be kept although its commit failed.
