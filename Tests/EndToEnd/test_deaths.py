@@ -261,17 +261,36 @@ def listens(service):
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_the_runner_that_is_kept_for_questions(stepped, number):
-    """It is not the run's: questions find another one, and the run does not notice."""
+def during_a_run(stepped, number):
+    """A run whose script waits, and a kept runner for questions that gets a signal: the gate, the client, the supervisor."""
     stepped.start()
     gate = stepped.waiting_script()
     client = stepped.begin_run()
     gate.reached()
     supervisor = stepped.supervisor()
     os.kill(stepped.inquirer, number)
+    return gate, client, supervisor
+
+
+def test_the_runner_that_is_kept_for_questions_is_killed(stepped):
+    """It is not the run's: questions find another one, and the run does not notice."""
+    gate, client, supervisor = during_a_run(stepped, signal.SIGKILL)
     assert admin(stepped, "GET", "/admin/lock").json["lease_held"] is True
     assert stepped.latest_runner() not in (stepped.inquirer, supervisor)
     gate.open()
     assert client.result().code == 200 and stepped.status() == "idle"
+    all_recorded(stepped)
+
+
+def test_the_runner_that_is_kept_for_questions_is_stopped(stepped):
+    """It looks like one whose disk hangs: no other is started beside it, and the run does not notice."""
+    gate, client, supervisor = during_a_run(stepped, signal.SIGSTOP)
+    assert admin(stepped, "GET", "/admin/lock").code == 503
+    assert stepped.status() == "running", "the run lock is looked at without a runner"
+    gate.open()
+    assert client.result().code == 200
+    assert stepped.latest_runner() in (stepped.inquirer, supervisor)
+    os.kill(stepped.inquirer, signal.SIGCONT)
+    eventually(lambda: stepped.request("GET", "/sync/status").code == 200, "the late answer is taken")
+    assert stepped.status() == "idle"
     all_recorded(stepped)
