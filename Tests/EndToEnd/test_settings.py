@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from door import Door, _given_back, authority  # noqa: F401
-from harness import CONFIGURATION, WITHOUT_OVERRIDE
+from harness import CONFIGURATION, UNAVAILABLE, WITHOUT_OVERRIDE
 
 # setting, a wrong value, words the message must have besides the name
 WRONG = [
@@ -240,7 +240,7 @@ def test_port_taken(installed):
         other.bind(("127.0.0.1", installed.port))
         other.listen()
         code, message = installed.refused_start()
-    assert code in (1, CONFIGURATION)
+    assert code == UNAVAILABLE
     assert str(installed.port) in message and "PORT" in message
     installed.start()
 

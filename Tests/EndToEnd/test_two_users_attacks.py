@@ -195,7 +195,7 @@ def test_a_connection_is_no_listening_socket(prepared):
         prepared.start_runner()
         code = prepared.runner_process.wait(10)
         prepared.runner_process, prepared.socket = None, listening
-    assert code == 1 and "Accept=no" in prepared.runner_log()
+    assert code == CONFIGURATION and "Accept=no" in prepared.runner_log()
 
 
 # The operator
@@ -206,7 +206,7 @@ def test_a_listener_of_no_user_of_its_own(prepared, user):
     prepared.start_runner(SYNC_RUNNER_CLIENT=RUNNER.pw_name) if user != "root" else start_as_root(prepared)
     code = prepared.runner_process.wait(10)
     prepared.runner_process = None
-    assert code == 1 and "set User= in sync-runner.service" in prepared.runner_log()
+    assert code == CONFIGURATION and "set User= in sync-runner.service" in prepared.runner_log()
 
 
 def start_as_root(prepared):
