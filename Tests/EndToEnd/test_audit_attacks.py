@@ -259,11 +259,14 @@ def in_any_table(sql):
     return attack
 
 
-def copied_run(run):
-    columns = ", ".join('"trigger"' if name == "trigger" else name for name in (
-        "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at", "script_path",
-        "script_sha256", "script_uid", "isolated", "boot_id"))
-    return in_any_table(f"INSERT INTO run_started (id, {columns}) SELECT {run}, {columns} FROM run_started WHERE id = 3")
+FIRST = -2**63
+
+
+def copied_run(run, table="run_started"):
+    def attack(copy):
+        columns = ", ".join(f'"{row[1]}"' for row in copy.sql(f"PRAGMA table_info({table})") if row[1] != "id")
+        in_any_table(f"INSERT INTO {table} (id, {columns}) SELECT {run}, {columns} FROM {table} WHERE id = 3")(copy)
+    return attack
 
 
 @pytest.mark.parametrize("attack, said", [
@@ -276,7 +279,13 @@ def copied_run(run):
     (in_any_table("INSERT INTO run_entry VALUES (-1, 5)"), "run -1 has no entry for its row in run_entry"),
     (in_any_table("INSERT INTO output_redaction VALUES (-1, 5)"), "run -1 has no entry for its row in output_redaction"),
     (in_any_table("INSERT INTO schema_migrations VALUES (0, 'x', 'x', 'x')"), "the row of migration 0"),
-], ids=("leaf", "tree_hash", "checkpoint", "run 0", "run -7", "run_output", "run_entry", "output_redaction", "schema_migrations"))
+    (copied_run(FIRST), f"run {FIRST} has no entry for its row in run_started"),
+    (copied_run(FIRST, "run_finished"), f"run {FIRST} has no entry for its row in run_finished"),
+    (in_any_table(f"INSERT INTO run_output VALUES ({FIRST}, x'00')"), f"run {FIRST} has no entry for its row in run_output"),
+    (in_any_table(f"INSERT INTO run_entry VALUES ({FIRST}, {FIRST})"), f"run {FIRST} has no entry for its row in run_entry"),
+    (in_any_table(f"INSERT INTO output_redaction VALUES ({FIRST}, 5)"), f"run {FIRST} has no entry for its row in output_redaction"),
+], ids=("leaf", "tree_hash", "checkpoint", "run 0", "run -7", "run_output", "run_entry", "output_redaction", "schema_migrations",
+        "first run", "first end", "first output", "first run_entry", "first redaction"))
 def test_a_row_under_a_key_that_nobody_writes(copy, attack, said):
     attack(copy)
     is_found(verify(copy), said)

@@ -30,14 +30,16 @@ struct StrayRows {
         }
 
         /// The rows behind one, in order.
-        fileprivate func page(behind run: Int64, _ entry: Int64, _ rows: Int64) -> (sql: String, values: [Value]) {
-            switch self {
-            case .entries:
-                ("SELECT run, entry FROM run_entry WHERE (run, entry) > (?, ?) ORDER BY run, entry LIMIT ?", [.integer(run), .integer(entry), .integer(rows)])
-            case .redactions: ("SELECT run, entry FROM output_redaction WHERE run > ? ORDER BY run LIMIT ?", [.integer(run), .integer(rows)])
-            case .started, .finished, .outputs:
-                ("SELECT \(columns) FROM \(name) WHERE id > ? ORDER BY id LIMIT ?", [.integer(run), .integer(rows)])
-            }
+        /// - Parameter key: nil for the first ones. No number will do: the smallest one is a key as well.
+        fileprivate func page(behind key: (run: Int64, entry: Int64)?, _ rows: Int64) -> (sql: String, values: [Value]) {
+            let (order, condition, values): (String, String, [Value]) =
+                switch self {
+                case .entries: ("run, entry", "(run, entry) > (?, ?)", key.map { [.integer($0.run), .integer($0.entry)] } ?? [])
+                case .redactions: ("run", "run > ?", key.map { [.integer($0.run)] } ?? [])
+                case .started, .finished, .outputs: ("id", "id > ?", key.map { [.integer($0.run)] } ?? [])
+                }
+            let place = key == nil ? "" : "WHERE \(condition) "
+            return ("SELECT \(columns) FROM \(name) \(place)ORDER BY \(order) LIMIT ?", values + [.integer(rows)])
         }
 
         /// For FROM. Not by an index, which may have been made to lie.
@@ -60,11 +62,11 @@ struct StrayRows {
     /// Hands every row that no entry is about to `body`. Reads all of the table, and for each of its rows the entries of its run.
     /// - Returns: false where the log went on meanwhile; then not all were found.
     func forEach(_ table: Table, _ body: (Damage) -> Void) throws -> Bool {
-        var (run, entry) = (Int64.min, Int64.min)
+        var key: (run: Int64, entry: Int64)?
         while true {
-            let page = try reader.read { [run, entry] connection -> [Candidate]? in
+            let page = try reader.read { [key] connection -> [Candidate]? in
                 guard try isAtRest(connection) else { return nil }
-                let (sql, values) = table.page(behind: run, entry, Self.pageRows)
+                let (sql, values) = table.page(behind: key, Self.pageRows)
                 var rows = try connection.query(sql, values) {
                     Candidate(run: $0.integer(0) ?? 0, entry: $0.integer(1) ?? 0, hash: $0.hash(columns: table.columnCount))
                 }
@@ -76,8 +78,8 @@ struct StrayRows {
                 body(Damage("run \(row.run) has no entry for its row in \(table.rawValue): it was put in past the service", found: row.hash))
             }
             // In a file whose pages were edited reading on may lead back.
-            guard let last = page.last, (last.run, last.entry) > (run, entry) else { return true }
-            (run, entry) = (last.run, last.entry)
+            guard let last = page.last, key.map({ (last.run, last.entry) > $0 }) ?? true else { return true }
+            key = (last.run, last.entry)
         }
     }
 

@@ -184,8 +184,18 @@ struct TableComparison {
         var list = DamageList()
         for table in StrayRows.Table.allCases {
             guard let count = try strays.count(table) else { return false }
+            let known = found[table, default: 0]
+            guard countsLie || count != known else { continue }
             // Only then the slow way, row by row.
-            if countsLie || count != found[table, default: 0], try !strays.forEach(table, { list.add($0) }) { return false }
+            var strayCount: Int64 = 0
+            let isAtRest = try strays.forEach(table) {
+                strayCount += 1
+                list.add($0)
+            }
+            guard isAtRest else { return false }
+            if !countsLie, count > known + strayCount {
+                list.add(Damage(unacceptable: "\(table.rawValue) has \(count) rows, but only \(known + strayCount) can be found"))
+            }
         }
         guard try strays.beyondTheLog({ list.add($0) }) else { return false }
         report.damage = report.damage + list
