@@ -194,12 +194,7 @@ def put_schema(service, name, sql):
 
 def test_a_run_is_hidden_from_who_searches_by_user(copy):
     """Rows and schema are as they were, only the index does not list the run."""
-    name = "run_started_by_user"
-    sql = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{name}'")[0][0]
-    with opened(copy) as connection:
-        connection.execute(f"DROP INDEX {name}")
-        connection.execute(f"{sql} WHERE id <> {RUN}")
-    put_schema(copy, name, sql)
+    hide_from_index(copy, RUN)
     runs = [run for run, in copy.sql(f"SELECT id FROM run_started WHERE user = 'rina' AND id BETWEEN {RUN - 1} AND {RUN + 1}")]
     assert runs == [RUN - 1, RUN + 1]
     is_found(verify(copy), f"row {RUN} missing from index run_started_by_user")
@@ -389,6 +384,56 @@ def test_a_deleted_record_of_a_migration_is_no_older_schema(copy):
     with tampering(copy) as connection:
         connection.execute("DELETE FROM schema_migrations WHERE number = 2")
     is_found(verify(copy), "schema_migrations: the row of migration 2 is missing")
+
+
+# What was accepted is that, and hides nothing else
+
+
+def resumed(copy):
+    return copy.command("audit", "resume", "--reason", "for a test")
+
+
+def cannot_be_accepted(copy):
+    refused = resumed(copy)
+    assert refused.returncode == 1 and "cannot be accepted" in refused.stderr, refused
+
+
+def loosely(copy, table, sql):
+    """While the table takes values of any type. Afterwards its schema is as it was."""
+    schema = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")[0][0]
+    put_schema(copy, table, schema.replace(") STRICT", ")"))
+    with tampering(copy) as connection:
+        connection.execute(sql)
+    put_schema(copy, table, schema)
+
+
+def hide_from_index(copy, run):
+    name = "run_started_by_user"
+    sql = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{name}'")[0][0]
+    with opened(copy) as connection:
+        connection.execute(f"DROP INDEX {name}")
+        connection.execute(f"{sql} WHERE id <> {run}")
+    put_schema(copy, name, sql)
+
+
+def is_new(result, said):
+    is_found(result)
+    assert any(line.startswith("✗ ") and said in line for line in result.stdout.splitlines()), result.stdout
+
+
+def test_more_problems_than_sqlite_lists(copy):
+    """Behind its hundredth message SQLite does not look any further."""
+    loosely(copy, "run_started", "UPDATE run_started SET script_uid = 'x' WHERE id <= 100")
+    is_found(verify(copy), "table run_started: there are more problems than SQLite lists")
+    cannot_be_accepted(copy)
+
+
+def test_accepted_values_do_not_use_up_the_list(copy):
+    loosely(copy, "run_started", "UPDATE run_started SET script_uid = 'x' WHERE id <= 99")
+    assert resumed(copy).returncode == 0
+    is_found(verify(copy), "TAMPERED: 0 new problems")
+    hide_from_index(copy, RUN)
+    is_new(verify(copy), "there are more problems than SQLite lists")
 
 
 # The seal
