@@ -436,6 +436,15 @@ def test_accepted_values_do_not_use_up_the_list(copy):
     is_new(verify(copy), "there are more problems than SQLite lists")
 
 
+@pytest.mark.parametrize("table, column, where", [("leaf", "bytes", "entry = 5"), ("checkpoint", "note", "size = 3")])
+def test_an_accepted_value_that_is_no_bytes_is_replaced(copy, table, column, where):
+    loosely(copy, table, f"UPDATE {table} SET {column} = 'first' WHERE {where}")
+    assert resumed(copy).returncode == 0
+    is_found(verify(copy), "TAMPERED: 0 new problems")
+    loosely(copy, table, f"UPDATE {table} SET {column} = 'second' WHERE {where}")
+    is_new(verify(copy), "entry 5 " if table == "leaf" else "stored under 3 entries")
+
+
 # The seal
 
 

@@ -57,6 +57,10 @@ struct DamageList: Sendable {
 }
 
 extension Row {
+    /// The bytes of a column that is for bytes. For any other value a zero byte and its hash, which nothing of ours begins with:
+    /// two values in their place are not taken for the same.
+    func bytes(_ column: Int) -> [UInt8] { blob(column) ?? [0] + Hash.leaf(typed(column)).bytes }
+
     /// The hash of the first columns' values, with their types: two rows have the same one only if they hold the same.
     func hash(columns: Int) -> Hash {
         var bytes: [UInt8] = []

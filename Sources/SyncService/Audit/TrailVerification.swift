@@ -129,7 +129,7 @@ struct TrailVerification: Sendable {
         let page = try reader.page(
             "SELECT entry, bytes FROM leaf WHERE entry >= ? AND entry < ? ORDER BY entry LIMIT ?", [.integer(from), .integer(size)],
             .random(in: 900...1000)
-        ) { ($0.integer(0) ?? -1, $0.blob(1) ?? []) }
+        ) { ($0.integer(0) ?? -1, $0.bytes(1)) }
         return page.isEmpty ? nil : page
     }
 
@@ -161,7 +161,7 @@ private struct StoredCheckpoints {
         if page.isEmpty, end < size {
             let count = 1000
             page = try reader.page("SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?", [.integer(last)], count) {
-                ($0.integer(0) ?? 0, $0.blob(1) ?? [])
+                ($0.integer(0) ?? 0, $0.bytes(1))
             }[...]
             // Where there are no more now, there may be later, but not for entries that are read already.
             end = page.isEmpty ? size : 0
