@@ -445,6 +445,26 @@ def test_an_accepted_value_that_is_no_bytes_is_replaced(copy, table, column, whe
     is_new(verify(copy), "entry 5 " if table == "leaf" else "stored under 3 entries")
 
 
+@pytest.mark.parametrize("sql", [
+    "CREATE TABLE beside (id INTEGER PRIMARY KEY, user TEXT); DROP VIEW runs; CREATE VIEW runs AS SELECT * FROM beside",
+    "DROP VIEW runs", "DROP TRIGGER leaf_update", "CREATE TRIGGER quiet AFTER INSERT ON run_started BEGIN SELECT 1; END",
+    "DROP INDEX run_started_by_user", "ALTER TABLE run_started ADD COLUMN really TEXT", "CREATE VIEW more AS SELECT 1",
+    "CREATE VIRTUAL TABLE more USING fts5(x)",
+], ids=("view changed", "view dropped", "trigger dropped", "trigger added", "index dropped", "column", "view added", "virtual table"))
+def test_a_schema_that_cannot_be_accepted(copy, sql):
+    """What such an object does may be altered later, in the table that it reads."""
+    assert copy.sqlite3(sql).returncode == 0
+    is_found(verify(copy), "schema")
+    cannot_be_accepted(copy)
+
+
+def test_an_added_table_can_be_accepted(copy):
+    """With the index that belongs to it."""
+    assert copy.sqlite3("CREATE TABLE beside (name TEXT UNIQUE)").returncode == 0
+    assert resumed(copy).returncode == 0
+    is_found(verify(copy), "TAMPERED: 0 new problems, 2 accepted")
+
+
 # The seal
 
 

@@ -20,6 +20,9 @@ enum SchemaCheck {
             "the \(SchemaCheck.printable(type)) \(SchemaCheck.printable(name))"
         }
 
+        /// Not a virtual one, whose content is somewhere else.
+        var isPlainTable: Bool { type == "table" && sql.hasPrefix("CREATE TABLE ") }
+
         func isNamed(as other: Object) -> Bool { type == other.type && name == other.name }
     }
 
@@ -52,10 +55,15 @@ enum SchemaCheck {
         }
         for object in added {
             let isChanged = missing.contains { $0.isNamed(as: object) }
-            list.add("the database's schema: \(object.description) was \(isChanged ? "changed" : "added")", found: object.hash)
+            let text = "the database's schema: \(object.description) was \(isChanged ? "changed" : "added")"
+            // Nothing of ours reads another table. What any other object does depends on what it reads, which may be altered
+            // later. The index that SQLite makes for a table belongs to it.
+            let isHarmless = tables.contains(object) || (object.type == "index" && object.sql.isEmpty && tables.contains { $0.name == object.table })
+            list.add(isHarmless ? Damage(text, found: object.hash) : Damage(unacceptable: text))
         }
+        let tables = Set(added.filter { table in table.isPlainTable && !missing.contains { $0.isNamed(as: table) } })
         for object in missing where !added.contains(where: { $0.isNamed(as: object) }) {
-            list.add("the database's schema: \(object.description) is missing")
+            list.add(Damage(unacceptable: "the database's schema: \(object.description) is missing"))
         }
         return list + (try migrationDamage(connection))
     }
