@@ -3,9 +3,16 @@
 These are without the key and found without anything kept elsewhere: by exit code 1, and the first bad entry or run named.
 """
 
+import re
+import sqlite3
+import time
+from contextlib import closing
+
 import pytest
 
 from btree import File, leaves
+from faults import reasons
+from harness import DEADLINE, eventually
 from trail import (
     RUNS, Key, changed, copy_of, entries_of, entry_of, forged_log, head_of, is_found, is_intact, opened, put_forged, put_log, sign,
     size_of, stored_hashes, tampering, thousand_runs, verify,
@@ -463,6 +470,39 @@ def test_an_added_table_can_be_accepted(copy):
     assert copy.sqlite3("CREATE TABLE beside (name TEXT UNIQUE)").returncode == 0
     assert resumed(copy).returncode == 0
     is_found(verify(copy), "TAMPERED: 0 new problems, 2 accepted")
+
+
+# What keeps the verification from going on
+
+
+@pytest.mark.parametrize("sql, said", [
+    *((f"DROP TABLE {table}", f"the table {table} is missing") for table in (
+        "run_started", "run_finished", "run_output", "leaf", "tree_hash", "checkpoint", "run_entry", "output_redaction",
+        "schema_migrations")),
+    ("ALTER TABLE run_started RENAME COLUMN reason TO because", "the table run_started was changed"),
+    ("ALTER TABLE leaf RENAME COLUMN bytes TO content", "the table leaf was changed"),
+    ("ALTER TABLE schema_migrations RENAME COLUMN name TO title", "the table schema_migrations was changed"),
+    ("ALTER TABLE run_output RENAME TO other", "the table run_output is missing"),
+])
+def test_a_table_is_not_there_or_another(copy, sql, said):
+    done = copy.sqlite3(f"PRAGMA legacy_alter_table = ON; {sql}")
+    assert done.returncode == 0, done
+    is_found(verify(copy), said)
+
+
+def test_structural_damage_is_told_where_a_table_is_missing(copy):
+    move_index_cell(copy)
+    assert copy.sqlite3("DROP TABLE run_output").returncode == 0
+    is_found(verify(copy), "the file itself, table run_started", "the table run_output is missing")
+
+
+def test_a_lock_says_nothing_about_the_history(copy):
+    """Damaged or not."""
+    assert copy.sqlite3("DROP TRIGGER leaf_update").returncode == 0
+    with closing(sqlite3.connect(copy.database, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        result = verify(copy)
+    assert result.returncode == 3 and "database is locked" in result.stderr, result
 
 
 # The seal

@@ -29,6 +29,7 @@ enum SchemaCheck {
     /// Refuses a database of another version of this program, of which nothing can be said.
     /// - Throws: ``HistoryError`` with what to do.
     static func requireKnown(_ reader: HistoryReader) throws {
+        guard try reader.read({ try !isRecordAltered($0) }) else { return }
         let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
         let status: Migrator.Status
         do { status = try reader.use { try migrator.status(of: $0) } } catch MigrationError.altered, MigrationError.gap {
@@ -36,6 +37,9 @@ enum SchemaCheck {
             return
         } catch MigrationError.database(let error) {
             throw HistoryError(reader.path, error)
+        }
+        guard try !status.applied.isEmpty || reader.read({ try !objects($0).isEmpty }) else {
+            throw HistoryError("\(reader.path): the history has not begun, so that there is nothing to check")
         }
         guard let pending = status.pending.first, !status.applied.isEmpty else { return }
         // Where only the record of a migration was deleted, the schema is not that of an older version.
@@ -53,6 +57,7 @@ enum SchemaCheck {
         for object in try objects(connection) {
             if let index = missing.firstIndex(of: object) { missing.remove(at: index) } else { added.append(object) }
         }
+        let tables = Set(added.filter { table in table.isPlainTable && !missing.contains { $0.isNamed(as: table) } })
         for object in added {
             let isChanged = missing.contains { $0.isNamed(as: object) }
             let text = "the database's schema: \(object.description) was \(isChanged ? "changed" : "added")"
@@ -61,11 +66,21 @@ enum SchemaCheck {
             let isHarmless = tables.contains(object) || (object.type == "index" && object.sql.isEmpty && tables.contains { $0.name == object.table })
             list.add(isHarmless ? Damage(text, found: object.hash) : Damage(unacceptable: text))
         }
-        let tables = Set(added.filter { table in table.isPlainTable && !missing.contains { $0.isNamed(as: table) } })
         for object in missing where !added.contains(where: { $0.isNamed(as: object) }) {
             list.add(Damage(unacceptable: "the database's schema: \(object.description) is missing"))
         }
-        return list + (try migrationDamage(connection))
+        // An altered table of migrations is named already.
+        return missing.contains(where: isRecord) ? list : list + (try migrationDamage(connection))
+    }
+
+    private static func isRecord(_ object: Object) -> Bool { object.type == "table" && object.name == "schema_migrations" }
+
+    /// Whether a database of ours lacks the table of migrations, or has another one. The version cannot be told then, but that is
+    /// damage, which `damage` names.
+    private static func isRecordAltered(_ connection: Connection) throws -> Bool {
+        let identifier = try connection.first("PRAGMA application_id") { $0.integer(0) ?? 0 }
+        guard identifier == Int64(HistorySchema.applicationID) else { return false }
+        return try objects(connection).first(where: isRecord) != objects(HistorySchema.fresh()).first(where: isRecord)
     }
 
     private static func objects(_ connection: Connection) throws -> [Object] {
@@ -79,9 +94,6 @@ enum SchemaCheck {
         var list = DamageList()
         var expected: [Int64: (name: String, checksum: String)] = [:]
         for migration in HistorySchema.migrations { expected[Int64(migration.number)] = (migration.name, try migration.checksum()) }
-        let isThere = try connection.first("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'") { _ in true }
-        // The missing table is named already.
-        guard isThere != nil else { return list }
         let rows = try connection.query("SELECT number, name, checksum, applied_at FROM schema_migrations ORDER BY number") { row in
             (number: row.integer(0) ?? 0, name: row.text(1), checksum: row.text(2), at: row.text(3) ?? "", hash: row.hash(columns: 4))
         }

@@ -14,24 +14,24 @@ enum StructureCheck {
     private static let messageLimit = 100
 
     /// Blocks for as long as it takes.
-    /// - Parameter reader: not in anybody else's use.
-    static func damage(_ reader: HistoryReader) throws -> DamageList {
-        var list = DamageList()
+    /// - Parameters:
+    ///   - reader: not in anybody else's use.
+    ///   - list: takes what is found, also where an error follows.
+    static func check(_ reader: HistoryReader, _ list: inout DamageList) throws {
         for table in try tables(reader) {
             do throws(HistoryError) {
                 // With the schema goes the list of free pages.
                 let messages = try reader.readYielding { try $0.query("PRAGMA integrity_check(\(table))") { $0.text(0) ?? "" } }
-                for message in messages where message != "ok" { list.add(damage(table, message)) }
                 if messages.count >= messageLimit {
                     // What is not told may come later, behind as much that was accepted.
                     list.add(Damage(unacceptable: "the file itself, table \(table): there are more problems than SQLite lists"))
                 }
+                for message in messages where message != "ok" { list.add(damage(table, message)) }
             } catch {
                 guard error.isDamage else { throw error }
                 list.add(Damage(unacceptable: "\(error)"))
             }
         }
-        return list
     }
 
     /// A table that is missing, or that is not ours, is the schema's damage.

@@ -42,20 +42,23 @@ struct TrailVerification: Sendable {
     /// Told the number of entries done and their total, after each hundred thousand.
     var progress: @Sendable (Int64, Int64) -> Void = { _, _ in }
 
-    /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail.
+    /// - Throws: ``HistoryError`` where it could not be checked, which says nothing about the trail. Where damage was found already
+    ///   it throws only what passes, like a lock.
     func run() throws -> Report {
         var file = DamageList()
         var report: Report
         do {
             try SchemaCheck.requireKnown(reader)
-            file = try StructureCheck.damage(try HistoryReader(opening: reader.path)) + reader.read { try SchemaCheck.damage($0) }
+            try StructureCheck.check(try HistoryReader(opening: reader.path), &file)
+            file = file + (try reader.read { try SchemaCheck.damage($0) })
             report = try compare(file)
-        } catch let error as HistoryError where error.isDamage {
-            // SQLite could not read on.
+        } catch let error as HistoryError where error.isDamage || (file.count > 0 && !error.isBusy) {
+            // SQLite could not read on, or a table is not there.
             report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, file, Damage(unacceptable: "\(error)"))
         }
         if !report.isIntact, let key = report.log?.key ?? ownKey {
-            report.acceptance = try reader.read { try Acceptance($0, key: key) }
+            // Where the log cannot be read, nothing is accepted.
+            do { report.acceptance = try reader.read { try Acceptance($0, key: key) } } catch { if error.isBusy { throw error } }
         }
         return report
     }

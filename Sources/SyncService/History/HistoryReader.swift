@@ -7,6 +7,8 @@ struct HistoryError: Error, CustomStringConvertible {
     let description: String
     var isFull = false
     var isIOError = false
+    /// Others use the database. Later it may work.
+    var isBusy = false
     /// SQLite cannot make sense of the file.
     var isDamage = false
 
@@ -20,6 +22,7 @@ struct HistoryError: Error, CustomStringConvertible {
         if let error = error as? SQLiteError {
             isFull = error.isFull
             isIOError = error.isIOError
+            isBusy = error.isBusy
             isDamage = error.isCorruptOrNotADatabase
         }
         description = "\(path): \(error)"

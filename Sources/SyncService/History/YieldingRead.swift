@@ -27,7 +27,9 @@ extension HistoryReader {
         } catch {
             throw HistoryError(path, error)
         }
-        throw HistoryError("\(path): it was written again and again, so that it could not be read as a whole; try again")
+        var error = HistoryError("\(path): it was written again and again, so that it could not be read as a whole; try again")
+        error.isBusy = true
+        throw error
     }
 }
 
