@@ -505,6 +505,32 @@ def test_a_lock_says_nothing_about_the_history(copy):
     assert result.returncode == 3 and "database is locked" in result.stderr, result
 
 
+def test_a_lock_only_delays_the_verification_at_the_start(copy):
+    """Whoever holds the lock while the service starts keeps nothing hidden."""
+    with tampering(copy) as connection:
+        connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}")
+    try:
+        assert any(lock_at_the_start(copy) for _ in range(20)), "the verification is always faster than the lock"
+        eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
+        assert copy.run().code == 503
+    finally:
+        copy.stop()
+
+
+def lock_at_the_start(copy):
+    """Whether the lock came before the verification was over."""
+    copy.stop()
+    before = len(copy.output())
+    copy.launch()
+    with closing(sqlite3.connect(copy.database, isolation_level=None, timeout=DEADLINE)) as connection:
+        while "listening" not in copy.output()[before:] and copy.process.poll() is None:
+            time.sleep(0.001)
+        connection.execute("BEGIN EXCLUSIVE")
+        eventually(lambda: re.search("could not be checked|runs are refused", copy.output()[before:]), "the verification ended")
+        connection.execute("COMMIT")
+    return "could not be checked" in copy.output()[before:]
+
+
 # The seal
 
 

@@ -2,12 +2,14 @@ import AuditLog
 import Logging
 import ServiceLifecycle
 
-/// Looks at the trail when the service starts: signature, right edge and schema at once, the whole in the background.
+/// Looks at the trail when the service starts: signature, right edge and schema at once, the whole in the background. What
+/// keeps it from the whole, a lock for example, only delays it.
 /// Damage stops runs, because what cannot be proven later must not be done; reading goes on.
 struct TrailWatch: Service {
     let history: History
     let pinned: VerifierKey?
     let logger: Logger
+    private static let pause = Duration.seconds(3)
     private let worker = Worker(threads: 1)
 
     init(history: History, pinned: VerifierKey?, logger: Logger) {
@@ -41,23 +43,33 @@ struct TrailWatch: Service {
     func run() async throws {
         let verification = TrailVerification(reader: history.reader, expectedKey: pinned, ownKey: history.trail.signer.verifierKey)
         await cancelWhenGracefulShutdown {
-            do {
-                let report = try await worker.run { try verification.run() }
-                if report.isIntact, report.isComplete {
-                    logger.info("the history is intact: \(report.size) entries")
-                } else if report.isIntact {
-                    logger.warning("\(report.size) entries of the history are intact; it was written all the while, so that rows without entries were not looked for")
+            var told = ""
+            while !Task.isCancelled {
+                do {
+                    tell(try await worker.run { try verification.run() })
+                    break
+                } catch let error as HistoryError where error.isDamage {
+                    declare("\(error)")
+                    break
+                } catch {
+                    if "\(error)" != told { logger.error("the history could not be checked, and will be again in a moment: \(error)") }
+                    told = "\(error)"
                 }
-                for damage in report.acceptedDamage { logger.warning("damage that was accepted with audit resume: \(damage.text)") }
-                if report.newCount > 0 { declare(report.newDamage.first?.text ?? "problems were found") }
-            } catch let error as HistoryError where error.isDamage {
-                declare("\(error)")
-            } catch {
-                logger.error("the history could not be checked: \(error)")
+                try? await Task.sleep(for: Self.pause)
             }
             // A service that ends is taken for one that failed.
             try? await gracefulShutdown()
         }
+    }
+
+    private func tell(_ report: TrailVerification.Report) {
+        if report.isIntact, report.isComplete {
+            logger.info("the history is intact: \(report.size) entries")
+        } else if report.isIntact {
+            logger.warning("\(report.size) entries of the history are intact; it was written all the while, so that rows without entries were not looked for")
+        }
+        for damage in report.acceptedDamage { logger.warning("damage that was accepted with audit resume: \(damage.text)") }
+        if report.newCount > 0 { declare(report.newDamage.first?.text ?? "problems were found") }
     }
 
     private func declare(_ problem: String) {
