@@ -124,3 +124,35 @@ def test_what_a_killed_command_and_supervisor_left_has_its_time_limit(installed)
     eventually(lambda: not alive(script), "the script is gone")
     assert service.record(1)["outcome"] == "interrupted"
     all_recorded(service)
+
+
+def cancelled_in_its_grace(service):
+    """A script that ignores TERM was told to end by its supervisor, which dies before it can send KILL."""
+    service.set(SYNC_STOP_GRACE_SECONDS=5)
+    service.start()
+    folder = getattr(service, "shared", service.folder)
+    told = folder / "told"
+    service.script(
+        f'trap \'touch "{told}"\' TERM\necho $$ $PPID > "{folder}/who.new"; mv "{folder}/who.new" "{folder}/who"\n'
+        "while :; do sleep 0.1; done")
+    client = service.begin_run()
+    eventually((folder / "who").exists, "the script runs")
+    script, supervisor = map(int, (folder / "who").read_text().split())
+    assert admin(service, "POST", "/admin/runs/1/cancel").code == 202
+    eventually(told.exists, "it was told to end")
+    kill(supervisor)
+    return client, script
+
+
+def test_a_supervisor_that_dies_in_the_grace_of_a_cancel(service):
+    client, script = cancelled_in_its_grace(service)
+    is_interrupted(service, client, script, "cancelled", "cancelled by an administrator")
+
+
+def test_a_restart_in_the_grace_of_a_cancel_without_supervisor(service):
+    _, script = cancelled_in_its_grace(service)
+    service.stop()
+    service.start()
+    eventually(lambda: not alive(script), "the script is ended by the service that came next")
+    eventually(lambda: service.record(1)["outcome"] == "cancelled", "the answer that was given is kept")
+    all_recorded(service)

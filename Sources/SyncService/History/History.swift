@@ -268,13 +268,25 @@ final class History: Sendable {
         return isNew
     }
 
+    /// Whether the log says that an administrator was told that this run is being ended.
+    func isCancelPromised(_ run: Int64) throws(HistoryError) -> Bool {
+        try reader.read { connection in
+            try Self.newestLeaves(of: run, connection).contains {
+                $0.event == Event.runCancelAnswered.rawValue && $0.object["outcome"] == .string(RunCancellation.Answer.ending.rawValue)
+            }
+        }
+    }
+
     /// Whether the log has a run's end. Where its row is missing all the same, somebody deleted it, which the verification
     /// finds; a second end would only hide that.
     private static func hasEnd(_ run: Int64, _ connection: Connection) throws -> Bool {
-        let entries = try connection.query(
+        try newestLeaves(of: run, connection).contains { $0.event == Event.runFinished.rawValue }
+    }
+
+    private static func newestLeaves(of run: Int64, _ connection: Connection) throws -> [Leaf] {
+        try connection.query(
             "SELECT bytes FROM run_entry JOIN leaf USING (entry) WHERE run = ? ORDER BY entry DESC LIMIT 1000", [.integer(run)]
-        ) { $0.blob(0) ?? [] }
-        return entries.contains { (try? Leaf(stored: $0))?.event == Event.runFinished.rawValue }
+        ) { $0.blob(0) ?? [] }.compactMap { try? Leaf(stored: $0) }
     }
 
     private func write<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {

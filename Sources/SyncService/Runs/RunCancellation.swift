@@ -23,8 +23,11 @@ final class RunCancellation: Sendable {
     private let settings: Settings
     private let ender: RunEnder
     private let logger: Logger
-    /// Runs that were ended without their supervisor, which otherwise says why a run ended.
+    /// Runs that were ended without their supervisor, which otherwise says why a run ended. Held while a runner is asked: the
+    /// end of the run must not be recorded before it is known whether that made it.
     private let forced = Mutex<Set<Int64>>([])
+    /// Runs whose supervisor has promised to end them. One that dies before it did leaves that to the runner.
+    private let promised = Mutex<Set<Int64>>([])
 
     init(settings: Settings, ender: RunEnder, logger: Logger) {
         self.settings = settings
@@ -33,7 +36,11 @@ final class RunCancellation: Sendable {
     }
 
     func cancel(_ run: Int64) -> Answer {
-        do { return try askSupervisor(run) == .ending ? .ending : .tooLate } catch {
+        do {
+            guard try askSupervisor(run) == .ending else { return .tooLate }
+            promise(run)
+            return .ending
+        } catch {
             logger.warning("the supervisor of run \(run) cannot be asked to end it: \(error)")
         }
         return hasEnded(run) ? .tooLate : askRunner(run)
@@ -51,7 +58,16 @@ final class RunCancellation: Sendable {
         return false
     }
 
-    /// Whether a run was ended here without its supervisor, so that its record says cancelled.
+    /// Notes that somebody was told that this run is being ended.
+    func promise(_ run: Int64) { promised.withLock { _ = $0.insert(run) } }
+
+    func isPromised(_ run: Int64) -> Bool { promised.withLock { $0.contains(run) } }
+
+    /// Keeps the promise in the place of a supervisor that is gone.
+    func keepPromise(_ run: Int64) { _ = askRunner(run) }
+
+    /// Whether a run was ended here without its supervisor, so that its record says cancelled. Waits for an end that is
+    /// being asked for.
     func wasForced(_ run: Int64) -> Bool { forced.withLock { $0.contains(run) } }
 
     private func askSupervisor(_ run: Int64) throws -> CancelReply {
@@ -66,12 +82,12 @@ final class RunCancellation: Sendable {
     }
 
     private func askRunner(_ run: Int64) -> Answer {
-        // Before anything is ended, or the end could be recorded without its reason.
-        forced.withLock { _ = $0.insert(run) }
         do {
-            if try ender.end(run) { return .ending }
-            forced.withLock { _ = $0.remove(run) }
-            return .tooLate
+            return try forced.withLock { runs in
+                guard try ender.end(run) else { return .tooLate }
+                runs.insert(run)
+                return .ending
+            }
         } catch {
             logger.error("run \(run) cannot be cancelled: \(error)")
             return .unreachable

@@ -87,6 +87,7 @@ struct RunPerformer: Sendable {
     /// To be called when the lease is free; what is recorded already stays as it is.
     @discardableResult
     func settle(_ run: Int64) throws -> RunFinish {
+        recallPromise(run)
         let stored: RunResult?
         do { stored = try directory.readResult(of: run) } catch {
             logger.warning("the result of run \(run) is unreadable, so it counts as interrupted: \(error)")
@@ -111,11 +112,19 @@ struct RunPerformer: Sendable {
         return try !inquirer.runProcesses(run).pids.isEmpty
     }
 
-    /// Ends what is left of a run beyond its time limit. A living supervisor keeps the time itself.
+    /// Ends what is left of a run that is beyond its time limit, or that somebody was told is being ended. A living
+    /// supervisor does both itself.
     /// - Parameter limit: by the monotonic clock.
     private func enforce(_ limit: Int64, on run: Int64) throws {
-        guard Clock.monotonicMilliseconds() >= limit, !isSupervisorAlive(run) else { return }
+        let isPromised = cancellation.isPromised(run)
+        guard isPromised || Clock.monotonicMilliseconds() >= limit, !isSupervisorAlive(run) else { return }
+        guard !isPromised else { return cancellation.keepPromise(run) }
         if try ender.end(run) { logger.error("run \(run) is beyond its time limit and its supervisor is gone; what it left is being ended") }
+    }
+
+    /// A service before this one may have promised to end the run.
+    private func recallPromise(_ run: Int64) {
+        if (try? history.isCancelPromised(run)) == true { cancellation.promise(run) }
     }
 
     /// By the monotonic clock.
@@ -140,6 +149,7 @@ struct RunPerformer: Sendable {
         let now = Clock.wallMilliseconds()
         for run in unfinished {
             guard try isOver(run) else {
+                recallPromise(run)
                 try enforce(timeLimit(of: run), on: run)
                 continue
             }
@@ -162,6 +172,7 @@ struct RunPerformer: Sendable {
     /// Waits until a run is over, then settles it.
     /// - Returns: nil where the caller left first.
     func follow(_ run: Int64, leave: Descriptor) throws -> RunFinish? {
+        recallPromise(run)
         let limit = timeLimit(of: run)
         while true {
             do {
@@ -272,7 +283,9 @@ struct RunPerformer: Sendable {
             kept = nil
         }
         guard let result else {
-            let outcome = cancellation.wasForced(run) ? Outcome.cancelled : .interrupted
+            // It died before it could say why. What was promised has been done, by it or in its place.
+            let wasCancelled = cancellation.wasForced(run) || cancellation.isPromised(run)
+            let outcome = wasCancelled ? Outcome.cancelled : .interrupted
             return RunFinish(
                 finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: outcome, why: Self.whyEnded(outcome),
                 outputBytes: kept?.total, outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
