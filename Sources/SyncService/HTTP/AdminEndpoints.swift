@@ -13,6 +13,9 @@ struct AdminEndpoints: Sendable {
     private let showing = ReadSlots(4)
     /// A page of runs with long reasons is some megabytes.
     private let listing = ReadSlots(4)
+    /// Each keeps a piece in memory until its client takes it.
+    private let outputs = ReadSlots(64)
+    private static let outputPatience = Duration.seconds(5)
 
     init(history: HistoryReader, events: EventBuffer) {
         self.history = history
@@ -59,6 +62,7 @@ struct AdminEndpoints: Sendable {
 
     /// The stored bytes exactly, piece by piece: a client that stops reading stops the reading here.
     @Sendable func output(_ call: Call) async throws -> Response {
+        let slot = try await outputs.take(for: call.user, within: Self.outputPatience)
         let history = history
         let worker = worker
         guard let size = try await worker.run({ try history.storedOutputBytes(of: call.id) }) else { throw RequestError.notFound }
@@ -78,6 +82,7 @@ struct AdminEndpoints: Sendable {
                 offset += Int64(piece.count)
             }
             try await writer.finish(nil)
+            withExtendedLifetime(slot) {}
         }
         return Response(
             status: range.partial ? .partialContent : .ok, headers: Answer.headers("text/plain; charset=utf-8", headers), body: body)

@@ -74,7 +74,7 @@ struct Readiness: Sendable {
         if history.knownDamage != nil { reasons.append(history.isRolledBack ? .historyRolledBack : .historyDamaged) }
         if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
         let lock = try? inquirer.runLock()
-        if lock == nil || (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
+        if lock == nil || !mayLock() || (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
         if !hasRoom(isRunning: lock?.held ?? false) { reasons.append(.diskReserve) }
         let folders: [String] = [settings.stateDirectory, settings.runDirectory]
         // A full disk refuses as well; it is named above.
@@ -94,6 +94,12 @@ struct Readiness: Sendable {
         return needs.allSatisfy { folder, bytes in ((try? Files.freeBytes(folder)) ?? 0) >= bytes }
     }
 
+    /// Whether the run lock is a file that a runner can lock; it makes a missing one.
+    private func mayLock() -> Bool {
+        guard let facts = try? Files.facts(RunDirectory(settings.runDirectory).lease, followLink: false) else { return true }
+        return facts.kind == .regular
+    }
+
     private static func isWritable(_ folder: String) -> Bool {
         do { try Files.tryToCreate(in: folder) } catch { return error.isNoSpace }
         return true
@@ -102,7 +108,8 @@ struct Readiness: Sendable {
     private func scriptReason() -> Reason? {
         guard let path = settings.script.path else { return .scriptNotSet }
         guard let reply = try? inquirer.scriptFitness(path) else { return .runner }
-        if case .ready = reply { return nil }
-        return .scriptUnfit
+        guard case .ready = reply else { return .scriptUnfit }
+        if let folder = settings.script.workingDirectory, let seen = try? inquirer.facts(folder), seen.identity == nil { return .scriptUnfit }
+        return nil
     }
 }
