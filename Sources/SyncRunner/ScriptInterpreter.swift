@@ -1,3 +1,4 @@
+import Glibc
 import Linux
 
 /// Which programs can execute the script, and what their command lines say they execute.
@@ -7,12 +8,20 @@ struct ScriptInterpreter {
         case none
         /// Shells execute each other's scripts; so is a script without `#!` executed by one.
         case shell
-        /// Python, Perl and the like: the letters at the start of the name, since `python3` is `python3.11`.
-        case named(String)
+        /// Python, Perl and the like: the letters at the start of its names, since `python3` is `python3.11`.
+        case named(Set<String>)
+        /// Another program starts the interpreter, and its command line would have to be understood.
+        case unknown
     }
 
     private static let shells: Set<String> = [
         "sh", "bash", "rbash", "dash", "ash", "busybox", "ksh", "ksh93", "mksh", "lksh", "pdksh", "zsh", "yash", "posh", "fish", "csh", "tcsh",
+    ]
+
+    /// Programs that start another one.
+    private static let wrappers: Set<String> = [
+        "env", "nice", "ionice", "nohup", "setpriv", "setsid", "timeout", "stdbuf", "chrt", "taskset", "unshare", "nsenter", "sudo", "doas", "su",
+        "runuser", "flock", "time", "numactl", "systemd-run", "systemd-inhibit", "strace", "xargs",
     ]
 
     private let kind: Kind
@@ -24,19 +33,36 @@ struct ScriptInterpreter {
             return
         }
         let line = String(decoding: beginning.dropFirst(2).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-        var words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
-        // `env -S NAME=value program` names its program further on.
-        if words.first.map(Self.base) == "env" { words = words.dropFirst().filter { !$0.hasPrefix("-") && !$0.contains("=") } }
-        let name = words.first.map(Self.base) ?? "sh"
-        kind = Self.shells.contains(name) ? .shell : .named(Self.stem(name))
+        let words = line.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
+        kind = words.first.map { Self.base($0) == "env" ? Self.kind(startedByEnv: words.dropFirst()) : Self.kind(of: $0) } ?? .shell
     }
+
+    /// `env -S NAME=value program` names its program further on.
+    private static func kind(startedByEnv words: ArraySlice<String>) -> Kind {
+        let rest = words.drop { $0 == "-S" || $0 == "-i" || $0.contains("=") && !$0.hasPrefix("-") }
+        // The value of another option looks like a program's name.
+        guard let program = rest.first, !program.hasPrefix("-") else { return .unknown }
+        let folder = program.contains("/") ? nil : ["/usr/local/bin", "/usr/bin", "/bin"].first { access("\($0)/\(program)", X_OK) == 0 }
+        return kind(of: folder.map { "\($0)/\(program)" } ?? program)
+    }
+
+    /// By the name it has in the script, and by the name behind the links, as the kernel calls the process.
+    private static func kind(of program: String) -> Kind {
+        let names = [base(program), base((try? Files.realPath(program)) ?? program)]
+        if names.contains(where: wrappers.contains) { return .unknown }
+        return names.contains(where: shells.contains) ? .shell : .named(Set(names.map(stem)))
+    }
+
+    /// Nothing tells which programs may be executing the script.
+    var isUnknown: Bool { if case .unknown = kind { true } else { false } }
 
     /// Whether a program of this name could be executing the script.
     func includes(_ program: String) -> Bool {
         switch kind {
         case .none: false
         case .shell: Self.shells.contains(program)
-        case .named(let stem): Self.stem(program).hasPrefix(stem)
+        case .named(let stems): stems.contains { Self.stem(program).hasPrefix($0) }
+        case .unknown: false
         }
     }
 
@@ -45,6 +71,14 @@ struct ScriptInterpreter {
     func mention(of name: String) -> String {
         guard case .named = kind, let dot = name.lastIndex(of: "."), dot != name.startIndex else { return name }
         return String(name[..<dot])
+    }
+
+    /// Whether a shell that executes this text may read commands from a file that only a variable or a pattern names.
+    static func sourcesAnyFile(_ text: String) -> Bool {
+        let words = text.split { " \t\n;&|(){}".contains($0) }
+        return zip(words, words.dropFirst()).contains { command, file in
+            (command == "." || command == "source") && file.contains { "$*?[`".contains($0) }
+        }
     }
 
     /// Where an interpreter has what it executes from.

@@ -15,6 +15,8 @@ struct ScriptProcessSearch {
     private let path: String
     private let name: String
     private let interpreter: ScriptInterpreter
+    /// The beginning of what stands below its first line; empty where that is too short to be told from other scripts.
+    private let content: String
 
     /// - Throws: where the script cannot be read. Then nobody knows what to look for.
     init(script: String) throws(SystemError) {
@@ -22,7 +24,10 @@ struct ScriptProcessSearch {
         file = try open.facts()
         path = try Files.realPath(script)
         name = ScriptInterpreter.base(script)
-        interpreter = ScriptInterpreter(try open.read(at: 0, count: 512))
+        let beginning = try open.read(at: 0, count: 512)
+        interpreter = ScriptInterpreter(beginning)
+        let below = beginning.drop { $0 != UInt8(ascii: "\n") }.dropFirst().prefix(64)
+        content = below.count < 24 ? "" : String(decoding: below, as: UTF8.self)
     }
 
     /// - Parameter owner: the user whom the script's lock file belongs to.
@@ -30,7 +35,7 @@ struct ScriptProcessSearch {
         guard Self.seesAllProcesses() else { return .cannotSee }
         let entries = ProcessTable.entries()
         let above = Self.ancestors(entries)
-        var certain = true
+        var certain = !interpreter.isUnknown
         for process in entries where process.pid != getpid() && !process.isKernelThread {
             switch verdict(process) {
             case .runs: return .yes
@@ -60,7 +65,7 @@ struct ScriptProcessSearch {
         let hasName = process.name.utf8.elementsEqual(name.utf8.prefix(15))
         guard hasName || names.contains(where: interpreter.includes) else { return .doesNot }
         switch interpreter.source(arguments) {
-        case .text: return mentionsScript(arguments) ? .unknown : .doesNot
+        case .text: return mayUseScript(arguments) ? .unknown : .doesNot
         case .input: return process.hasTerminal() || arguments.first?.hasPrefix("-") == true ? .doesNot : .unknown
         case .file(let argument):
             if ScriptInterpreter.base(argument) == name && !argument.hasPrefix("/") { return .runs }
@@ -70,7 +75,7 @@ struct ScriptProcessSearch {
 
     private func verdict(ofInterpreter process: ProcessEntry, _ arguments: [String]) -> Verdict {
         switch interpreter.source(arguments) {
-        case .text: return mentionsScript(arguments) ? .unknown : .doesNot
+        case .text: return mayUseScript(arguments) ? .unknown : .doesNot
         case .input: return verdict(ofInput: process, number: 0)
         case .file(let argument):
             let path = process.resolve(argument)
@@ -100,12 +105,13 @@ struct ScriptProcessSearch {
         guard let open = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK), let facts = try? open.facts() else { return .unknown }
         if facts.isSameFile(as: file) { return .runs }
         guard facts.kind == .regular, facts.size <= 1 << 20, let text = try? open.read(at: 0, count: 1 << 20) else { return .unknown }
-        return mentionsScript([String(decoding: text, as: UTF8.self)]) ? .unknown : .doesNot
+        return mayUseScript([String(decoding: text, as: UTF8.self)]) ? .unknown : .doesNot
     }
 
-    private func mentionsScript(_ texts: [String]) -> Bool {
+    /// Whether something that is executed names the script, holds its text, or sources a file whose name is not known.
+    private func mayUseScript(_ texts: [String]) -> Bool {
         let word = interpreter.mention(of: name)
-        return texts.contains { $0.contains(word) }
+        return texts.contains { $0.contains(word) || !content.isEmpty && $0.contains(content) || ScriptInterpreter.sourcesAnyFile($0) }
     }
 
     private func hasScriptOpen(_ process: ProcessEntry) -> Bool {

@@ -25,7 +25,7 @@ class Living:
         self.gate = service.waiting_script()
         self.pid_path = service.folder / "pid"
         self.body = f'touch "{service.lock_path}"; echo $$ > "{self.pid_path}"; cd /; {self.gate.wait}'
-        if "python" in shebang:
+        if "python" in shebang or "interpreter" in shebang:
             self.body = (
                 f'import os\nopen("{service.lock_path}", "w")\nopen("{self.pid_path}", "w").write(str(os.getpid()))\nos.chdir("/")\n'
                 f'open("{self.gate.arrived}", "w")\nopen("{self.gate.path}").readline()')
@@ -80,6 +80,8 @@ STARTS = {
     "sourced by a command line": lambda service: ["bash", "-c", ". ./sync.sh"],
     "sourced by another script": lambda service: [wrapper(service, ". ./sync.sh")],
     "sourced by another script that leaves its folder": lambda service: ["bash", wrapper(service, ". ./sync.sh").name],
+    "sourced by a pattern": lambda service: [wrapper(service, f'for f in "{service.folder}"/sy*.sh; do . "$f"; done')],
+    "as the text of a command line": lambda service: ["bash", "-c", service.script_path.read_text()],
     "by a descriptor": lambda service: ["bash", "-c", "exec bash /dev/fd/7 7< sync.sh"],
 }
 
@@ -99,6 +101,19 @@ def test_a_living_python_script_keeps_its_lock(service, command):
     linked(service), linked(service, "sync.py")
     try:
         script.start(command)
+        clear(service).is_error(409)
+        assert service.lock_path.exists()
+    finally:
+        script.end()
+
+
+@pytest.mark.parametrize("shebang", [
+    "#!{folder}/interpreter", "#!/usr/bin/env -S -u FOO python3", "#!/usr/bin/env -S nice python3", "#!/usr/bin/env -S setpriv --pdeathsig KILL python3"])
+def test_a_living_script_whose_interpreter_is_hard_to_tell_keeps_its_lock(service, shebang):
+    (service.folder / "interpreter").symlink_to("/usr/bin/python3")
+    script = Living(service, shebang.format(folder=service.folder))
+    try:
+        script.start([linked(service)])
         clear(service).is_error(409)
         assert service.lock_path.exists()
     finally:
