@@ -26,6 +26,7 @@ set -euo pipefail
 readonly BUSY_MILLISECONDS=60000
 readonly WORK_MARK=made_by_sync_sqlite       # a file in our own folders; no others are ever removed
 readonly LOCK_MARK='held with flock'         # second line of our lock files; no others are ever taken over
+readonly PREPARED_MARK=prepared_by_sync      # in the names of our prepared locks; no others are ever removed
 
 work=            # our own folder beside the target; the copy is made and verified in it
 lock=            # descriptor of our lock file
@@ -149,38 +150,64 @@ check_settings() {
 
 # The lock file is prepared under another name: under its own it is never there without its lock and its lines.
 take_lock() {
-    prepared=$(mktemp -- "$SYNC_LOCK_PATH.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
-    exec {lock}<>"$prepared"
-    flock -n "$lock" || fail "cannot lock $prepared; the lock must be on a disk of this machine"
-    printf '%s\n%s\n' $$ "$LOCK_MARK" >&"$lock"
-    chmod 644 -- "$prepared"
-    for _ in 1 2 3; do
+    local holder='' seen='' reason=''
+    prepare_lock
+    for _ in {1..50}; do
         # A hard link either makes the lock or fails: no moment between looking and making.
-        if ln -T -- "$prepared" "$SYNC_LOCK_PATH" 2>/dev/null; then
+        # An ln that was killed may have made it.
+        if reason=$(ln -T -- "$prepared" "$SYNC_LOCK_PATH" 2>&1) || [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$lock ]]; then
             rm -f -- "$prepared"
             return
         elif [[ -f $SYNC_LOCK_PATH && ! -L $SYNC_LOCK_PATH ]]; then
+            seen=yes
             take_over && return
         elif [[ -e $SYNC_LOCK_PATH || -L $SYNC_LOCK_PATH ]]; then
             fail "the lock $SYNC_LOCK_PATH is there, but it is not a file"
         fi
-        # It went away between the two looks. The next attempt decides.
+        # It went away or was replaced between two looks: other syncs start or end. The next look decides.
+        sleep 0.1
     done
-    fail "cannot create the lock $SYNC_LOCK_PATH"
+    # Where nobody's lock was ever seen, nobody was in the way.
+    [[ -n $seen ]] || fail "cannot create the lock $SYNC_LOCK_PATH: $reason"
+    leave_to_others
+}
+
+# Until the prepared file is locked, it looks like one that a killed sync has left, and a sync that is running may
+# remove it. Then another is prepared. Once it is locked it stays.
+prepare_lock() {
+    for _ in {1..20}; do
+        prepared=$(mktemp -- "$SYNC_LOCK_PATH.$PREPARED_MARK.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
+        # Opened for reading: that never makes a file that is gone anew.
+        if { exec {lock}<"$prepared"; } 2>/dev/null; then
+            if flock -n "$lock" && [[ ! -L $prepared && $prepared -ef /proc/self/fd/$lock ]]; then
+                printf '%s\n%s\n' $$ "$LOCK_MARK" >"/proc/self/fd/$lock" || fail "cannot write to $prepared"
+                chmod 644 -- "$prepared"
+                return
+            fi
+            exec {lock}<&-
+        fi
+        lock=
+        rm -f -- "$prepared"
+        sleep 0.1
+    done
+    fail "cannot lock $prepared; the lock must be on a disk of this machine"
+}
+
+leave_to_others() {
+    already_running=yes
+    log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID ${holder:-unknown})"
+    exit 2
 }
 
 # Replaces a lock file that a killed sync has left. Exits with 2 where it is not certain that one has.
 take_over() {
-    local file holder='' mark=''
+    local file mark='' locked=yes
     { exec {file}<"$SYNC_LOCK_PATH"; } 2>/dev/null || return 1
     { read -r holder && read -r mark; } <&"$file" || true
     # Waits a moment, because sync-service takes the lock for an instant to see whether somebody has it.
-    if ! flock -w 1 "$file" || [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file && $mark != "$LOCK_MARK" ]]; then
-        already_running=yes
-        log "ERROR: Sync is already running (lock file $SYNC_LOCK_PATH, PID ${holder:-unknown})"
-        exit 2
-    fi
+    flock -w 1 "$file" || locked=
     if [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file ]]; then
+        [[ -n $locked && $mark == "$LOCK_MARK" ]] || leave_to_others
         # Nobody else replaces it meanwhile: we have its lock.
         mv -fT -- "$prepared" "$SYNC_LOCK_PATH" || fail "cannot replace the lock $SYNC_LOCK_PATH"
         exec {file}<&-
@@ -189,6 +216,17 @@ take_over() {
     fi
     exec {file}<&-
     return 1
+}
+
+# What syncs have left that were killed before their lock had its name. The name says that it is ours: it may be empty.
+# Only the sync that has the lock does this, so there is never more than one that does.
+remove_prepared() {
+    local leftover
+    for leftover in "$SYNC_LOCK_PATH.$PREPARED_MARK".????????; do
+        if [[ -f $leftover && ! -L $leftover && -O $leftover ]] && flock -n "$leftover" rm -f -- "$leftover"; then
+            log "Removed $leftover, a lock that nobody held"
+        fi
+    done
 }
 
 sqlite() {
@@ -271,6 +309,7 @@ trap 'stopped HUP 129' HUP
 "${die_with_us[@]}" true 2>/dev/null || die_with_us=()
 take_lock
 log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="
+remove_prepared
 
 command -v sqlite3 >/dev/null || fail "sqlite3 is missing; fix: apt-get install sqlite3"
 [[ -f $SYNC_SOURCE_DB && -r $SYNC_SOURCE_DB ]] || fail "the source $SYNC_SOURCE_DB is not a file that can be read"

@@ -171,7 +171,7 @@ class Sync:
         return "new"
 
     def nothing_is_left(self):
-        assert not self.service.lock_path.exists()
+        assert list(self.service.lock_path.parent.glob(f"{self.service.lock_path.name}*")) == []
         assert list(self.work.iterdir()) == []
 
 

@@ -1,10 +1,13 @@
 """config/sync_sqlite.sh through the API: what arrives, and what is left where it is killed or cannot say anything."""
 
+import fcntl
 import os
+import random
 import shutil
 import signal
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -37,8 +40,30 @@ class Sync:
         return sqlite3.connect(self.target).execute("SELECT count(*) FROM t").fetchone()[0]
 
     def nothing_is_left(self):
-        assert not self.service.lock_path.exists()
+        assert self.locks() == []
         assert list(self.folder.iterdir()) == [self.target]
+
+    def locks(self):
+        """The lock file and those that were prepared to become it."""
+        lock = self.service.lock_path
+        return sorted(path.name for path in lock.parent.iterdir() if path.name.startswith(lock.name))
+
+    def run_with(self, tool, body):
+        """The script with a program of ours in place of one of its own; "$real" is that one, and $PPID the script."""
+        tools = self.service.folder / "bin"
+        tools.mkdir(exist_ok=True)
+        (tools / tool).write_text(f"""#!/bin/bash
+real={shutil.which(tool)} lock={self.service.lock_path} turns={tools}/turns
+echo >>"$turns"
+turn=$(wc -l <"$turns")
+{body}
+""")
+        (tools / tool).chmod(0o755)
+        try:
+            return subprocess.run([self.service.script_path], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+                                  env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"})
+        finally:
+            shutil.rmtree(tools)
 
     def writer(self):
         """Somebody who writes to the source, for whom the copy waits."""
@@ -132,6 +157,122 @@ def test_syncs_that_start_at_once_over_a_stale_lock(sync):
     assert next(s for s in syncs if s not in ended).wait() == 0
     said = "".join(s.communicate()[0] for s in syncs)
     assert said.count("Took over the lock") == 1 and said.count("Sync completed") == 1
+    sync.nothing_is_left()
+
+
+@pytest.mark.parametrize("tool, body", [
+    ("mktemp", '"$real" "$@"; kill -KILL $PPID'),       # empty, and not locked
+    ("chmod", "kill -KILL $PPID"),                      # with its lines
+    ("ln", 'kill -KILL $(head -n 1 "$3"); "$real" "$@"'),   # under both names
+])
+def test_killed_while_it_prepares_its_lock(sync, tool, body):
+    for _ in range(3):
+        assert sync.run_with(tool, body).returncode == -signal.SIGKILL
+    assert len(set(sync.locks()) - {sync.service.lock_path.name}) == 3
+    output = sync.service.run().json["output"]
+    assert output.count(", a lock that nobody held") == 3
+    sync.nothing_is_left()
+
+
+def test_both_scripts_take_the_lock_alike():
+    """What is shown here of one holds for the other."""
+    def functions(name):
+        text = (ROOT / "config" / name).read_text()
+        return text[text.index("# The lock file is prepared"):text.index("\n}\n", text.index("remove_prepared()"))]
+    assert functions("sync_sqlite.sh") == functions("sync_fkk_db.sh")
+
+
+def test_prepared_locks_that_are_not_swept(sync):
+    """Whatever somebody holds, or is not certain to be ours."""
+    def named(end):
+        return sync.service.lock_path.with_name(f"{sync.service.lock_path.name}.{end}")
+    held, folder, link, foreign = (named(f"prepared_by_sync.0000000{number}") for number in range(4))
+    others = [held, foreign, named("prepared_by_sync.1234567"), named("prepared_by_sync."), named("12345678"), named("original")]
+    for file in others:
+        file.write_text("4711\nheld with flock\n")
+    os.chown(foreign, 65534, -1)
+    folder.mkdir()
+    link.symlink_to(held)
+    with open(held) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert sync.service.run().code == 200
+    assert sync.locks() == sorted(path.name for path in [*others, folder, link])
+    assert sync.rows() == 1000
+
+
+def test_a_prepared_lock_is_swept_before_it_is_locked(sync):
+    """As by a sync that is running. The script prepares another."""
+    run = sync.run_with("mktemp", """
+file=$("$real" "$@") && echo "$file"
+[[ $file == "$lock".* ]] || exit 0
+case $turn in
+    1) rm "$file" ;;
+    2) exec 8<"$file" && flock 8 && { (sleep 0.5; rm "$file") >/dev/null 2>&1 & } ;;
+esac""")
+    assert run.returncode == 0, run
+    assert sync.rows() == 1000
+    eventually(lambda: len(sync.locks()) == 0, "nothing is left")
+
+
+def test_locks_that_come_and_go(sync):
+    """Each time the script looks, the one that was in its way has gone."""
+    run = sync.run_with("ln", '((turn > 6)) || exit 1; exec "$real" "$@"')
+    assert run.returncode == 0, run
+    sync.nothing_is_left()
+
+
+def test_locks_that_are_replaced_all_the_time(sync):
+    """Others take the lock and are killed, again and again: they are in the way, so that this one leaves."""
+    def left(name):
+        return f"printf '4711\\nheld with flock\\n' >$lock.{name} && mv -f $lock.{name} $lock"
+    sync.service.lock_path.write_text("4711\nheld with flock\n")
+    run = sync.run_with("flock", f'[[ $1 != -w ]] || {{ {left("new")}; }}; exec "$real" "$@"')
+    assert run.returncode == 2 and "Sync is already running" in run.stdout, run
+    assert sync.rows() == 1
+    assert sync.service.run().code == 200
+    sync.nothing_is_left()
+
+
+def test_a_link_that_was_made_by_a_program_that_failed(sync):
+    run = sync.run_with("ln", '"$real" "$@"; kill -KILL $$')
+    assert run.returncode == 0, run
+    sync.nothing_is_left()
+
+
+def test_a_disk_without_hard_links(sync):
+    run = sync.run_with("ln", "echo Operation not permitted >&2; exit 1")
+    assert run.returncode == 1 and f"cannot create the lock {sync.service.lock_path}: Operation not permitted" in run.stdout, run
+    assert sync.rows() == 1
+    sync.nothing_is_left()
+
+
+def test_syncs_start_and_are_killed_at_once(sync):
+    """Each is killed, or syncs, or finds another one running. Never are two at it, and nothing is left."""
+    chance = random.Random(4711)
+    syncs, began = [], sync.service.folder / "began"
+    tools = sync.service.folder / "bin"
+    tools.mkdir()
+    # Each has the lock by then, and holds this one as well: two at once would meet here.
+    (tools / "sqlite3").write_text(f"""#!/bin/bash
+exec 8>>{began} && flock -n 8 || {{ echo two at once >>{began}.twice; exit 1; }}
+exec {shutil.which("sqlite3")} "$@"
+""")
+    (tools / "sqlite3").chmod(0o755)
+    killed = set()
+    for _ in range(15):
+        some = [subprocess.Popen([sync.service.script_path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                 stdin=subprocess.DEVNULL, env={**os.environ, "PATH": f"{tools}:{os.environ['PATH']}"})
+                for _ in range(6)]
+        for one in chance.sample(some, 4):
+            time.sleep(chance.random() * 0.05)
+            one.kill()
+            killed.add(one)
+        syncs += some
+    said = [one.communicate()[0] for one in syncs]
+    wrong = [text for one, text in zip(syncs, said) if one.returncode not in (0, 2) and one not in killed]
+    assert wrong == []
+    assert not began.with_name("began.twice").exists()
+    assert sync.service.run().code == 200
     sync.nothing_is_left()
 
 
