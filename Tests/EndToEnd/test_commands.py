@@ -175,6 +175,11 @@ def test_check_finds_nothing(sound):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_check_finds_no_fault_in_a_history_that_has_not_begun(installed):
+    installed.script("exit 0")
+    assert "the history cannot" not in installed.command("check").stdout
+
+
 def stale_lock(service):
     service.lock_path.touch()
 
@@ -186,8 +191,23 @@ def script_text(lines):
     return arrange
 
 
+def change_history(change):
+    """Other bytes in the history."""
+    return lambda service: service.database.write_bytes(change(service.database.read_bytes()))
+
+
+def put_fifo_for_history(service):
+    service.database.unlink()
+    os.mkfifo(service.database, 0o600)
+
+
+UNREADABLE = ["the history cannot be checked", "history.sqlite", "restore a backup"]
+
 # case: arrangement, words of the finding
 FINDINGS = {
+    "history overwritten": (change_history(lambda content: b"X" + content[1:]), UNREADABLE),
+    "history cut in half": (change_history(lambda content: content[:len(content) // 2]), ["the history ", "restore a backup"]),
+    "history a FIFO": (put_fifo_for_history, UNREADABLE),
     "no script set": (lambda s: s.set(SYNC_SCRIPT_PATH=None), ["SYNC_SCRIPT_PATH"]),
     "script missing": (lambda s: s.script_path.unlink(), ["SYNC_SCRIPT_PATH", "not found"]),
     "script not executable": (lambda s: s.script_path.chmod(0o644), ["chmod"]),

@@ -24,6 +24,7 @@ struct CheckCommand: ParsableCommand {
         do { _ = try settings.requireTokens() } catch { findings.add(error.problem, error.fix) }
         checkState(settings, findings)
         checkCertificate(settings, findings)
+        checkHistory(settings, findings)
         checkTrail(settings, last, findings)
         if settings.script.path == nil {
             findings.add("SYNC_SCRIPT_PATH environment variable is not set", "set it to the absolute path of the script, in /etc/sync-service/script.env or your .env")
@@ -75,27 +76,31 @@ struct CheckCommand: ParsableCommand {
         }
     }
 
+    private func checkHistory(_ settings: Settings, _ findings: Findings) {
+        // The first start makes one where there is none. One that is there must be readable.
+        do { _ = try Files.facts(settings.historyPath, followLink: false) } catch where error.isNoSuchFile { return } catch {}
+        do {
+            let reader = try HistoryReader(opening: settings.historyPath)
+            var verification = TrailVerification(reader: reader, expectedKey: settings.audit.pinned)
+            verification.checkpoints = try settings.audit.checkpointFile?.evidence(for: reader).checkpoints ?? []
+            let report = try verification.run()
+            if report.newCount > 0 {
+                findings.add(
+                    "the history has \(report.newCount) new problems: \(report.newDamage.first?.text ?? "")",
+                    "see sync-service audit verify; restore a backup, or accept it with sync-service audit resume --reason")
+            }
+            if let accepted = report.acceptedDamage.first {
+                findings.add(
+                    "the history has \(report.acceptedDamage.count) problems that were accepted: \(accepted.text)",
+                    "nothing to do, if that is what was accepted with sync-service audit resume")
+            }
+        } catch {
+            findings.add("the history cannot be checked: \(error)", "mend what the message names, or restore a backup to \(settings.historyPath)")
+        }
+    }
+
     /// Whether a rollback of the history could be noticed by anybody.
     private func checkTrail(_ settings: Settings, _ last: Start?, _ findings: Findings) {
-        if let reader = try? HistoryReader(opening: settings.historyPath) {
-            do {
-                var verification = TrailVerification(reader: reader, expectedKey: settings.audit.pinned)
-                verification.checkpoints = try settings.audit.checkpointFile?.evidence(for: reader).checkpoints ?? []
-                let report = try verification.run()
-                if report.newCount > 0 {
-                    findings.add(
-                        "the history has \(report.newCount) new problems: \(report.newDamage.first?.text ?? "")",
-                        "see sync-service audit verify; restore a backup, or accept it with sync-service audit resume --reason")
-                }
-                if let accepted = report.acceptedDamage.first {
-                    findings.add(
-                        "the history has \(report.acceptedDamage.count) problems that were accepted: \(accepted.text)",
-                        "nothing to do, if that is what was accepted with sync-service audit resume")
-                }
-            } catch {
-                findings.add("the history cannot be checked: \(error)", "see the message")
-            }
-        }
         guard let file = settings.audit.checkpointFile?.path else {
             return findings.add(
                 "AUDIT_CHECKPOINT_FILE is not set: nothing outside the database would show a rollback of the history",
