@@ -222,6 +222,18 @@ def test_a_value_that_this_program_never_writes(copy, table, column, value):
     is_found(verify(copy), f"run {RUN}: {column} in {table} is not what entry")
 
 
+def test_a_text_that_is_no_text(installed):
+    """Bytes that are not UTF-8 where a replacement character was; shown, both look the same."""
+    installed.script("exit 0")
+    installed.start()
+    assert installed.run(token=installed.token('x"\ufffd')).code == 200
+    installed.stop()
+    is_intact(verify(installed))
+    with tampering(installed) as connection:
+        connection.execute("UPDATE run_started SET user = cast(x'7822ff' AS TEXT) WHERE id = 1")
+    is_found(verify(installed), "run 1: user in run_started is not what entry")
+
+
 def test_an_output_that_is_no_bytes(copy):
     """A text where an output was empty."""
     copy.script("exit 0")

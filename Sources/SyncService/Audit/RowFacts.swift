@@ -34,9 +34,10 @@ struct RowFacts: Sendable {
         if Self.isPlain(bytes, from: start + 1) {
             bytes.append(Self.quote)
         } else {
-            let text = String(decoding: bytes[(start + 1)...], as: UTF8.self)
+            let text = String(validating: bytes[(start + 1)...], as: UTF8.self)
             bytes.removeSubrange(start...)
-            JSON.string(text).append(to: &bytes)
+            // Decoded all the same, it would be equal to a text with U+FFFD.
+            if let text { JSON.string(text).append(to: &bytes) } else { append(foreign: row.typed(column)) }
         }
         return true
     }
