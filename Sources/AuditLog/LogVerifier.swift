@@ -227,17 +227,18 @@ public struct LogVerifier: Sendable {
 
     /// Ends the verification.
     ///
-    /// - Parameter head: the log's own last checkpoint; must cover exactly the entries read.
+    /// - Parameter head: the log's own last checkpoint; must cover exactly the entries read. nil where there is none, which the
+    ///   caller has to tell.
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory: nothing was verified.
-    public consuming func finish(head: SignedCheckpoint) throws(OpenSSLError) -> Report {
+    public consuming func finish(head: SignedCheckpoint?) throws(OpenSSLError) -> Report {
         // The largest says how much is missing at least.
         if let largest = checkpoints.first, largest.checkpoint.size > next {
             problems.add(.cutOff(size: largest.checkpoint.size, found: next))
         }
-        let size = head.checkpoint.size
-        if size == next, !isBroken {
+        if let head, head.checkpoint.size == next, !isBroken {
             _ = try agrees(head, with: tree.root)
-        } else {
+        } else if let head {
+            let size = head.checkpoint.size
             _ = try checkSignature(head)
             if size > next { problems.add(.cutOff(size: size, found: next)) }
             if size < next { problems.add(.notCovered(size..<next)) }

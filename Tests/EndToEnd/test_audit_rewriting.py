@@ -134,6 +134,11 @@ def delete_seal(connection):
     connection.execute("DELETE FROM checkpoint")
 
 
+def spoil_seal(connection):
+    """What is in the place of the newest checkpoint is none."""
+    connection.execute("UPDATE checkpoint SET note = x'00' WHERE size = (SELECT max(size) FROM checkpoint)")
+
+
 def spoil_entry(connection):
     connection.execute("UPDATE leaf SET bytes = x'00' WHERE entry = 5")
 
@@ -163,7 +168,7 @@ def tamper(copy, sql):
         connection.executescript(f"{sql}; BEGIN IMMEDIATE")
 
 
-@pytest.mark.parametrize("attack", [damage, alter_schema, delete_seal, spoil_entry, spoil_page])
+@pytest.mark.parametrize("attack", [damage, alter_schema, delete_seal, spoil_seal, spoil_entry, spoil_page])
 def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
     with tampering(copy) as connection:
         attack(connection)
@@ -181,7 +186,7 @@ def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
     assert copy.admin("/admin/runs").code == 200
     assert copy.admin("/admin/audit/verify").json["status"] == "tampered"
     events = copy.admin("/admin/audit?event=genesis").json["events"]
-    assert [event["entry"] for event in events] == ([] if attack is delete_seal else [0]), "only what is signed"
+    assert [event["entry"] for event in events] == ([] if attack in (delete_seal, spoil_seal) else [0]), "only what is signed"
 
 
 def test_a_damaged_history_with_an_unfinished_run_is_served(copy):
@@ -238,6 +243,52 @@ def accept(copy, sql):
     tamper(copy, sql)
     done = copy.command("audit", "resume", "--reason", "known")
     assert done.returncode == 0, done
+
+
+def test_a_spoiled_newest_checkpoint_is_accepted(copy):
+    """The entries and the stored hashes tell what to sign, and whatever else is wrong is found as well."""
+    with tampering(copy) as connection:
+        spoil_seal(connection)
+        damage(connection)
+    copy.counting_script()
+    is_found(verify(copy), "signed by nobody", f"run {RUN}: user in run_started")
+    ran = copy.command("run")
+    assert ran.returncode == 1 and "audit resume --reason" in ran.stderr and copy.times_run() == 0, ran
+    done = copy.command("audit", "resume", "--reason", "known")
+    assert done.returncode == 0, done
+    is_found(verify(copy), "TAMPERED: 0 new problems, 2 accepted", f"run {RUN}: user in run_started", "checkpoint stored under")
+    copy.start()
+    eventually(lambda: copy.output().count("damage that was accepted with audit resume: ") == 2, "the log names each")
+    assert reasons(copy) == [] and copy.run().code == 200
+
+
+def test_entries_under_the_last_readable_checkpoint(copy):
+    """Entries that it covers were altered with every hash, and the newest one is spoiled."""
+    with tampering(copy) as connection:
+        put_forged(connection, forged_log(copy, RUN), RUN)
+        spoil_seal(connection)
+    is_found(verify(copy), "signed by nobody", "from what was signed")
+
+
+def test_a_spoiled_checkpoint_under_more_entries_than_there_are(copy):
+    """No new checkpoint would be the newest one."""
+    with tampering(copy) as connection:
+        connection.execute("INSERT INTO checkpoint VALUES (1000000000, x'00')")
+    before = entries_of(copy)
+    done = copy.command("audit", "resume", "--reason", "known")
+    assert done.returncode == 1 and "restore a backup" in done.stderr, done
+    assert entries_of(copy) == before
+
+
+def test_a_spoiled_checkpoint_and_another_key(copy):
+    """Nobody but the key that the entries end with goes on."""
+    Key.new(copy.state / "audit.key")
+    with tampering(copy) as connection:
+        spoil_seal(connection)
+    before = entries_of(copy)
+    done = copy.command("audit", "resume", "--reason", "known")
+    assert done.returncode == 1 and "AUDIT_KEY_FILE" in done.stderr, done
+    assert entries_of(copy) == before
 
 
 FORGED_VIEW = "DROP VIEW runs; CREATE VIEW runs AS SELECT * FROM (SELECT 1 AS id)"

@@ -111,7 +111,10 @@ struct StrayRows {
         return found != nil
     }
 
-    private func isAtRest(_ connection: Connection) throws -> Bool { try Trail.head(connection)?.checkpoint.size == size }
+    private func isAtRest(_ connection: Connection) throws -> Bool {
+        // Where nobody signed the newest entries, nobody appends.
+        try (Trail.head(connection)?.checkpoint.size ?? Trail.entryCount(connection)) == size
+    }
 
     private struct Candidate: Sendable {
         let run: Int64

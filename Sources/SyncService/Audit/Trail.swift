@@ -83,7 +83,7 @@ final class Trail: Sendable {
 
     /// The tree as the stored hashes give it.
     static func tree(_ connection: Connection) throws -> Tree {
-        try tree(connection, size: connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0)
+        try tree(connection, size: entryCount(connection))
     }
 
     /// The tree as it was with so many entries.
@@ -104,15 +104,18 @@ final class Trail: Sendable {
     /// has its quotes escaped. SQLite's JSON functions would fail for all entries where somebody spoiled one.
     static func mark(of event: Event) -> Value { .blob(Array("\"event\":\"\(event.rawValue)\"".utf8)) }
 
-    /// The newest checkpoint, nil where there is none.
+    /// The newest checkpoint; nil where there is none, or what is in its place is none, which is as good as a missing one.
     static func head(_ connection: Connection) throws -> SignedCheckpoint? {
         let note = try connection.first("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") { $0.blob(0) ?? [] }
-        return try note.map { try SignedCheckpoint(parsing: $0) }
+        return note.flatMap { try? SignedCheckpoint(parsing: $0) }
     }
 
-    /// How many entries the newest checkpoint covers; 0 where there is none, or what is in its place is none.
-    static func signedSize(_ connection: Connection) throws -> Int64 {
-        do { return try head(connection)?.checkpoint.size ?? 0 } catch is FormatError { return 0 }
+    /// How many entries the newest checkpoint covers, none where it cannot be read.
+    static func signedSize(_ connection: Connection) throws -> Int64 { try head(connection)?.checkpoint.size ?? 0 }
+
+    /// How many entries there are.
+    static func entryCount(_ connection: Connection) throws -> Int64 {
+        try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
     }
 
     /// An event where the wall clock was set: against the clock that goes on by itself, or, after a start, against the

@@ -10,7 +10,7 @@ import SQLite
 /// compared on a second thread, because that takes as long as the hashing.
 struct TrailVerification: Sendable {
     struct Report: Sendable {
-        /// nil where there is no checkpoint to go by, so that nothing is signed, or where SQLite could not read on.
+        /// nil where SQLite could not read on.
         let log: LogVerifier.Report?
         let size: Int64
         let tables: TableComparison.Report
@@ -54,7 +54,7 @@ struct TrailVerification: Sendable {
             report = try compare(file)
         } catch let error as HistoryError where error.isDamage || (file.count > 0 && !error.isBusy) {
             // SQLite could not read on, or a table is not there.
-            report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, file, Damage(unacceptable: "\(error)"))
+            report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, file, [Damage(unacceptable: "\(error)")])
         }
         if !report.isIntact, let key = report.log?.key ?? ownKey {
             // Where the log cannot be read, nothing is accepted.
@@ -65,21 +65,24 @@ struct TrailVerification: Sendable {
 
     /// - Parameter file: what is wrong with the database as a whole.
     private func compare(_ file: DamageList) throws -> Report {
-        let (signed, entryCount) = try reader.read { connection in
-            (try Self.head(connection), try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0)
+        var (head, size) = try reader.read { connection in
+            let head = try Trail.head(connection)
+            return (head, try head?.checkpoint.size ?? Trail.entryCount(connection))
         }
-        guard var head = signed else {
-            guard entryCount > 0 else { throw HistoryError("\(reader.path): the history has not begun, so that there is nothing to check") }
-            let seal = Damage("there is no newest checkpoint, or what is in its place is none: the history is signed by nobody")
-            return report(nil, entryCount, TableComparison(reader: reader).report, isComplete: false, file, seal)
+        var seal: [Damage] = []
+        // Without a newest checkpoint the entries are compared with all that is left to go by.
+        var known = checkpoints
+        if head == nil {
+            guard size > 0 else { throw HistoryError("\(reader.path): the history has not begun, so that there is nothing to check") }
+            seal.append(Damage("there is no newest checkpoint, or what is in its place is none: the history is signed by nobody"))
+            known += try newestReadable()
         }
-        var verifier = LogVerifier(expectedKey: expectedKey, checkpoints: checkpoints)
+        var verifier = LogVerifier(expectedKey: expectedKey, checkpoints: known)
         let tables = Beside(TableComparison(reader: try HistoryReader(opening: reader.path)))
         var hashes = Self.hashes(reader)
         var stored = StoredCheckpoints(reader: reader)
         var isComplete = false
         for _ in 0..<Self.rounds {
-            let size = head.checkpoint.size
             while let page = try entries(from: verifier.count, before: size) {
                 let next = verifier.count
                 var leaves: [(entry: Int64, leaf: Leaf)] = []
@@ -99,14 +102,22 @@ struct TrailVerification: Sendable {
             }
             isComplete = try tables.wait { try $0.finish(size: size) }
             // What was appended meanwhile is checked too, so that the count can be made.
-            guard !isComplete, let newer = try reader.read({ try Trail.head($0) }), newer.checkpoint.size > size else { break }
-            head = newer
+            guard !isComplete, head != nil, let newer = try reader.read({ try Trail.head($0) }), newer.checkpoint.size > size else { break }
+            (head, size) = (newer, newer.checkpoint.size)
         }
-        return report(try verifier.finish(head: head), head.checkpoint.size, try tables.wait { $0.report }, isComplete: isComplete, file)
+        return report(try verifier.finish(head: head), size, try tables.wait { $0.report }, isComplete: isComplete, file, seal)
+    }
+
+    /// The newest checkpoint that is one, where the newest of all is not.
+    private func newestReadable() throws -> [SignedCheckpoint] {
+        let notes = try reader.read { connection in
+            try connection.query("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 100") { $0.blob(0) ?? [] }
+        }
+        return notes.lazy.compactMap { try? SignedCheckpoint(parsing: $0) }.first.map { [$0] } ?? []
     }
 
     private func report(
-        _ log: LogVerifier.Report?, _ size: Int64, _ tables: TableComparison.Report, isComplete: Bool, _ file: DamageList, _ more: Damage...
+        _ log: LogVerifier.Report?, _ size: Int64, _ tables: TableComparison.Report, isComplete: Bool, _ file: DamageList, _ more: [Damage]
     ) -> Report {
         var damage = DamageList(more)
         if let problems = log?.problems {
@@ -118,11 +129,6 @@ struct TrailVerification: Sendable {
     private static func damage(_ problem: Problem, of hash: Hash?) -> Damage {
         // Whatever else is wrong then cannot be seen, the next time neither.
         problem == .rootUnknown ? Damage(unacceptable: problem.description) : Damage(problem.description, found: hash)
-    }
-
-    /// A newest checkpoint that is none is as good as a missing one; one that cannot be read is not.
-    private static func head(_ connection: Connection) throws -> SignedCheckpoint? {
-        do { return try Trail.head(connection) } catch is FormatError { return nil }
     }
 
     /// Entries behind the head belong to later transactions: they are checked with a later head, unless none covers them.

@@ -54,7 +54,7 @@ struct AuditCommand: ParsableCommand {
 
         func run() throws {
             let reader = try AuditCommand.reader(try common.settings())
-            guard let head = try reader.read({ try Trail.head($0) }) else { throw CommandError("there is no checkpoint yet") }
+            guard let head = try reader.read({ try Trail.head($0) }) else { throw CommandError("there is no checkpoint, or what is in its place is none; run sync-service audit verify") }
             try Descriptor.standardOutput.write(head.note.encoded)
         }
     }

@@ -218,6 +218,7 @@ final class History: Sendable {
         try write { connection in
             let beginning = try Genesis(connection)
             if !beginning.hasEntries { try beginning.write(self.trail, connection) }
+            if try Trail.head(connection) == nil { try self.requireOwnKey(beginning, connection) }
             let event = AuditEvent(
                 .recovered, by: actor,
                 [
@@ -225,8 +226,20 @@ final class History: Sendable {
                     .init("problems", .array(problems.prefix(3).map { .string($0) })),
                     .init("accepted", .array(accepted.map { .string($0) })),
                 ] + (rollback.map { [$0.givenUp] } ?? []))
-            _ = try self.trail.append([event], to: connection, accepting: true)
+            let checkpoint = try self.trail.append([event], to: connection, accepting: true).checkpoint
+            // Otherwise all that is appended later would be signed by nobody again.
+            guard try Trail.head(connection)?.checkpoint == checkpoint.checkpoint else {
+                throw HistoryError("\(self.path): a checkpoint is stored under more entries than there are, so that no new one would count; restore a backup")
+            }
         }
+    }
+
+    /// Where the newest checkpoint does not tell who signs, the entries do: our key must be the one that they end with.
+    private func requireOwnKey(_ beginning: Genesis, _ connection: Connection) throws {
+        let keys = try beginning.keys(after: EntryPage.all(of: .keyChanged, connection), connection)
+        guard let last = keys.last, last != trail.signer.verifierKey else { return }
+        throw HistoryError(
+            "\(path): the newest checkpoint cannot be read, and the entries end with the key \(last), which is not the one in AUDIT_KEY_FILE; put that key there (a change of keys that was cut short left it beside, with .next at its end), or restore a backup")
     }
 
     /// Makes a new key, lets the old one approve it in the trail, and puts it in the old one's place.
