@@ -139,6 +139,56 @@ def test_an_older_history_is_put_under_a_running_service(kept):
     is_refused(kept, kept.newest, size_of(before))
 
 
+def gone_on(service):
+    """Rolled back, and grown past what was lost without the file; the newest note of that."""
+    roll_back(service)
+    service.set(AUDIT_CHECKPOINT_FILE=service.folder / "others")
+    for _ in range(4):
+        assert service.command("run").returncode == 0
+    service.set(AUDIT_CHECKPOINT_FILE=service.file)
+    return notes_in(service.folder / "others")
+
+
+def test_copies_hide_no_rollback(kept):
+    """Somebody who may append puts a checkpoint that the history extends behind the one it does not, again and again."""
+    kept.counting_script()
+    note = gone_on(kept)[-1]
+    with kept.file.open("ab") as file:
+        file.write((b"\n" + note) * 300)
+    is_refused(kept)
+
+
+def test_checkpoints_of_a_history_that_went_on_hide_no_rollback(kept):
+    """Each of them is another one."""
+    roll_back(kept)
+    kept.set(AUDIT_CHECKPOINT_FILE=kept.folder / "others")
+    kept.start()
+    for _ in range(40):
+        assert kept.run().code == 200
+    kept.stop()
+    kept.set(AUDIT_CHECKPOINT_FILE=kept.file)
+    with kept.file.open("ab") as file:
+        file.write((kept.folder / "others").read_bytes())
+    kept.counting_script()
+    is_refused(kept)
+
+
+def test_an_unsigned_copy_hides_no_rollback(kept):
+    """It says the same as the signed one and stands before it."""
+    kept.counting_script()
+    lost = notes_in(kept.file)[-1]
+    lines = lost.split(b"\n")
+    dash, name, signature = lines[4].split(b" ")
+    blob = base64.b64decode(signature)
+    lines[4] = b" ".join([dash, name, base64.b64encode(blob[:4] + bytes(64))])
+    with kept.file.open("r+b") as file:
+        rest = file.read()
+        file.seek(0)
+        file.write(b"\n" + b"\n".join(lines) + rest)
+    roll_back(kept)
+    is_refused(kept, kept.newest, kept.newest - 2)
+
+
 def test_another_history_of_the_same_size_is_refused(kept):
     """With the key: one user is another, and everything is signed anew."""
     kept.counting_script()

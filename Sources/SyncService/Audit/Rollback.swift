@@ -34,8 +34,14 @@ struct Witness {
     private let reader: HistoryReader
     private var acceptances: [GivenUp]?
 
-    /// So many checkpoints are compared at a start. The newest one says all that the others say, unless somebody shuffled them.
-    private static let comparedAtStart = 50
+    /// So many checkpoints are compared in one transaction.
+    private static let comparedAtOnce = 200
+
+    /// What a checkpoint says.
+    private struct Claim: Hashable {
+        let size: Int64
+        let root: Hash
+    }
 
     /// - Parameters:
     ///   - content: read before anything of the database.
@@ -45,21 +51,25 @@ struct Witness {
     }
 
     /// Why this history is not the newest one; nil when it extends what is in the file.
+    ///
+    /// All are compared, since a history that was rolled back and went on leaves newer ones that it extends; each claim once,
+    /// however often somebody appended it. Signatures cost the most: only those of checkpoints that do not fit are looked at.
     mutating func rollback() throws -> Rollback? {
-        var compared = 0
-        for element in content.list.elements.sorted(by: { $0.signed.checkpoint.size > $1.signed.checkpoint.size }) {
-            // Only a rollback makes it look for the entries that gave up an earlier one.
-            if acceptances != nil, try isGivenUp(element) != nil { continue }
-            guard try isSigned(element) else { continue }
-            let found = try size(extending: element.signed.checkpoint)
-            compared += 1
-            if let found, try isGivenUp(element) == nil {
-                let checkpoint = element.signed.checkpoint
-                return Rollback(
-                    path: file.path, size: checkpoint.size, root: checkpoint.root.description, offset: content.offset(of: element),
-                    fileSize: content.size, found: found)
+        let claims = Dictionary(grouping: content.list.elements) { Claim(size: $0.signed.checkpoint.size, root: $0.signed.checkpoint.root) }
+        var rest = claims.keys.sorted { $0.size > $1.size }[...]
+        while !rest.isEmpty {
+            for (claim, found) in try contradicted(rest.prefix(Self.comparedAtOnce)) {
+                // Of notes that say the same only one may be signed.
+                for element in claims[claim] ?? [] {
+                    // Only a rollback makes it look for the entries that gave up an earlier one.
+                    if acceptances != nil, try isGivenUp(element) != nil { continue }
+                    guard try isSigned(element), try isGivenUp(element) == nil else { continue }
+                    return Rollback(
+                        path: file.path, size: claim.size, root: claim.root.description, offset: content.offset(of: element),
+                        fileSize: content.size, found: found)
+                }
             }
-            if compared == Self.comparedAtStart { break }
+            rest = rest.dropFirst(Self.comparedAtOnce)
         }
         return nil
     }
@@ -90,13 +100,15 @@ struct Witness {
         return false
     }
 
-    /// How many entries the history has where it does not extend a checkpoint; nil where it does.
-    private func size(extending checkpoint: Checkpoint) throws -> Int64? {
+    /// The claims that do not hold, and how many entries the history has.
+    private func contradicted(_ claims: ArraySlice<Claim>) throws -> [(claim: Claim, found: Int64)] {
         try reader.read { connection in
-            let size = try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
-            guard checkpoint.size <= size else { return size }
-            // Missing hashes are damage, which is found and named elsewhere; here they prove nothing.
-            do { return try Trail.tree(connection, size: checkpoint.size).root == checkpoint.root ? nil : size } catch is TrailError { return size }
+            let size = try Trail.entryCount(connection)
+            return try claims.filter { claim in
+                guard claim.size <= size else { return true }
+                // Missing hashes are damage, which is found and named elsewhere; here they prove nothing.
+                do { return try Trail.tree(connection, size: claim.size).root != claim.root } catch is TrailError { return true }
+            }.map { ($0, size) }
         }
     }
 
