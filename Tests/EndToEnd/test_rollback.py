@@ -10,6 +10,7 @@ import pytest
 
 from disks import disk, fill
 from faults import reasons
+from harness import eventually
 from trail import (
     Key, changed, entries_of, events_of, head_of, is_found, is_intact, put_log, sign, size_of, tampering, verify,
 )
@@ -137,6 +138,21 @@ def test_an_older_history_is_put_under_a_running_service(kept):
     kept.stop()
     assert head_of(kept) == before
     is_refused(kept, kept.newest, size_of(before))
+
+
+@pytest.mark.parametrize("put_another", [
+    lambda service: os.rename(service.older, service.database), lambda service: service.database.unlink(),
+], ids=("renamed over it", "deleted"))
+def test_the_file_of_a_running_service_is_replaced(kept, put_another):
+    """What is open is no longer what others find: no run starts, and readyz tells."""
+    kept.counting_script()
+    kept.start()
+    assert kept.run().code == 200 and reasons(kept) == []
+    put_another(kept)
+    answer = kept.run()
+    answer.is_json(503, answer.text)
+    eventually(lambda: "history_unreadable" in reasons(kept), "readyz names it")
+    assert kept.times_run() == 1
 
 
 def gone_on(service):

@@ -47,6 +47,7 @@ struct Readiness: Sendable {
         case historyDamaged = "history_damaged"
         /// It does not extend the checkpoints in AUDIT_CHECKPOINT_FILE.
         case historyRolledBack = "history_rolled_back"
+        /// Or the file was replaced by another one.
         case historyUnreadable = "history_unreadable"
         case diskReserve = "disk_reserve"
         /// The runner does not answer, or the disk of the script hangs.
@@ -72,7 +73,7 @@ struct Readiness: Sendable {
         var reasons: [Reason] = []
         if history.isLatched { reasons.append(.notRecording) }
         if history.knownDamage != nil { reasons.append(history.isRolledBack ? .historyRolledBack : .historyDamaged) }
-        if (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
+        if !history.isInPlace || (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
         let lock = try? inquirer.runLock()
         if lock == nil || !mayLock() || (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
         if !hasRoom(isRunning: lock?.held ?? false) { reasons.append(.diskReserve) }

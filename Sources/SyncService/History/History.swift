@@ -17,6 +17,8 @@ final class History: Sendable {
     private let writer: Mutex<Connection>
     private let reserve: DiskReserve
     private let checkpointFile: CheckpointFile?
+    /// The file that is open.
+    private let opened: FileFacts
     /// Set by an I/O error while writing: what the kernel says of this file is not believed again until a restart.
     private let latched = Mutex(false)
     private let damage = Mutex<ReasonToRefuse?>(nil)
@@ -60,6 +62,7 @@ final class History: Sendable {
             if damage == nil, let head = try Trail.head(writer) { trail.remember(head.checkpoint) }
             self.writer = Mutex(writer)
             self.reader = reader
+            opened = try Files.facts(path, followLink: false)
         } catch {
             throw HistoryError(path, error)
         }
@@ -197,6 +200,9 @@ final class History: Sendable {
 
     /// Whether writing is over until a restart.
     var isLatched: Bool { latched.withLock { $0 } }
+
+    /// Whether the file at the path is the one that is open. Into another one nothing is recorded.
+    var isInPlace: Bool { (try? Files.facts(path, followLink: false))?.isSameFile(as: opened) ?? false }
 
     /// Why runs are refused; nil when nothing is known against the trail.
     var knownDamage: String? { damage.withLock { $0?.problem } }
