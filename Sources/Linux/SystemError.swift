@@ -39,4 +39,14 @@ extension SystemError {
             EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, ENOBUFS,
         ].contains(code)
     }
+    /// What helps where waiting does not, for an error of the machine; nil where it depends on what was asked for.
+    public var remedy: String? {
+        switch code {
+        case EIO, ESTALE, ETIMEDOUT: "check the disk and the kernel's log (journalctl -k)"
+        case ENOSPC, EDQUOT: "make room on the disk"
+        case EMFILE, ENFILE: "close files, or raise the limit of open files (LimitNOFILE= in a unit)"
+        case EAGAIN, ENOMEM, ENOBUFS: "see what uses up the memory or the processes of this machine"
+        default: nil
+        }
+    }
 }

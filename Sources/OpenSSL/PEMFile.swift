@@ -34,7 +34,7 @@ public struct PEMFile: Sendable {
 
     private static func read(_ path: String) throws(TLSIdentityError) -> (bytes: [UInt8], facts: FileFacts) {
         do { return try Files.readWithFacts(path, limit: limit, followLink: true) } catch {
-            throw .unreadable(file: path, reason: error.reason)
+            throw .unreadable(file: path, error)
         }
     }
 }

@@ -4,7 +4,7 @@ import Linux
 ///
 /// Names files and dates, never a byte of the key.
 public enum TLSIdentityError: Error, Sendable, Equatable {
-    case unreadable(file: String, reason: String)
+    case unreadable(file: String, SystemError)
     /// The key can be read or changed by others, or belongs to somebody else.
     case exposedKey(file: String, mode: UInt32, owner: UInt32)
     /// No certificate in PEM, or one that cannot be read to its end.
@@ -27,7 +27,7 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
     /// What is wrong.
     public var problem: String {
         switch self {
-        case .unreadable(let file, let reason): "\(file) cannot be read: \(reason)"
+        case .unreadable(let file, let error): "\(file) cannot be read: \(error.reason)"
         case .exposedKey(let file, let mode, let owner):
             "the private key \(file) can be read or changed by others (mode \(String(mode, radix: 8)), owner \(owner))"
         case .noCertificate(let file): "\(file) does not hold a certificate in PEM that can be read to its end"
@@ -49,7 +49,8 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
     /// What to do about it.
     public var fix: String {
         switch self {
-        case .unreadable(let file, _): "put the PEM file there and let user \(Account.own) read it: \(Account.admission(to: file))"
+        case .unreadable(let file, let error):
+            error.remedy ?? "put the PEM file there and let user \(Account.own) read it: \(Account.admission(to: file))"
         case .exposedKey(let file, _, let owner): Account.admission(to: file, owner: owner)
         case .noCertificate:
             "put the server's certificate first and the intermediate ones after it, each between -----BEGIN CERTIFICATE----- "
@@ -64,6 +65,18 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
         case .weakKey, .unsuitableKey: "request a certificate for a new key: EC P-256 or P-384, or RSA of 2048 bits or more"
         case .weakSignature: "have the certificate issued again, signed with SHA-256 or better"
         case .refused: "check the file with openssl x509 -text, and have the certificate issued again"
+        }
+    }
+}
+
+extension TLSIdentityError {
+    /// Whether the same files may be found fit later: a certificate of tomorrow, or a clock that is behind after a boot, is
+    /// mended by time.
+    public var mayPass: Bool {
+        switch self {
+        case .unreadable(_, let error): error.mayPass
+        case .notYetValid: true
+        default: false
         }
     }
 }

@@ -16,7 +16,7 @@ enum DatabaseFile {
             throw refusal("this path does not name a file", context)
         }
         guard let resolved = realpath(folder, nil) else {
-            throw refusal("the folder cannot be used: \(SystemError.reason(errno))", context)
+            throw refusal("the folder cannot be used", context, code: errno)
         }
         defer { free(resolved) }
         let parent = String(cString: resolved)
@@ -30,10 +30,10 @@ enum DatabaseFile {
     static func createIfMissing(_ path: String, context: String) throws(SQLiteError) {
         guard mknod(path, S_IFREG | ownerOnly, 0) == 0 else {
             if errno == EEXIST { return }
-            throw refusal("the file cannot be created: \(SystemError.reason(errno))", context)
+            throw refusal("the file cannot be created", context, code: errno)
         }
         guard fchmodat(AT_FDCWD, path, ownerOnly, AT_SYMLINK_NOFOLLOW) == 0 else {
-            throw refusal("the mode cannot be set to 0600: \(SystemError.reason(errno))", context)
+            throw refusal("the mode cannot be set to 0600", context, code: errno)
         }
     }
 
@@ -41,7 +41,7 @@ enum DatabaseFile {
     static func requireRegularFile(_ path: String, context: String) throws(SQLiteError) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
-            throw refusal(SystemError.reason(errno), context)
+            throw refusal("the file cannot be looked at", context, code: errno)
         }
         switch status.st_mode & S_IFMT {
         case S_IFREG:
@@ -56,8 +56,10 @@ enum DatabaseFile {
 
     private static let ownerOnly: mode_t = 0o600
 
-    private static func refusal(_ message: String, _ context: String) -> SQLiteError {
-        SQLiteError(extendedCode: SQLITE_CANTOPEN, message: message, context: context)
+    /// - Parameter code: the `errno` value of the call that failed; 0 where none did.
+    private static func refusal(_ message: String, _ context: String, code: Int32 = 0) -> SQLiteError {
+        let reason = code == 0 ? "" : ": \(SystemError.reason(code))"
+        return SQLiteError(extendedCode: SQLITE_CANTOPEN, message: message + reason, context: context, systemCode: code)
     }
 }
 

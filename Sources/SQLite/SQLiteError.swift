@@ -16,9 +16,12 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
     public let message: String
     /// What was being done: the first line of the SQL, or "open /path".
     public let context: String
+    /// The `errno` value behind a file that could not be opened, read or written; 0 where none is known.
+    public let systemCode: Int32
 
     /// - Parameter extendedCode: an extended or primary result code; `code` follows from it.
-    public init(extendedCode: Int32, message: String, context: String) {
+    public init(extendedCode: Int32, message: String, context: String, systemCode: Int32 = 0) {
+        self.systemCode = systemCode
         self.code = extendedCode & 0xFF
         self.extendedCode = extendedCode
         self.message = message
@@ -37,6 +40,8 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
     public var isIOError: Bool { code == SQLITE_IOERR }
     /// The file or the file system may not be written.
     public var isReadOnly: Bool { code == SQLITE_READONLY }
+    /// There is no memory for it now.
+    public var isOutOfMemory: Bool { code == SQLITE_NOMEM }
 
     /// A writer was killed, and only one that may write can undo what it left half done.
     public var isInterruptedWrite: Bool { extendedCode == ExtendedCode.readOnlyRollback }
@@ -74,11 +79,12 @@ extension SQLiteError {
     init(_ code: Int32, of database: OpaquePointer?, context: String) {
         var message = String(cString: database.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(code))
         let primary = code & 0xFF
+        var systemCode: Int32 = 0
         if let database, primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR {
-            let number = sqlite3_system_errno(database)
-            if number != 0 { message += ": \(SystemError.reason(number))" }
+            systemCode = sqlite3_system_errno(database)
+            if systemCode != 0 { message += ": \(SystemError.reason(systemCode))" }
         }
-        self.init(extendedCode: code, message: message, context: context)
+        self.init(extendedCode: code, message: message, context: context, systemCode: systemCode)
     }
 
     /// Our own refusal to pass something on that SQLite would misunderstand.
@@ -88,6 +94,6 @@ extension SQLiteError {
 
     /// The same error, told as a part of something larger.
     func during(_ context: String) -> SQLiteError {
-        SQLiteError(extendedCode: extendedCode, message: message, context: context)
+        SQLiteError(extendedCode: extendedCode, message: message, context: context, systemCode: systemCode)
     }
 }

@@ -8,7 +8,7 @@ import threading
 
 from disks import disk, fill
 from faults import all_recorded, is_sound, trail_is_intact
-from harness import USAGE
+from harness import UNAVAILABLE, USAGE
 
 
 def rows(path):
@@ -153,10 +153,10 @@ def test_no_half_copy_stays(service):
     small.mkdir()
     with disk(small, 1):
         done = backup(service, small / "copy")
-        assert done.returncode == 1 and done.stderr
+        assert done.returncode == UNAVAILABLE and done.stderr
         assert list(small.iterdir()) == [], "what is there is a whole copy or nothing"
         fill(small)
-        assert backup(service, small / "copy").returncode == 1
+        assert backup(service, small / "copy").returncode == UNAVAILABLE
     assert backup(service, service.folder / "no" / "such" / "folder").returncode == 1
     service.script("exit 0")
     assert service.run().code == 200

@@ -175,7 +175,7 @@ def test_no_room_for_the_end_and_a_killed_service(apart):
         kill_service(apart)
         # Nobody can be served who might see a run that is long over as running.
         code, message = apart.refused_start()
-        assert code == 1 and "full" in message
+        assert code == UNAVAILABLE and "full" in message
         assert result.exists(), "and it survives that"
     apart.start()
     is_whole(apart.admin("/admin/runs/2").json)

@@ -1,6 +1,7 @@
 """One table of exit statuses for both programs (Sources/RunProtocol/ExitStatus.swift): the pages and the units repeat it as
 it is, and each status is met here once. 78 keeps a unit from starting again, so nothing that time mends may give it."""
 
+import errno
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from door import Door, authority  # noqa: F401
 from faults import encoded
 from harness import ALREADY_RUNNING, CONFIGURATION, NOT_CHECKED, ROOT, RUNNER, UNAVAILABLE, USAGE
 
@@ -95,6 +97,100 @@ def test_an_address_that_the_machine_does_not_have_yet(installed):
     installed.set(HOST="192.0.2.1", ALLOW_PLAINTEXT="true")
     code, message = installed.refused_start()
     assert code == UNAVAILABLE and "192.0.2.1" in message
+
+
+def test_a_name_that_does_not_resolve_yet(installed):
+    """As at boot, before the resolver is up."""
+    installed.set(HOST="no.such.invalid", ALLOW_PLAINTEXT="true")
+    code, message = installed.refused_start()
+    assert code == UNAVAILABLE and "HOST: the name no.such.invalid" in message and "To fix it" in message
+    assert "UnknownHost" not in message
+
+
+# Files that cannot be read now
+
+
+@pytest.fixture
+def over_tls(tmp_path_factory, authority):
+    """It reads every kind of file that a setting names, and has a history."""
+    door = Door(tmp_path_factory.mktemp("s"), "https", authority)
+    door.previous = door.folder / "previous"
+    door.write_private(door.previous, b"p" * 32)
+    door.set(JWT_PREVIOUS_SECRET_FILE=door.previous)
+    assert door.command("audit", "vkey").returncode == 0
+    return door
+
+
+FILES = {
+    "./.env": lambda door: "./.env", "JWT_SECRET_FILE": lambda door: door.secret_path,
+    "JWT_PREVIOUS_SECRET_FILE": lambda door: door.previous, "TLS_CERT_FILE": lambda door: door.authority.certificate,
+    "TLS_KEY_FILE": lambda door: door.authority.key, "audit.key": lambda door: door.state / "audit.key",
+    "history.sqlite": lambda door: door.state / "history.sqlite", "service.lock": lambda door: door.state / "service.lock",
+}
+
+
+def with_failing(call, error, path):
+    """A prefix: each such call on the path fails."""
+    return ("strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", f"trace={call}", "-e", f"inject={call}:error={error}")
+
+
+@pytest.mark.parametrize("error, remedy", [("EIO", "check the disk"), ("ESTALE", "check the disk"), ("EMFILE", "open files")])
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_cannot_be_opened_now(over_tls, name, error, remedy):
+    """The file may be as it should, so nothing else is advised."""
+    code, message = over_tls.refused_start(*with_failing("openat", error, FILES[name](over_tls)))
+    assert code == UNAVAILABLE and name in message, (code, message)
+    assert os.strerror(getattr(errno, error)) in message, message
+    assert "create" not in message and "chmod" not in message, message
+    if name not in ("audit.key", "history.sqlite"):
+        assert remedy in message, message
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name != "service.lock"])
+def test_a_file_that_cannot_be_read_now(over_tls, name):
+    code, message = over_tls.refused_start(*with_failing("pread64", "EIO", FILES[name](over_tls)))
+    assert code == UNAVAILABLE and name in message, (code, message)
+
+
+def test_a_settings_file_that_cannot_be_looked_at_now(over_tls):
+    """To go on without it would be to go on with other settings."""
+    code, message = over_tls.refused_start(*with_failing("newfstatat", "EIO", "./.env"))
+    assert code == UNAVAILABLE and ".env" in message and "check the disk" in message, (code, message)
+
+
+@pytest.mark.parametrize("name", ["./.env", "JWT_SECRET_FILE", "JWT_PREVIOUS_SECRET_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"])
+def test_a_file_that_may_not_be_opened(over_tls, name):
+    """A wrong mode is a wrong setting."""
+    code, message = over_tls.refused_start(*with_failing("openat", "EACCES", FILES[name](over_tls)))
+    assert code == CONFIGURATION and name in message and "chmod" in message, (code, message)
+
+
+def test_a_certificate_of_tomorrow(over_tls):
+    """As with a clock that is behind after a boot."""
+    folder, openssl = over_tls.folder, over_tls.authority.openssl
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc", "-subj", "/CN=localhost",
+            "-keyout", folder / "late.key", "-out", folder / "late.csr")
+    (folder / "ca.index").touch()
+    (folder / "ca.cnf").write_text(
+        f"[ca]\ndefault_ca=one\n[one]\ndatabase={folder}/ca.index\nnew_certs_dir={folder}\nrand_serial=yes\n"
+        "default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n")
+    openssl("ca", "-batch", "-notext", "-config", folder / "ca.cnf", "-selfsign", "-keyfile", folder / "late.key",
+            "-startdate", "20900101000000Z", "-enddate", "20991231000000Z", "-in", folder / "late.csr", "-out", folder / "late.pem")
+    over_tls.set(TLS_CERT_FILE=folder / "late.pem", TLS_KEY_FILE=folder / "late.key")
+    code, message = over_tls.refused_start()
+    assert code == UNAVAILABLE and "not valid before" in message and "clock" in message, (code, message)
+
+
+def test_an_audit_key_for_all(installed):
+    assert installed.command("audit", "vkey").returncode == 0
+    key = installed.state / "audit.key"
+    key.chmod(0o644)
+    code, message = installed.refused_start()
+    assert code == CONFIGURATION and "AUDIT_KEY_FILE" in message and f"chmod 600 {key}." in message, (code, message)
+    os.chown(key, 65534, 0)
+    key.chmod(0o600)
+    code, message = installed.refused_start()
+    assert code == CONFIGURATION and f"chown root {key} && chmod 600 {key}." in message, (code, message)
 
 
 @contextmanager

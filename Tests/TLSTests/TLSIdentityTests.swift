@@ -1,4 +1,5 @@
 import Foundation
+import Linux
 import Testing
 
 @testable import OpenSSL
@@ -44,8 +45,8 @@ import Testing
     }
 
     @Test func missingFiles() {
-        #expect(error(certificate: "none.pem") == .unreadable(file: made("none.pem"), reason: "No such file or directory"))
-        #expect(error(key: "none.key") == .unreadable(file: made("none.key"), reason: "No such file or directory"))
+        #expect(error(certificate: "none.pem") == .unreadable(file: made("none.pem"), SystemError("open", made("none.pem"), code: ENOENT)))
+        #expect(error(key: "none.key") == .unreadable(file: made("none.key"), SystemError("open", made("none.key"), code: ENOENT)))
     }
 
     @Test func aFolderIsNoFile() {

@@ -25,8 +25,10 @@ enum AuditKey {
             }
         } catch let error as HistoryError {
             throw error
+        } catch let error as SettingsError {
+            throw HistoryError("\(error)", cause: error)
         } catch {
-            throw HistoryError("\(path): the key that signs the history cannot be used: \(error)")
+            throw HistoryError("\(path): the key that signs the history cannot be used: \(error)", cause: error)
         }
     }
 
@@ -66,7 +68,8 @@ enum AuditKey {
     private static func signer(_ settings: AuditSettings, _ path: String) throws -> AuditLog.Signer {
         let (pem, facts) = try Files.readWithFacts(path, limit: 4096, followLink: false)
         guard facts.mode & 0o077 == 0, facts.owner == geteuid() else {
-            throw HistoryError("\(path): others can read the key that signs the history; chmod 600 \(path)")
+            let chown = facts.owner == geteuid() ? "" : "chown \(Account.own) \(path) && "
+            throw SettingsError("AUDIT_KEY_FILE: others can read \(path), the key that signs the history", fix: "\(chown)chmod 600 \(path)")
         }
         return try AuditLog.Signer(origin: settings.origin, key: Ed25519.PrivateKey(pem: pem))
     }

@@ -1,15 +1,26 @@
 import ArgumentParser
 import Linux
+import Migrations
 import RunProtocol
+import SQLite
 
 extension ExitStatus {
+    /// An error that came from another has the status of that one.
     static func of(_ error: any Error) -> ExitStatus {
         switch error {
         case let error as SettingsError: error.mayMendItself ? .unavailable : .configuration
         case is Unavailable: .unavailable
+        case let error as HistoryError: error.cause.map(of) ?? .wrong
+        case let error as SQLiteError: isPassing(error) ? .unavailable : .wrong
+        case MigrationError.database(let error): of(error)
+        case let error as SystemError: error.mayPass ? .unavailable : .wrong
         case is ValidationError: .usage
         default: .wrong
         }
+    }
+
+    private static func isPassing(_ error: SQLiteError) -> Bool {
+        error.isBusy || error.isFull || error.isIOError || error.isOutOfMemory || SystemError("", code: error.systemCode).mayPass
     }
 }
 

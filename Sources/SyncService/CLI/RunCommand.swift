@@ -90,9 +90,10 @@ enum Caller {
         guard let entry = getpwuid(facts.owner), initgroups(entry.pointee.pw_name, entry.pointee.pw_gid) == 0,
             setgid(entry.pointee.pw_gid) == 0, setuid(facts.owner) == 0
         else {
+            let cause = SystemError("setuid")
             throw SettingsError(
-                "cannot become user \(Account.name(facts.owner)), who owns \(stateDirectory): \(SystemError("setuid").reason)",
-                fix: "run this command as that user")
+                "cannot become user \(Account.name(facts.owner)), who owns \(stateDirectory): \(cause.reason)",
+                fix: "run this command as that user", cause: cause)
         }
     }
 }

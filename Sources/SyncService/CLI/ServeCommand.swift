@@ -55,6 +55,11 @@ struct ServeCommand: AsyncParsableCommand {
             throw SettingsError(
                 "HOST and PORT: cannot listen on \(settings.door.host):\(settings.door.port): \(cause.reason)",
                 fix: "stop what uses the port, or set another PORT", cause: cause)
+        } catch let error as SocketAddressError.UnknownHost {
+            // At a boot the resolver may come up later than this.
+            throw SettingsError(
+                "HOST: the name \(settings.door.host) cannot be resolved: \(error.errorDescription)",
+                fix: "set HOST to an address of this machine, or to a name that it can resolve", mayMendItself: true)
         }
         recordQuietly(inside.history, AuditEvent(.serviceStopped), logger)
         withExtendedLifetime(lock) {}

@@ -269,7 +269,7 @@ final class History: Sendable {
     /// Keeps room for the end of a run.
     func holdReserve() throws(HistoryError) {
         do { try reserve.hold() } catch {
-            throw HistoryError("no room is left to record the end of a run (\(error)); make room on the disk of \(path)")
+            throw HistoryError("no room is left to record the end of a run (\(error)); make room on the disk of \(path)", cause: error)
         }
     }
 

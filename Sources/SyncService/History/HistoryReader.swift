@@ -11,8 +11,16 @@ struct HistoryError: Error, CustomStringConvertible {
     var isBusy = false
     /// SQLite cannot make sense of the file.
     var isDamage = false
+    /// What it came from, where it came from another error.
+    private(set) var cause: (any Error)?
 
     init(_ description: String) { self.description = description }
+
+    /// - Parameter description: says all of it, the cause too.
+    init(_ description: String, cause: any Error) {
+        self.description = description
+        self.cause = cause
+    }
 
     init(_ path: String, _ error: any Error) {
         if let error = error as? HistoryError {
@@ -26,6 +34,7 @@ struct HistoryError: Error, CustomStringConvertible {
             isDamage = error.isCorruptOrNotADatabase
         }
         description = "\(path): \(error)"
+        cause = error
     }
 }
 

@@ -58,7 +58,7 @@ struct DoorSettings: Sendable {
                 context: try TLSContext(certificate: certificate, key: key), certificateDigest: SHA256.hash(certificate.bytes),
                 keyDigest: SHA256.hash(key.bytes))
         } catch {
-            throw SettingsError("TLS_CERT_FILE, TLS_KEY_FILE: \(error.problem)", fix: error.fix)
+            throw SettingsError("TLS_CERT_FILE, TLS_KEY_FILE: \(error.problem)", fix: error.fix, mayMendItself: error.mayPass)
         }
     }
 

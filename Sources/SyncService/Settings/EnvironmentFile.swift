@@ -24,7 +24,7 @@ struct EnvironmentFile {
             try Self.checkOwnership(path, facts)
         } catch let error as SystemError {
             if error.code == EINVAL { throw SettingsError("\(path) is not a regular file", fix: "name the settings file itself") }
-            throw SettingsError("\(error)", fix: Self.fix(error, path))
+            throw SettingsError("\(error)", fix: Self.fix(error, path), cause: error)
         } catch let error as SettingsError {
             throw error
         } catch {

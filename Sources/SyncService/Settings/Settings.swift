@@ -87,7 +87,15 @@ struct Settings: Sendable {
     }
 
     private static func defaultFiles() -> [String] {
-        if (try? Files.facts("./.env", followLink: false)) != nil { return ["./.env"] }
+        // What a failing disk hides may be there: to go on without it would be to go on with other settings.
+        let here: Bool
+        do throws(SystemError) {
+            _ = try Files.facts("./.env", followLink: false)
+            here = true
+        } catch {
+            here = error.mayPass
+        }
+        if here { return ["./.env"] }
         // One that is hidden from us is there: to be told is better than to go on with defaults.
         return installedFiles.filter { path in
             do throws(SystemError) { return try Files.facts(path, followLink: false).kind == .regular } catch { return !error.isNoSuchFile }

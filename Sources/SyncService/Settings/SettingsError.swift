@@ -4,14 +4,20 @@ import Linux
 struct SettingsError: Error, CustomStringConvertible {
     let problem: String
     let fix: String
-    /// Whether the setting may be right, because the machine lacked something when it was looked at.
+    /// Whether time may mend it: the machine lacked something when the setting was looked at, or its clock is behind.
     let mayMendItself: Bool
 
-    /// - Parameter cause: the system call that failed, where one did.
+    /// - Parameters:
+    ///   - fix: what to do where the setting is wrong. An error of the machine is told with its own remedy instead.
+    ///   - cause: the system call that failed, where one did. Without it time does not mend this.
     init(_ problem: String, fix: String, cause: SystemError? = nil) {
+        self.init(problem, fix: cause?.remedy ?? fix, mayMendItself: cause?.mayPass ?? false)
+    }
+
+    init(_ problem: String, fix: String, mayMendItself: Bool) {
         self.problem = problem
         self.fix = fix
-        mayMendItself = cause?.mayPass ?? false
+        self.mayMendItself = mayMendItself
     }
 
     var description: String { "\(problem). To fix it: \(fix)." }

@@ -1,4 +1,5 @@
 import Glibc
+import Linux
 
 /// Where settings come from: the environment, over a file. Values leave here typed or not at all.
 struct SettingsSource {
@@ -76,8 +77,9 @@ struct SettingsSource {
         return "\(file.path) line \(entry.line)"
     }
 
-    func error(_ name: String, _ problem: String, fix: String) -> SettingsError {
-        SettingsError("\(name) (\(origin(name))) \(problem)", fix: fix)
+    /// - Parameter cause: the system call that failed, where one did.
+    func error(_ name: String, _ problem: String, fix: String, cause: SystemError? = nil) -> SettingsError {
+        SettingsError("\(name) (\(origin(name))) \(problem)", fix: fix, cause: cause)
     }
 
     func list(_ name: String) -> [String] {

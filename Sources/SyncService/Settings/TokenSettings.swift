@@ -39,7 +39,8 @@ struct SecretSettings {
         } catch {
             throw source.error(
                 name, "cannot be read: \(error)",
-                fix: error.isPermissionDenied ? "let user \(Account.own) read it: \(Account.admission(to: path))" : "create the file")
+                fix: error.isPermissionDenied ? "let user \(Account.own) read it: \(Account.admission(to: path))" : "create the file",
+                cause: error)
         }
         // Group read is how a package shares it with the service's user; everyone else, and every other writer, is out.
         guard facts.mode & 0o027 == 0, facts.owner == 0 || facts.owner == geteuid() else {
