@@ -56,7 +56,8 @@ test:
 	Tests/Verifiers/prepare.sh
 	scripts/fuzz.sh 60
 	scripts/release.sh
-	/usr/bin/python3 -m pytest -q Tests/Verifiers Tests/EndToEnd Tests/Package
+	scripts/end-to-end.sh Tests/Verifiers Tests/EndToEnd
+	/usr/bin/python3 -m pytest -q Tests/Package
 
 fuzz:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)

@@ -67,7 +67,7 @@ import Testing
         for mode in [Connection.Mode.readWrite, .readOnly] {
             let error = sqliteError { _ = try Connection(path: folder("none.db"), mode: mode) }
             #expect(error?.code == 14)
-            #expect(error?.description.contains("open \(folder("none.db")): No such file or directory") == true)
+            #expect(error?.description.contains("open \(folder("none.db")): the file cannot be looked at: No such file or directory") == true)
             #expect(!FileManager.default.fileExists(atPath: folder("none.db")))
         }
         let error = sqliteError { _ = try Connection(path: folder("none/a.db"), mode: .create) }
