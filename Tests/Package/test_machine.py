@@ -250,8 +250,8 @@ def test_the_operations_page(machine, section):
         machine.write(f"/root/renewed.{name}", "stands for one\n")
     machine.sh("echo $$ >/run/sync-runner/lock/sync_fkk_db.lock" if "lock" in section else "true")
     if section == "Moving to a new machine":
-        # On which there are no checkpoints yet.
-        machine.sh("rm -f /var/backups/checkpoints/sync-service")
+        # On which there are no checkpoints yet, not even of a stop.
+        machine.sh("systemctl stop sync-service; rm -f /var/backups/checkpoints/sync-service")
     page = machine.path("/usr/share/doc/sync-service/OPERATIONS.md").read_text()
     text = page.partition(f"## {section}\n")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```sh\n(.*?)^```$", text, re.M | re.S)

@@ -71,8 +71,9 @@ final class CheckpointFile: Sendable {
         do { file = try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK) } catch where error.isNoSuchFile { return nil }
         let facts = try file.facts()
         guard facts.kind == .regular else { throw SystemError("read", path, code: EINVAL) }
-        let start = max(0, facts.size - most)
-        let bytes = try file.read(at: start, count: Int(facts.size - start))
+        let size = max(0, facts.size)
+        let start = max(0, size - most)
+        let bytes = try file.read(at: start, count: Int(size - start))
         return Content(path: path, list: CheckpointList(parsing: bytes, isCut: start > 0), start: start, size: start + Int64(bytes.count))
     }
 
