@@ -7,7 +7,7 @@ public struct BackupPace: Sendable {
     public var pagesPerStep: Int32 = 256
     /// How often it begins again because somebody wrote, before it keeps writers out.
     public var restarts = 3
-    /// How long it may keep writers out, in seconds. Whoever writes must be willing to wait longer.
+    /// How long it may keep writers out, in seconds. Writers must wait longer than this.
     public var longestLock: Double = 20
 
     public init() {}

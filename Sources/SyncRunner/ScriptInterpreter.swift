@@ -92,7 +92,7 @@ struct ScriptInterpreter {
     }
 
     /// - Parameter arguments: the whole command line. An option whose value is not known to be one is taken for the name
-    ///   of a file that nobody finds, which leaves the question open.
+    ///   of a missing file, which leaves the question open.
     func source(_ arguments: [String]) -> Source {
         var rest = arguments.dropFirst()
         if arguments.first.map(Self.base) == "busybox" { rest = rest.dropFirst() }

@@ -33,7 +33,7 @@ final class ReadSlots: Sendable {
     private let perUser: Int
     private let state = Mutex(State())
 
-    /// - Parameter perUser: how many of them one user may have, so that nobody takes all; nil: as many as there are.
+    /// - Parameter perUser: how many of them one user may have; nil: all of them.
     init(_ count: Int, perUser: Int? = nil) {
         self.count = count
         self.perUser = perUser ?? count

@@ -162,7 +162,7 @@ struct SyncEndpoints: Sendable {
             .internalServerError, JSON.statusMembers("error", message), "output", output, Self.header(run))
     }
 
-    /// A long output is read from the history while it is sent, so that answers that nobody takes hold none of it.
+    /// A long output is read from the history while it is sent. Unread answers hold none of it in memory.
     private func output(_ run: Int64, _ finish: RunFinish) -> LongText {
         guard finish.output.count > 65536 else { return LongText(finish.output) }
         let (reader, outputs) = (history.reader, outputs)
