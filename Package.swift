@@ -34,30 +34,72 @@ let package = Package(
         .target(name: "OpenSSL", dependencies: ["COpenSSL", "Linux"], swiftSettings: strict),
         .target(name: "Linux", dependencies: ["CLinux"], swiftSettings: strict),
 
+        // Formats, pure.
+        .target(name: "Encoding", swiftSettings: strict),
         .target(name: "JSON", swiftSettings: strict),
-        .target(name: "JWT", dependencies: ["OpenSSL", "JSON"], swiftSettings: strict),
-        .target(
-            name: "TLS", dependencies: ["OpenSSL", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: strict),
-        .target(name: "AuditLog", dependencies: ["OpenSSL", "JSON"], swiftSettings: strict),
-        .target(name: "Migrations", dependencies: ["SQLite", "OpenSSL"], swiftSettings: strict),
+        .target(name: "JWT", dependencies: ["Encoding", "JSON", "OpenSSL"], swiftSettings: strict),
+        .target(name: "AuditLog", dependencies: ["Encoding", "JSON", "OpenSSL"], swiftSettings: strict),
         .target(name: "RunProtocol", dependencies: ["Linux"], swiftSettings: strict),
 
-        .executableTarget(
-            name: "SyncRunner",
-            dependencies: ["RunProtocol", "Linux", "COpenSSL"],
-            swiftSettings: strict
-        ),
-        .executableTarget(
-            name: "SyncService",
+        // What every part of the service uses: messages for the operator, threads for calls that block.
+        .target(name: "Diagnostics", dependencies: ["Linux"], swiftSettings: strict),
+        .target(name: "Threads", dependencies: [.product(name: "NIOPosix", package: "swift-nio")], swiftSettings: strict),
+
+        // The transport. It knows nothing of runs.
+        .target(
+            name: "TLS", dependencies: ["OpenSSL", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: strict),
+        .target(
+            name: "HTTPServer",
             dependencies: [
-                "SQLite", "OpenSSL", "Linux", "JSON", "JWT", "TLS", "AuditLog", "Migrations", "RunProtocol",
-                .product(name: "Hummingbird", package: "hummingbird"),
+                "Diagnostics", "Encoding", "JSON", "JWT", "Linux", "OpenSSL", "TLS",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // The record: runs and audit log, which share each transaction. The only SQL outside Migrations.
+        .target(name: "Migrations", dependencies: ["OpenSSL", "SQLite"], swiftSettings: strict),
+        .target(
+            name: "History",
+            dependencies: [
+                "AuditLog", "Diagnostics", "Encoding", "JSON", "Linux", "Migrations", "OpenSSL", "RunProtocol", "SQLite", "Threads",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // The run: its supervisor is a program of its own, and Runs is that program's client.
+        .executableTarget(
+            name: "SyncRunner",
+            dependencies: ["COpenSSL", "Linux", "RunProtocol"],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Runs",
+            dependencies: [
+                "AuditLog", "Diagnostics", "Encoding", "History", "JSON", "Linux", "RunProtocol", "Threads",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict
+        ),
+
+        // The product: settings, commands, endpoints, the table of routes.
+        .executableTarget(
+            name: "SyncService",
+            dependencies: [
+                "AuditLog", "Diagnostics", "Encoding", "HTTPServer", "History", "JSON", "JWT", "Linux", "OpenSSL", "RunProtocol", "Runs",
+                "TLS", "Threads",
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -70,7 +112,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "OpenSSLTests", dependencies: ["OpenSSL"], swiftSettings: strict),
-        .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "OpenSSL", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "JWTTests", dependencies: ["Encoding", "JWT", "JSON", "OpenSSL", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "SQLite", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RunProtocolTests", dependencies: ["RunProtocol", "Linux", "TestSupport"], swiftSettings: strict),
@@ -85,18 +127,29 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "AuditLogTests", dependencies: ["AuditLog", "OpenSSL", "JSON", "TestSupport"], swiftSettings: strict),
+            name: "AuditLogTests", dependencies: ["AuditLog", "Encoding", "OpenSSL", "JSON", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "EncodingTests", dependencies: ["Encoding"], swiftSettings: strict),
+        .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
         .testTarget(
-            name: "SyncServiceTests",
+            name: "HTTPServerTests",
             dependencies: [
-                "SyncService", "AuditLog", "Linux", "RunProtocol", "TLS", "JSON", "SQLite", "TestSupport",
+                "HTTPServer", "JSON", "Linux", "TLS", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),
-        // No test: what make bench-audit measures. A test target, because it uses what is the service's own.
         .testTarget(
-            name: "Benchmarks", dependencies: ["SyncService", "AuditLog", "SQLite", "JSON", "RunProtocol"], swiftSettings: strict),
+            name: "HistoryTests", dependencies: ["AuditLog", "History", "JSON", "Linux", "RunProtocol", "SQLite", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(name: "RunsTests", dependencies: ["History", "Linux", "RunProtocol", "Runs", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SyncServiceTests",
+            dependencies: [
+                "SyncService", "AuditLog", "HTTPServer", "History", "JSON", "Linux", "RunProtocol", "Runs", "TestSupport",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: strict
+        ),
     ]
 )

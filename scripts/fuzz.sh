@@ -27,7 +27,7 @@ fi
 
 # One word: of two such options the compiler heeds only the last.
 readonly sanitize=-sanitize=fuzzer,address
-readonly swift=(swiftc -O -g -wmo -parse-as-library -swift-version 6 -warnings-as-errors "$sanitize" -I "$build"
+readonly swift=(swiftc -O -g -wmo -parse-as-library -swift-version 6 -package-name sync_service -warnings-as-errors "$sanitize" -I "$build"
     -Xcc -fmodule-map-file=Sources/COpenSSL/module.modulemap -Xcc "-fmodule-map-file=$build/c.modulemap")
 
 # Clang modules for the C code that SwiftPM would make one for.
@@ -60,6 +60,7 @@ for source in "$llhttp"/*.c; do
 done
 module Linux Sources/Linux/*.swift
 module OpenSSL Sources/OpenSSL/*.swift
+module Encoding Sources/Encoding/*.swift
 module JSON Sources/JSON/*.swift
 module JWT Sources/JWT/*.swift
 module RunProtocol Sources/RunProtocol/*.swift
@@ -71,7 +72,7 @@ for target in "${targets[@]}"; do
     case $target in
         JSON | Token | RunProtocol) fuzzer "$target" ;;
         # The gate itself, and the file with the trimming it uses.
-        Framing) fuzzer Framing Sources/SyncService/HTTP/RequestFraming.swift Sources/SyncService/Settings/{EnvironmentFile,SettingsError}.swift ;;
+        Framing) fuzzer Framing Sources/HTTPServer/Request{Framing,Head}.swift ;;
         *)
             printf 'ERROR: no fuzz target %s; there are JSON, Token, Framing and RunProtocol\n' "$target" >&2
             exit 64

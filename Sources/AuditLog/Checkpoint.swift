@@ -1,13 +1,14 @@
+import Encoding
 import OpenSSL
 
 /// What a log is at one moment: three lines (c2sp.org/tlog-checkpoint).
-public struct Checkpoint: Sendable, Equatable {
+package struct Checkpoint: Sendable, Equatable {
     /// The log's name.
-    public let origin: String
+    package let origin: String
     /// The number of entries.
-    public let size: Int64
+    package let size: Int64
     /// The root of the tree over them.
-    public let root: Hash
+    package let root: Hash
 
     init(origin: String, size: Int64, root: Hash) {
         self.origin = origin
@@ -16,7 +17,7 @@ public struct Checkpoint: Sendable, Equatable {
     }
 
     /// The text that is signed: each line with its line feed.
-    public var text: [UInt8] { Array("\(origin)\n\(size)\n\(root)\n".utf8) }
+    package var text: [UInt8] { Array("\(origin)\n\(size)\n\(root)\n".utf8) }
 
     /// Reads the text of a note.
     ///
@@ -38,14 +39,14 @@ public struct Checkpoint: Sendable, Equatable {
 }
 
 /// A checkpoint with its signature: what leaves the machine and what an auditor keeps.
-public struct SignedCheckpoint: Sendable, Equatable {
-    public let checkpoint: Checkpoint
-    public let note: SignedNote
+package struct SignedCheckpoint: Sendable, Equatable {
+    package let checkpoint: Checkpoint
+    package let note: SignedNote
 
     /// Signs the state of a tree. Whoever calls answers for it that the tree extends all that were signed before.
     ///
     /// - Throws: `OpenSSLError` when there is no memory.
-    public init(of tree: Tree, signedBy signer: Signer) throws(OpenSSLError) {
+    package init(of tree: Tree, signedBy signer: Signer) throws(OpenSSLError) {
         checkpoint = Checkpoint(origin: signer.verifierKey.name, size: tree.size, root: tree.root)
         note = try SignedNote(checkpoint.text, signedBy: signer)
     }
@@ -53,7 +54,7 @@ public struct SignedCheckpoint: Sendable, Equatable {
     /// The same with the signature of one more key: at a change of keys the old one vouches for the entry that ends it.
     ///
     /// - Throws: `OpenSSLError` when there is no memory.
-    public func cosigned(by signer: Signer) throws(OpenSSLError) -> SignedCheckpoint {
+    package func cosigned(by signer: Signer) throws(OpenSSLError) -> SignedCheckpoint {
         SignedCheckpoint(checkpoint: checkpoint, note: try note.cosigned(by: signer))
     }
 
@@ -65,7 +66,7 @@ public struct SignedCheckpoint: Sendable, Equatable {
     /// Reads a note that may come from anybody. Verifies no signature.
     ///
     /// - Throws: `FormatError`.
-    public init(parsing bytes: [UInt8]) throws(FormatError) {
+    package init(parsing bytes: [UInt8]) throws(FormatError) {
         note = try SignedNote(parsing: bytes)
         checkpoint = try Checkpoint(parsing: note.text)
     }
@@ -73,7 +74,7 @@ public struct SignedCheckpoint: Sendable, Equatable {
     /// Whether this key signed it, and under its own name.
     ///
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
-    public func isSigned(by key: VerifierKey) throws(OpenSSLError) -> Bool {
+    package func isSigned(by key: VerifierKey) throws(OpenSSLError) -> Bool {
         guard checkpoint.origin.utf8.elementsEqual(key.name.utf8) else { return false }
         return try note.isSigned(by: key)
     }
@@ -91,6 +92,6 @@ struct StoredCheckpointForm {
         let line = Array("\n— \(origin) ".utf8)
         guard note.count == text.count + line.count + Self.signatureBytes + 1, note.last == UInt8(ascii: "\n") else { return false }
         let signature = note[(text.count + line.count)...].dropLast()
-        return note.starts(with: text) && note[text.count...].starts(with: line) && Base64.decode(signature) != nil
+        return note.starts(with: text) && note[text.count...].starts(with: line) && Base64.standard.decode(signature) != nil
     }
 }

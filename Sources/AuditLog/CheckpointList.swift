@@ -1,22 +1,24 @@
+import Encoding
+
 /// The checkpoints in a text that may come from anybody: one note, many one behind the other, or each as the base64 that the
 /// header `Sync-Checkpoint` holds. Verifies no signature.
 ///
 /// A note is found by its signature lines, the empty line above them and the three lines above that. So a torn note, which a
 /// full disk or a crash left, spoils no other: the next one begins on a new line.
-public struct CheckpointList: Sendable {
+package struct CheckpointList: Sendable {
     /// A checkpoint and where it begins in the text.
-    public struct Element: Sendable {
-        public let signed: SignedCheckpoint
-        public let offset: Int
+    package struct Element: Sendable {
+        package let signed: SignedCheckpoint
+        package let offset: Int
     }
 
     /// In the order of the text.
-    public private(set) var elements: [Element] = []
+    package private(set) var elements: [Element] = []
     /// How many pieces of text between them are no checkpoint.
-    public private(set) var tornCount = 0
+    package private(set) var tornCount = 0
 
     /// - Parameter isCut: whether the text may begin within a note, whose rest is then passed over.
-    public init(parsing bytes: [UInt8], isCut: Bool = false) {
+    package init(parsing bytes: [UInt8], isCut: Bool = false) {
         let lines = Self.lines(of: bytes)
         /// The first line behind the last checkpoint. A line that is cut could pass for another line.
         var next = isCut ? 1 : 0
@@ -73,7 +75,7 @@ public struct CheckpointList: Sendable {
         if text.prefix(header.count).map({ $0 | 0x20 }) == header { text = text.dropFirst(header.count) }
         text = text.drop { isBlank($0) }
         while let last = text.last, isBlank(last) { text.removeLast() }
-        return Base64.decode(text).flatMap { try? SignedCheckpoint(parsing: $0) }
+        return Base64.standard.decode(text).flatMap { try? SignedCheckpoint(parsing: $0) }
     }
 
     private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") || byte == UInt8(ascii: "\r") }

@@ -1,5 +1,5 @@
 /// What an entry records: the value of its key `event`.
-public enum Event: String, Sendable, CaseIterable {
+package enum Event: String, Sendable, CaseIterable {
     /// Entry 0: the log's `origin` and first `vkey`.
     case genesis
     case serviceStarted = "service_started"
@@ -7,7 +7,7 @@ public enum Event: String, Sendable, CaseIterable {
     case runStarted = "run_started"
     case runFinished = "run_finished"
     case runRefused = "run_refused"
-    /// A run of the time before there was an audit trail: brought in later, not witnessed by it.
+    /// A run of the time before there was an audit audit log: brought in later, not witnessed by it.
     case runImported = "run_imported"
     case runCancelRequested = "run_cancel_requested"
     /// What came of the request: `outcome` is ending, too_late or unreachable.

@@ -1,5 +1,5 @@
 /// What a verification found wrong: the log is not what the service wrote, or not all of it. Entries are counted from 0.
-public enum Problem: Sendable, Equatable, CustomStringConvertible {
+package enum Problem: Sendable, Equatable, CustomStringConvertible {
     /// Entries are missing from this number to before that one.
     case entriesMissing(Range<Int64>)
     /// An entry's number comes a second time or out of order.
@@ -36,7 +36,7 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
     case differs(size: Int64, agreed: Int64)
 
     /// The first entry concerned, as far as that can be told.
-    public var entry: Int64? {
+    package var entry: Int64? {
         switch self {
         case .entriesMissing(let range), .hashAltered(let range), .hashMissing(let range), .notCovered(let range):
             range.lowerBound
@@ -49,7 +49,7 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
         }
     }
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .entriesMissing(let range): "\(Self.name(range)) missing"
         case .entryOutOfOrder(let entry): "entry \(entry) is there twice or out of order"
@@ -82,13 +82,13 @@ public enum Problem: Sendable, Equatable, CustomStringConvertible {
 }
 
 /// What a verification noticed that is no sign of tampering by itself.
-public enum Remark: Sendable, Equatable, CustomStringConvertible {
+package enum Remark: Sendable, Equatable, CustomStringConvertible {
     /// An entry is older than the one before it, and is no `clock_stepped` that says so.
     case timeBackwards(entry: Int64, microseconds: Int64)
     /// The log went over to another key.
     case keyChanged(entry: Int64, to: VerifierKey)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .timeBackwards(let entry, let microseconds):
             "entry \(entry) is \(microseconds) microseconds older than the one before it"
@@ -99,13 +99,13 @@ public enum Remark: Sendable, Equatable, CustomStringConvertible {
 
 /// Findings in the order in which they were made. Only the first hundred are kept: a log that somebody wrecked must not
 /// take the verifier's memory.
-public struct Findings<Finding: Sendable & Equatable>: Sendable, Equatable {
-    public private(set) var first: [Finding] = []
+package struct Findings<Finding: Sendable & Equatable>: Sendable, Equatable {
+    package private(set) var first: [Finding] = []
     /// For each of `first` the hash of what was found there, as far as its description does not say it; nil where nothing was. Two
     /// findings of the same words are about the same content only if these are the same.
-    public private(set) var hashes: [Hash?] = []
+    package private(set) var hashes: [Hash?] = []
     /// All of them.
-    public private(set) var count = 0
+    package private(set) var count = 0
 
     private static var limit: Int { 100 }
 

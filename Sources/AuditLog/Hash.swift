@@ -1,16 +1,17 @@
+import Encoding
 import OpenSSL
 
 /// A SHA-256 hash of the tree (RFC 6962, section 2.1).
-public struct Hash: Hashable, Sendable, CustomStringConvertible {
+package struct Hash: Hashable, Sendable, CustomStringConvertible {
     /// The length of a hash.
-    public static let byteCount = 32
+    package static let byteCount = 32
 
     private let value: SIMD32<UInt8>
 
     private init(_ value: SIMD32<UInt8>) { self.value = value }
 
     /// - Returns: nil unless there are exactly 32 bytes.
-    public init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         let contiguous = bytes.withContiguousStorageIfAvailable {
             UnsafeRawBufferPointer($0).loadUnaligned(as: SIMD32<UInt8>.self)
@@ -19,7 +20,7 @@ public struct Hash: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// - Returns: nil unless there are exactly 32 bytes.
-    public init?(_ bytes: RawSpan) {
+    package init?(_ bytes: RawSpan) {
         guard bytes.byteCount == Self.byteCount else { return nil }
         value = bytes.withUnsafeBytes { $0.loadUnaligned(as: SIMD32<UInt8>.self) }
     }
@@ -27,22 +28,22 @@ public struct Hash: Hashable, Sendable, CustomStringConvertible {
     /// Reads the text form of notes and proofs.
     /// - Returns: nil unless it is the strict base64 of 32 bytes.
     init?(base64 text: some Collection<UInt8>) {
-        guard let bytes = Base64.decode(text) else { return nil }
+        guard let bytes = Base64.standard.decode(text) else { return nil }
         self.init(bytes)
     }
 
     /// The 32 bytes.
-    public var bytes: [UInt8] { (0..<Self.byteCount).map { value[$0] } }
+    package var bytes: [UInt8] { (0..<Self.byteCount).map { value[$0] } }
 
     /// Base64, as in notes and proofs.
-    public var description: String { Base64.encode(bytes) }
+    package var description: String { Base64.standard.encode(bytes) }
 
     /// The hash of an entry: of a zero byte and the entry's bytes.
-    public static func leaf(_ bytes: [UInt8]) -> Hash { Hash(SHA256.hash(0, bytes)) }
+    package static func leaf(_ bytes: [UInt8]) -> Hash { Hash(SHA256.hash(0, bytes)) }
 
     /// The hash of an inner node: of a one byte and both children.
-    public static func node(_ left: Hash, _ right: Hash) -> Hash { Hash(SHA256.hash(1, left.value, right.value)) }
+    package static func node(_ left: Hash, _ right: Hash) -> Hash { Hash(SHA256.hash(1, left.value, right.value)) }
 
     /// The root of a tree without entries: the hash of nothing.
-    public static let empty = Hash(SHA256.hash([]))
+    package static let empty = Hash(SHA256.hash([]))
 }

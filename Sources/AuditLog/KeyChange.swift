@@ -3,7 +3,7 @@ import OpenSSL
 
 /// How a log comes to another key: the old key signs a statement that names the new one, and an entry `key_changed`
 /// carries it. Every checkpoint that covers this entry is signed by the new key, every earlier one by the old.
-public enum KeyChange {
+package enum KeyChange {
     /// The fields of an entry `key_changed`: `vkey`, the new key's, and `signature`, base64 of the old key's ID and its
     /// signature of the statement, as in a note's signature line.
     ///
@@ -12,14 +12,14 @@ public enum KeyChange {
     ///   - tree: the log before this entry.
     ///   - signer: the old key.
     /// - Throws: `OpenSSLError` when there is no memory.
-    public static func fields(
+    package static func fields(
         to newKey: VerifierKey, after tree: Tree, signedBy signer: Signer
-    ) throws(OpenSSLError) -> [JSON.Member] {
+    ) throws(OpenSSLError) -> [JSONValue.Member] {
         let text = statement(naming: newKey, after: tree, origin: signer.verifierKey.name)
         let signature = try SignedNote(text, signedBy: signer).signatures[0]
         return [
-            JSON.Member("signature", .string(signature.base64)),
-            JSON.Member("vkey", .string(newKey.description)),
+            JSONValue.Member("signature", .string(signature.base64)),
+            JSONValue.Member("vkey", .string(newKey.description)),
         ]
     }
 
@@ -35,7 +35,7 @@ public enum KeyChange {
     ///   - tree: the log before this entry.
     ///   - oldKey: the key the log had there.
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
-    public static func newKey(
+    package static func newKey(
         in leaf: Leaf, after tree: Tree, oldKey: VerifierKey
     ) throws(OpenSSLError) -> VerifierKey? {
         guard let newKey = verifierKey(in: leaf.object), newKey.name == oldKey.name,
@@ -47,7 +47,7 @@ public enum KeyChange {
     }
 
     /// The key under `vkey` of an entry.
-    static func verifierKey(in object: JSON) -> VerifierKey? {
+    static func verifierKey(in object: JSONValue) -> VerifierKey? {
         guard case .string(let vkey) = object["vkey"] else { return nil }
         return try? VerifierKey(parsing: vkey)
     }

@@ -2,7 +2,7 @@ import JSON
 import OpenSSL
 
 /// Why bytes are no entry, or fields cannot become one. Holds none of the content, so it may be logged.
-public enum LeafError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum LeafError: Error, Sendable, Equatable, CustomStringConvertible {
     /// These bytes are not in the form `Leaf` writes, from that offset on.
     case malformed(offset: Int)
     /// The key is missing or its value has another form.
@@ -14,7 +14,7 @@ public enum LeafError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A number that is not an integer of 64 bits.
     case number
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .malformed(let offset): "not an entry as the service writes it, from byte \(offset) on"
         case .key(let name): "the entry's \(name) is missing or has another form"
@@ -29,16 +29,16 @@ public enum LeafError: Error, Sendable, Equatable, CustomStringConvertible {
 ///
 /// They are one JSON object in UTF-8 with one way to write it: keys sorted by their bytes, no white space, integers only,
 /// no escape that is not needed. `event` names the kind, `at` the time.
-public struct Leaf: Sendable, Equatable {
+package struct Leaf: Sendable, Equatable {
     /// No entry is longer.
-    public static let maximumBytes = 32 * 1024
+    package static let maximumBytes = 32 * 1024
     /// A string whose JSON form, between the quotes, is longer is cut; see `cut`.
-    public static let maximumStringBytes = 1024
+    package static let maximumStringBytes = 1024
 
-    public let bytes: [UInt8]
+    package let bytes: [UInt8]
     /// The value of `event`. A later version may know kinds that this one does not.
-    public let event: String
-    public let at: LeafTime
+    package let event: String
+    package let at: LeafTime
     private let members: [Member]
 
     /// Where one of the entry's own keys and its value are.
@@ -57,16 +57,16 @@ public struct Leaf: Sendable, Equatable {
     ///
     /// - Parameter fields: everything but `event` and `at`, in any order. Strings too long are cut.
     /// - Throws: `LeafError`. Never `tooLarge` for up to 25 strings of whatever length that are not nested.
-    public init(_ event: Event, at: LeafTime, _ fields: [JSON.Member]) throws(LeafError) {
-        let event = JSON.Member("event", .string(event.rawValue))
-        let at = JSON.Member("at", .string(at.description))
+    package init(_ event: Event, at: LeafTime, _ fields: [JSONValue.Member]) throws(LeafError) {
+        let event = JSONValue.Member("event", .string(event.rawValue))
+        let at = JSONValue.Member("at", .string(at.description))
         try self.init(stored: try Self.canonical(.object(fields + [event, at])).encoded())
     }
 
     /// An entry from bytes that may be anybody's.
     ///
     /// - Throws: `LeafError` unless they are exactly in the form described.
-    public init(stored bytes: [UInt8]) throws(LeafError) {
+    package init(stored bytes: [UInt8]) throws(LeafError) {
         guard bytes.count <= Self.maximumBytes else { throw .tooLarge(bytes.count) }
         var scanner = LeafScanner(bytes)
         try scanner.scan()
@@ -79,17 +79,17 @@ public struct Leaf: Sendable, Equatable {
     }
 
     /// The hash of the entry in the tree.
-    public var hash: Hash { Hash.leaf(bytes) }
+    package var hash: Hash { Hash.leaf(bytes) }
 
     /// All keys and values, to be compared or shown. Parses anew on each call.
-    public var object: JSON {
+    package var object: JSONValue {
         // The scanner's form is stricter than the parser's, so this cannot fail.
-        (try? JSON(parsing: bytes, maxBytes: Self.maximumBytes, maxDepth: LeafScanner.maximumDepth)) ?? .null
+        (try? JSONValue(parsing: bytes, maxBytes: Self.maximumBytes, maxDepth: LeafScanner.maximumDepth)) ?? .null
     }
 
     /// The value of one of the entry's own keys as it is written in `bytes`, strings with their quotes; nil without such a
     /// key. There is one way to write a value, so two are equal where these bytes are.
-    public func written(_ key: String) -> ArraySlice<UInt8>? { place(of: key).map { bytes[$0] } }
+    package func written(_ key: String) -> ArraySlice<UInt8>? { place(of: key).map { bytes[$0] } }
 
     /// Where the value of one of the entry's own keys is.
     private func place(of key: String) -> Range<Int>? {
@@ -104,7 +104,7 @@ public struct Leaf: Sendable, Equatable {
     }
 
     /// The value of one of the entry's own keys; nil without such a key, or where it is no integer.
-    public func integer(_ key: String) -> Int64? {
+    package func integer(_ key: String) -> Int64? {
         written(key).flatMap { Int64(String(decoding: $0, as: UTF8.self)) }
     }
 
@@ -112,11 +112,11 @@ public struct Leaf: Sendable, Equatable {
     /// such a key.
     ///
     /// - Parameter value: as `JSON.encoded` gives it.
-    public func holds(_ key: String, _ value: Span<UInt8>) -> Bool {
+    package func holds(_ key: String, _ value: Span<UInt8>) -> Bool {
         guard let place = place(of: key) else { return false }
         // Neither is cut, or they differ: a cut string is always longer, and so is the one it was cut from.
         if place.count <= Self.maximumStringBytes + 2 { return Self.isSame(bytes.span.extracting(place), value) }
-        let whole = value.withUnsafeBufferPointer { try? JSON(parsing: Array($0), maxBytes: .max, maxDepth: 1) }
+        let whole = value.withUnsafeBufferPointer { try? JSONValue(parsing: Array($0), maxBytes: .max, maxDepth: 1) }
         guard let whole, let cut = try? Self.canonical(whole) else { return false }
         return cut.encoded().elementsEqual(bytes[place])
     }
@@ -148,7 +148,7 @@ public struct Leaf: Sendable, Equatable {
     ///
     /// So the 64 KiB somebody calls a user name make one bounded entry that still tells two of them apart. A cut string
     /// is always longer than `maximumStringBytes`, one that is not cut never, so neither can pass for the other.
-    public static func cut(_ string: String) -> String {
+    package static func cut(_ string: String) -> String {
         var size = 0
         var end = string.unicodeScalars.startIndex
         for index in string.unicodeScalars.indices {
@@ -175,21 +175,21 @@ public struct Leaf: Sendable, Equatable {
         digest.indices.map { (digest[$0] < 0x10 ? "0" : "") + String(digest[$0], radix: 16) }.joined()
     }
 
-    private static func canonical(_ value: JSON) throws(LeafError) -> JSON {
+    private static func canonical(_ value: JSONValue) throws(LeafError) -> JSONValue {
         switch value {
         case .null, .bool, .integer: return value
         case .number: throw .number
         case .string(let string): return .string(cut(string))
         case .array(let elements):
-            var result: [JSON] = []
+            var result: [JSONValue] = []
             for element in elements { result.append(try canonical(element)) }
             return .array(result)
         case .object(let members):
             guard members.allSatisfy({ isKeyName($0.name) }) else { throw .keyName }
             let sorted = members.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
             guard zip(sorted, sorted.dropFirst()).allSatisfy({ $0.name != $1.name }) else { throw .keyName }
-            var result: [JSON.Member] = []
-            for member in sorted { result.append(JSON.Member(member.name, try canonical(member.value))) }
+            var result: [JSONValue.Member] = []
+            for member in sorted { result.append(JSONValue.Member(member.name, try canonical(member.value))) }
             return .object(result)
         }
     }

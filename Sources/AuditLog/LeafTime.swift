@@ -1,18 +1,18 @@
 /// When an entry was made: microseconds since 1970 UTC, from year 0 to 9999. Its text is RFC 3339 in one fixed form,
 /// `2026-01-31T23:59:59.000001Z`, so that the order of the texts is the order of the times.
-public struct LeafTime: Sendable, Hashable, Comparable, CustomStringConvertible {
-    public let microseconds: Int64
+package struct LeafTime: Sendable, Hashable, Comparable, CustomStringConvertible {
+    package let microseconds: Int64
 
     private static let range = Int64(-62_167_219_200_000_000)...253_402_300_799_999_999
 
     /// A time outside the range becomes the nearest inside: a clock gone mad must not keep an event from its record.
-    public init(microseconds: Int64) {
+    package init(microseconds: Int64) {
         self.microseconds = min(max(microseconds, Self.range.lowerBound), Self.range.upperBound)
     }
 
     /// - Returns: nil unless the text is in the fixed form and names a day of the calendar. No leap seconds: the system's
     ///   clock has none.
-    public init?(_ text: some Collection<UInt8>) {
+    package init?(_ text: some Collection<UInt8>) {
         let form = Self.form.span
         guard text.count == form.count else { return nil }
         var numbers: [7 of Int64] = .init(repeating: 0)
@@ -39,7 +39,7 @@ public struct LeafTime: Sendable, Hashable, Comparable, CustomStringConvertible 
 
     private static let form = Array("0000-00-00T00:00:00.000000Z".utf8)
 
-    public var description: String {
+    package var description: String {
         let seconds = microseconds.flooredQuotient(by: 1_000_000)
         let days = seconds.flooredQuotient(by: 86400)
         let second = seconds - days * 86400
@@ -49,7 +49,7 @@ public struct LeafTime: Sendable, Hashable, Comparable, CustomStringConvertible 
         return "\(date)T\(time).\(Self.digits(microseconds - seconds * 1_000_000, 6))Z"
     }
 
-    public static func < (left: LeafTime, right: LeafTime) -> Bool { left.microseconds < right.microseconds }
+    package static func < (left: LeafTime, right: LeafTime) -> Bool { left.microseconds < right.microseconds }
 
     private static func digits(_ number: Int64, _ count: Int) -> String {
         let digits = String(number)

@@ -5,26 +5,26 @@ import OpenSSL
 ///
 /// It trusts nothing that it is given but the expected key and the checkpoints from outside. Without these a log that was
 /// replaced or signed anew as a whole is consistent with itself; `Report` says what was there to compare with.
-public struct LogVerifier: Sendable {
+package struct LogVerifier: Sendable {
     /// The result.
-    public struct Report: Sendable, Equatable {
+    package struct Report: Sendable, Equatable {
         /// How many entries were read.
-        public let size: Int64
+        package let size: Int64
         /// The root over them, nil where entries are missing. Where hashes were stored and do not fit the entries, over
         /// those, so that it tells whether the rest is as it was signed.
-        public let root: Hash?
+        package let root: Hash?
         /// The key that the log ends with, nil without a genesis.
-        public let key: VerifierKey?
+        package let key: VerifierKey?
         /// Whether a key was expected, and is the log's.
-        public let keyConfirmed: Bool
+        package let keyConfirmed: Bool
         /// The size of the largest checkpoint from outside that the log extends, 0 for none: what is before it was
         /// neither altered nor replaced since, but for the entries named in the problems.
-        public let confirmedSize: Int64
-        public let problems: Findings<Problem>
-        public let remarks: Findings<Remark>
+        package let confirmedSize: Int64
+        package let problems: Findings<Problem>
+        package let remarks: Findings<Remark>
 
         /// Whether nothing is wrong.
-        public var isIntact: Bool { problems.count == 0 }
+        package var isIntact: Bool { problems.count == 0 }
     }
 
     private let expectedKey: VerifierKey?
@@ -52,7 +52,7 @@ public struct LogVerifier: Sendable {
     /// - Parameters:
     ///   - expectedKey: the vkey that was pinned, the log's first or any later one; nil to take the log's word.
     ///   - checkpoints: older ones from outside, of any sizes and in any order.
-    public init(expectedKey: VerifierKey? = nil, checkpoints: [SignedCheckpoint] = []) {
+    package init(expectedKey: VerifierKey? = nil, checkpoints: [SignedCheckpoint] = []) {
         self.expectedKey = expectedKey
         self.checkpoints = checkpoints.sorted { $0.checkpoint.size > $1.checkpoint.size }
     }
@@ -68,7 +68,7 @@ public struct LogVerifier: Sendable {
     /// - Returns: the entry, for comparing it with what else is stored about it; nil where it is malformed.
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory: nothing was verified.
     @discardableResult
-    public mutating func add(
+    package mutating func add(
         _ number: Int64, _ bytes: [UInt8], stored: [Hash?]? = nil
     ) throws(OpenSSLError) -> Leaf? {
         let hash = Hash.leaf(bytes)
@@ -95,7 +95,7 @@ public struct LogVerifier: Sendable {
     }
 
     /// How many entries were taken, missing ones among them: the number of the next.
-    public var count: Int64 { next }
+    package var count: Int64 { next }
 
     /// Goes on over missing entries by the hashes that were stored for them, so that the root still tells whether anything else
     /// was altered.
@@ -103,7 +103,7 @@ public struct LogVerifier: Sendable {
     /// - Parameters:
     ///   - number: the next entry that is there.
     ///   - stored: as for `add`, for each of the missing ones; nil in the first place ends it.
-    public mutating func skip(to number: Int64, stored: (Int64) throws -> [Hash?]) throws {
+    package mutating func skip(to number: Int64, stored: (Int64) throws -> [Hash?]) throws {
         guard number > next, number < Tree.maximumSize else { return }
         problems.add(.entriesMissing(next..<number))
         while next < number, !isBroken {
@@ -125,7 +125,7 @@ public struct LogVerifier: Sendable {
     /// - Parameters:
     ///   - note: as it is stored.
     ///   - size: the number of entries it is filed under.
-    public mutating func compareStored(_ note: [UInt8], filedUnder size: Int64) {
+    package mutating func compareStored(_ note: [UInt8], filedUnder size: Int64) {
         // Nobody knows what one should say that covers a gap's beginning, or comes behind one without hashes.
         guard !isBroken, size >= tree.size, let genesisKey else { return }
         if size == tree.size, storedForm.holds(note, origin: genesisKey.name, tree: tree) { return }
@@ -230,7 +230,7 @@ public struct LogVerifier: Sendable {
     /// - Parameter head: the log's own last checkpoint; must cover exactly the entries read. nil where there is none, which the
     ///   caller has to tell.
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory: nothing was verified.
-    public consuming func finish(head: SignedCheckpoint?) throws(OpenSSLError) -> Report {
+    package consuming func finish(head: SignedCheckpoint?) throws(OpenSSLError) -> Report {
         // The largest says how much is missing at least.
         if let largest = checkpoints.first, largest.checkpoint.size > next {
             problems.add(.cutOff(size: largest.checkpoint.size, found: next))

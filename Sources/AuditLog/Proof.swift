@@ -1,16 +1,16 @@
 /// A proof was asked for that no tree can give.
-public struct ProofError: Error, Sendable, Equatable, CustomStringConvertible {
-    public let description: String
+package struct ProofError: Error, Sendable, Equatable, CustomStringConvertible {
+    package let description: String
 }
 
 /// That a tree has a certain entry at a certain index (RFC 6962, section 2.1.1: the audit path).
-public struct InclusionProof: Sendable, Equatable {
+package struct InclusionProof: Sendable, Equatable {
     /// The entry, counted from 0.
-    public let index: Int64
+    package let index: Int64
     /// The size of the tree.
-    public let size: Int64
+    package let size: Int64
     /// From the entry's sibling up to the root's child.
-    public let hashes: [Hash]
+    package let hashes: [Hash]
 
     init(index: Int64, size: Int64, hashes: [Hash]) {
         self.index = index
@@ -22,7 +22,7 @@ public struct InclusionProof: Sendable, Equatable {
     ///
     /// - Parameter stored: gives the hash of a complete subtree; called about log₂(size) times.
     /// - Throws: `ProofError` where the tree has no such entry; whatever `stored` throws.
-    public init(index: Int64, size: Int64, stored: (Subtree) throws -> Hash) throws {
+    package init(index: Int64, size: Int64, stored: (Subtree) throws -> Hash) throws {
         guard (0...Tree.maximumSize).contains(size), (0..<size).contains(index) else {
             throw ProofError(description: "a tree of \(size) entries has no entry \(index)")
         }
@@ -43,7 +43,7 @@ public struct InclusionProof: Sendable, Equatable {
 
     /// Whether it proves that the tree with this root has this entry (RFC 9162, section 2.1.3.2). Every number and hash
     /// in it may be anybody's.
-    public func proves(_ leaf: Hash, in root: Hash) -> Bool {
+    package func proves(_ leaf: Hash, in root: Hash) -> Bool {
         guard index >= 0, index < size else { return false }
         var entry = index
         var last = size - 1
@@ -68,10 +68,10 @@ public struct InclusionProof: Sendable, Equatable {
 }
 
 /// That a tree begins with all entries of an older, smaller one (RFC 6962, section 2.1.2).
-public struct ConsistencyProof: Sendable, Equatable {
-    public let oldSize: Int64
-    public let newSize: Int64
-    public let hashes: [Hash]
+package struct ConsistencyProof: Sendable, Equatable {
+    package let oldSize: Int64
+    package let newSize: Int64
+    package let hashes: [Hash]
 
     init(oldSize: Int64, newSize: Int64, hashes: [Hash]) {
         self.oldSize = oldSize
@@ -83,7 +83,7 @@ public struct ConsistencyProof: Sendable, Equatable {
     ///
     /// - Parameter stored: gives the hash of a complete subtree; called about log₂(newSize) times.
     /// - Throws: `ProofError` where the old tree is empty or larger than the new one; whatever `stored` throws.
-    public init(oldSize: Int64, newSize: Int64, stored: (Subtree) throws -> Hash) throws {
+    package init(oldSize: Int64, newSize: Int64, stored: (Subtree) throws -> Hash) throws {
         guard (0...Tree.maximumSize).contains(newSize), oldSize > 0, oldSize <= newSize else {
             throw ProofError(description: "a tree of \(newSize) entries does not extend one of \(oldSize)")
         }
@@ -107,7 +107,7 @@ public struct ConsistencyProof: Sendable, Equatable {
 
     /// Whether it proves that the tree with the new root extends the one with the old root (RFC 9162, section 2.1.4.2).
     /// Every number and hash in it may be anybody's.
-    public func proves(_ oldRoot: Hash, extendedBy newRoot: Hash) -> Bool {
+    package func proves(_ oldRoot: Hash, extendedBy newRoot: Hash) -> Bool {
         guard oldSize > 0, oldSize <= newSize else { return false }
         if oldSize == newSize { return hashes.isEmpty && oldRoot == newRoot }
         var old = oldSize - 1

@@ -1,20 +1,21 @@
+import Encoding
 import OpenSSL
 
 /// That one entry is in the log: the entry, its proof and a signed checkpoint in one text (c2sp.org/tlog-proof), for
 /// checking anywhere, with nothing but the verifier key.
-public struct Receipt: Sendable, Equatable {
+package struct Receipt: Sendable, Equatable {
     private static let header = "c2sp.org/tlog-proof@v1"
     /// A longer receipt is refused unread.
-    public static let maximumBytes = 128 * 1024
+    package static let maximumBytes = 128 * 1024
 
     /// The entry's bytes, in the line `extra`. The specification leaves that line to the application and authenticates
     /// nothing in it; the proof authenticates these.
-    public let entry: [UInt8]
-    public let proof: InclusionProof
-    public let signedCheckpoint: SignedCheckpoint
+    package let entry: [UInt8]
+    package let proof: InclusionProof
+    package let signedCheckpoint: SignedCheckpoint
 
     /// - Throws: `ProofError` where the proof is for a tree of another size than the checkpoint.
-    public init(
+    package init(
         entry: [UInt8], proof: InclusionProof, signedCheckpoint: SignedCheckpoint
     ) throws(ProofError) {
         let size = signedCheckpoint.checkpoint.size
@@ -29,7 +30,7 @@ public struct Receipt: Sendable, Equatable {
     /// Reads a receipt that may come from anybody. Verifies nothing.
     ///
     /// - Throws: `FormatError`; also where there is no line `extra`.
-    public init(parsing bytes: [UInt8]) throws(FormatError) {
+    package init(parsing bytes: [UInt8]) throws(FormatError) {
         let lineFeed = UInt8(ascii: "\n")
         guard bytes.count <= Self.maximumBytes else {
             throw FormatError(.receipt, "it is longer than \(Self.maximumBytes) bytes")
@@ -41,7 +42,7 @@ public struct Receipt: Sendable, Equatable {
         guard lines.count >= 3, lines[0].elementsEqual(Self.header.utf8) else {
             throw FormatError(.receipt, "its first line is not \(Self.header), or lines are missing")
         }
-        guard let entry = Self.value(of: "extra ", in: lines[1]).flatMap({ Base64.decode($0) }) else {
+        guard let entry = Self.value(of: "extra ", in: lines[1]).flatMap({ Base64.standard.decode($0) }) else {
             throw FormatError(.receipt, "its second line is not the base64 of an entry")
         }
         guard let index = Self.value(of: "index ", in: lines[2]).flatMap({ Decimal.parse($0) }) else {
@@ -66,16 +67,16 @@ public struct Receipt: Sendable, Equatable {
     }
 
     /// The receipt's bytes; the usual file name ends in `.tlog-proof`.
-    public var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         let lines =
-            [Self.header, "extra \(Base64.encode(entry))", "index \(proof.index)"] + proof.hashes.map(\.description)
+            [Self.header, "extra \(Base64.standard.encode(entry))", "index \(proof.index)"] + proof.hashes.map(\.description)
         return Array(lines.map { $0 + "\n" }.joined().utf8) + [UInt8(ascii: "\n")] + signedCheckpoint.note.encoded
     }
 
     /// Whether the checkpoint is signed by this key and the proof shows the entry in it.
     ///
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
-    public func isValid(by key: VerifierKey) throws(OpenSSLError) -> Bool {
+    package func isValid(by key: VerifierKey) throws(OpenSSLError) -> Bool {
         guard try signedCheckpoint.isSigned(by: key) else { return false }
         return proof.proves(Hash.leaf(entry), in: signedCheckpoint.checkpoint.root)
     }

@@ -1,7 +1,8 @@
+import Encoding
 import OpenSSL
 
 /// A text with signatures (c2sp.org/signed-note). The text says nothing until `isSigned(by:)` is true.
-public struct SignedNote: Sendable, Equatable {
+package struct SignedNote: Sendable, Equatable {
     /// One signature line.
     struct Signature: Sendable, Equatable {
         /// In UTF-8, because names of equal bytes are meant, not of equal characters.
@@ -11,7 +12,7 @@ public struct SignedNote: Sendable, Equatable {
 
         /// The base64 in the line: of the key ID and the signature.
         var base64: String {
-            Base64.encode((0..<4).map { UInt8(truncatingIfNeeded: keyID >> (24 - 8 * $0)) } + bytes)
+            Base64.standard.encode((0..<4).map { UInt8(truncatingIfNeeded: keyID >> (24 - 8 * $0)) } + bytes)
         }
 
         init(name: [UInt8], keyID: UInt32, bytes: [UInt8]) {
@@ -22,7 +23,7 @@ public struct SignedNote: Sendable, Equatable {
 
         /// - Returns: nil where the base64 is not strict or holds no signature behind the key ID.
         init?(name: [UInt8], base64: some Collection<UInt8>) {
-            guard let blob = Base64.decode(base64), blob.count > 4 else { return nil }
+            guard let blob = Base64.standard.decode(base64), blob.count > 4 else { return nil }
             self.name = name
             keyID = blob.prefix(4).reduce(0) { $0 << 8 | UInt32($1) }
             bytes = Array(blob.dropFirst(4))
@@ -38,11 +39,11 @@ public struct SignedNote: Sendable, Equatable {
     }
 
     /// A longer note is refused unread.
-    public static let maximumBytes = 64 * 1024
+    package static let maximumBytes = 64 * 1024
     private static let maximumSignatures = 100
 
     /// The signed text with its last line feed.
-    public let text: [UInt8]
+    package let text: [UInt8]
     let signatures: [Signature]
 
     /// Signs a text that ends with a line feed and has no control characters besides.
@@ -69,7 +70,7 @@ public struct SignedNote: Sendable, Equatable {
     /// Reads a note that may come from anybody. Verifies no signature.
     ///
     /// - Throws: `FormatError`.
-    public init(parsing bytes: [UInt8]) throws(FormatError) {
+    package init(parsing bytes: [UInt8]) throws(FormatError) {
         let lineFeed = UInt8(ascii: "\n")
         guard bytes.count <= Self.maximumBytes else {
             throw FormatError(.note, "it is longer than \(Self.maximumBytes) bytes")
@@ -110,7 +111,7 @@ public struct SignedNote: Sendable, Equatable {
     }
 
     /// The note's bytes.
-    public var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var bytes = text + [UInt8(ascii: "\n")]
         for signature in signatures { bytes += "— ".utf8 + signature.name + " \(signature.base64)\n".utf8 }
         return bytes
@@ -119,7 +120,7 @@ public struct SignedNote: Sendable, Equatable {
     /// Whether the note has the key's signature and it is valid. Signatures of others do not count.
     ///
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
-    public func isSigned(by key: VerifierKey) throws(OpenSSLError) -> Bool {
+    package func isSigned(by key: VerifierKey) throws(OpenSSLError) -> Bool {
         guard let signature = signatures.first(where: { $0.isClaimed(by: key) }) else { return false }
         return try signature.isValid(for: text, by: key)
     }

@@ -1,24 +1,24 @@
 /// A file of an exported log (c2sp.org/tlog-tiles): up to 256 hashes of one level, or up to 256 entries.
-public struct Tile: Hashable, Sendable {
+package struct Tile: Hashable, Sendable {
     /// What is in it.
-    public enum Content: Hashable, Sendable {
+    package enum Content: Hashable, Sendable {
         case entries
         /// Each hash covers 256^level entries.
         case hashes(level: Int)
     }
 
     /// As many hashes or entries as a tile holds at most.
-    public static let fullWidth: Int64 = 256
+    package static let fullWidth: Int64 = 256
 
-    public let content: Content
+    package let content: Content
     /// Counted from the left among the tiles of this kind.
-    public let index: Int64
+    package let index: Int64
     /// How many hashes or entries, 1 to 256. Fewer than 256 in the last tile only.
-    public let width: Int64
+    package let width: Int64
 
     /// All tiles of a log of this size: the entries, then level by level, each from left to right. Produced one after
     /// another, because a long log has many.
-    public static func all(forSize size: Int64) -> some Sequence<Tile> {
+    package static func all(forSize size: Int64) -> some Sequence<Tile> {
         let size = (0...Tree.maximumSize).contains(size) ? size : 0
         let levels = (0..<8).lazy.map { Content.hashes(level: $0) }.prefix { size >> (8 * $0.level) > 0 }
         let contents = (size > 0 ? [Content.entries] : []) + Array(levels)
@@ -32,7 +32,7 @@ public struct Tile: Hashable, Sendable {
     }
 
     /// The path under the export's folder: `tile/0/x001/234` for a full tile, `tile/0/x001/234.p/5` for one of width 5.
-    public var path: String {
+    package var path: String {
         var rest = index
         var elements: [String] = []
         repeat {
@@ -51,15 +51,15 @@ public struct Tile: Hashable, Sendable {
     }
 
     /// The numbers of the entries in a tile of entries; under a tile of hashes, of the subtrees with those hashes.
-    public var indexes: Range<Int64> { (index * Self.fullWidth)..<(index * Self.fullWidth + width) }
+    package var indexes: Range<Int64> { (index * Self.fullWidth)..<(index * Self.fullWidth + width) }
 
     /// The complete subtrees whose hashes are this tile's bytes, one behind the other; of a tile of entries, theirs.
-    public var subtrees: [Subtree] { indexes.map { Subtree(level: 8 * content.level, index: $0) } }
+    package var subtrees: [Subtree] { indexes.map { Subtree(level: 8 * content.level, index: $0) } }
 
     /// The bytes of a tile of entries: each with its length before it, in two bytes, the higher first.
     ///
     /// - Returns: nil where an entry is longer than that can say, which no `Leaf` is.
-    public static func bundle(_ entries: [[UInt8]]) -> [UInt8]? {
+    package static func bundle(_ entries: [[UInt8]]) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(entries.reduce(0) { $0 + 2 + $1.count })
         for entry in entries {

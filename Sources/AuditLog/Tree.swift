@@ -1,9 +1,9 @@
 /// A complete subtree: 2^level entries, the first of them at index × 2^level. Its hash never changes, so it is stored.
-public struct Subtree: Hashable, Sendable {
+package struct Subtree: Hashable, Sendable {
     /// 0 for an entry itself.
-    public let level: Int
+    package let level: Int
     /// Counted from the left among the subtrees of this level.
-    public let index: Int64
+    package let index: Int64
 
     init(level: Int, index: Int64) {
         self.level = level
@@ -11,14 +11,14 @@ public struct Subtree: Hashable, Sendable {
     }
 
     /// The first entry under it, and the one behind its last.
-    public var entries: Range<Int64> { (index << Int64(level))..<((index + 1) << Int64(level)) }
+    package var entries: Range<Int64> { (index << Int64(level))..<((index + 1) << Int64(level)) }
 
     /// Its place when all hashes are stored one behind the other in the order in which they become known: entry 0, entry
     /// 1, the node over both, entry 2, entry 3, the node over these, the node over all four, entry 4 … (post-order;
     /// Crosby and Wallach, "Efficient Data Structures for Tamper-Evident Logging", section 3.3).
     ///
     /// As a table's primary key it makes every append an append to the table, and a verification one sequential read.
-    public var position: Int64 {
+    package var position: Int64 {
         // Before the last entry under it: that many entries, half as many nodes over two, a quarter over four …, which add
         // up to twice as many less one for each bit set (Legendre's formula).
         let count = entries.upperBound - 1
@@ -26,7 +26,7 @@ public struct Subtree: Hashable, Sendable {
     }
 
     /// The subtrees that become complete with this entry, itself first, by rising level and position.
-    public static func completed(by entry: Int64) -> [Subtree] {
+    package static func completed(by entry: Int64) -> [Subtree] {
         guard (0..<Tree.maximumSize).contains(entry) else { return [] }
         return (0...(entry + 1).trailingZeroBitCount).map { Subtree(level: $0, index: entry >> Int64($0)) }
     }
@@ -46,24 +46,24 @@ public struct Subtree: Hashable, Sendable {
 }
 
 /// A hash to store, and where.
-public struct StoredHash: Sendable, Equatable {
-    public let subtree: Subtree
-    public let hash: Hash
+package struct StoredHash: Sendable, Equatable {
+    package let subtree: Subtree
+    package let hash: Hash
 }
 
 /// The right edge of a tree (RFC 6962, section 2.1): all that is needed to add an entry and to know the root, however
 /// many entries there are.
-public struct Tree: Sendable, Equatable {
+package struct Tree: Sendable, Equatable {
     /// No tree is larger, so that no arithmetic on an index can overflow.
-    public static let maximumSize: Int64 = 1 << 60
+    package static let maximumSize: Int64 = 1 << 60
 
     /// The number of entries.
-    public private(set) var size: Int64
+    package private(set) var size: Int64
     /// The hashes of the complete subtrees, left to right: the largest first.
     private var edge: [Hash]
 
     /// The tree without entries.
-    public init() {
+    package init() {
         size = 0
         edge = []
     }
@@ -72,7 +72,7 @@ public struct Tree: Sendable, Equatable {
     ///
     /// - Parameter edge: the hashes of `Tree.edge(ofSize:)`, in that order.
     /// - Returns: nil where their number does not fit the size, or the size is not one of a tree.
-    public init?(size: Int64, edge: [Hash]) {
+    package init?(size: Int64, edge: [Hash]) {
         guard (0...Self.maximumSize).contains(size), edge.count == size.nonzeroBitCount else { return nil }
         self.size = size
         self.edge = edge
@@ -80,7 +80,7 @@ public struct Tree: Sendable, Equatable {
 
     /// The stored hashes from which a tree of this size goes on: one for each bit set in the size. None for a size that
     /// no tree has.
-    public static func edge(ofSize size: Int64) -> [Subtree] {
+    package static func edge(ofSize size: Int64) -> [Subtree] {
         (0...maximumSize).contains(size) ? Subtree.covering(0, size) : []
     }
 
@@ -88,7 +88,7 @@ public struct Tree: Sendable, Equatable {
     ///
     /// - Returns: the hashes to store: those of `Subtree.completed(by:)`, in that order, about two on average. None
     ///   where the tree has its maximum size, and then nothing was added.
-    public mutating func append(_ leaf: Hash) -> [StoredHash] { append(leaf, goingOnWith: []) }
+    package mutating func append(_ leaf: Hash) -> [StoredHash] { append(leaf, goingOnWith: []) }
 
     /// Adds an entry.
     ///
@@ -110,7 +110,7 @@ public struct Tree: Sendable, Equatable {
     }
 
     /// The root (RFC 6962's Merkle Tree Hash).
-    public var root: Hash { Self.root(of: edge) }
+    package var root: Hash { Self.root(of: edge) }
 
     /// The root over complete subtrees, left to right.
     static func root(of subtrees: [Hash]) -> Hash {

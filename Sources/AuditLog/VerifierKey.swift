@@ -1,20 +1,21 @@
+import Encoding
 import OpenSSL
 
 /// A public key with the name it signs under, and its text form, the *vkey* (c2sp.org/signed-note).
-public struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
+package struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
     /// The name, which for a log is its origin. Visible ASCII without `+`, at most 255 characters: stricter than the
     /// specification, so that no two names look alike.
-    public let name: String
+    package let name: String
     /// 32 bytes.
-    public let publicKey: [UInt8]
+    package let publicKey: [UInt8]
     /// The first four bytes of SHA-256(name ‖ 0A ‖ 01 ‖ public key): which key a signature line means.
-    public let id: UInt32
+    package let id: UInt32
 
     /// The signature type of plain Ed25519 signatures.
     private static let ed25519: UInt8 = 1
 
     /// - Throws: `FormatError` for a name or a key that cannot be one.
-    public init(name: String, publicKey: [UInt8]) throws(FormatError) {
+    package init(name: String, publicKey: [UInt8]) throws(FormatError) {
         guard Self.isName(name) else {
             throw FormatError(.verifierKey, "the name must be 1 to 255 visible ASCII characters without +")
         }
@@ -30,11 +31,11 @@ public struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
     /// Reads a vkey: `name+hex(id)+base64(01 ‖ public key)`, and nothing before or behind it.
     ///
     /// - Throws: `FormatError`; also where the ID is not that of name and key.
-    public init(parsing text: String) throws(FormatError) {
+    package init(parsing text: String) throws(FormatError) {
         // The base64 of the key may hold a plus itself.
         let parts = text.utf8.split(separator: UInt8(ascii: "+"), maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3 else { throw FormatError(.verifierKey, "it does not have three parts joined by +") }
-        guard let typed = Base64.decode(parts[2]) else {
+        guard let typed = Base64.standard.decode(parts[2]) else {
             throw FormatError(.verifierKey, "the third part is not base64")
         }
         guard typed.first == Self.ed25519 else { throw FormatError(.verifierKey, "it is not of type Ed25519") }
@@ -45,7 +46,7 @@ public struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// The vkey.
-    public var description: String { "\(name)+\(Self.hex(id))+\(Base64.encode([Self.ed25519] + publicKey))" }
+    package var description: String { "\(name)+\(Self.hex(id))+\(Base64.standard.encode([Self.ed25519] + publicKey))" }
 
     static func isName(_ name: String) -> Bool {
         (1...255).contains(name.utf8.count)
@@ -59,14 +60,14 @@ public struct VerifierKey: Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Signs for a log: its private key and the name it signs under.
-public struct Signer: Sendable {
+package struct Signer: Sendable {
     /// What verifies the signatures.
-    public let verifierKey: VerifierKey
+    package let verifierKey: VerifierKey
     private let key: Ed25519.PrivateKey
 
     /// - Parameter origin: the log's name (`AUDIT_ORIGIN`).
     /// - Throws: `FormatError` where the origin cannot be a name.
-    public init(origin: String, key: Ed25519.PrivateKey) throws(FormatError) {
+    package init(origin: String, key: Ed25519.PrivateKey) throws(FormatError) {
         verifierKey = try VerifierKey(name: origin, publicKey: key.publicKey)
         self.key = key
     }

@@ -1,14 +1,14 @@
-extension JSON {
+extension JSONValue {
     /// The value as UTF-8 text: members in their order, no white space, `/` not escaped, characters beyond
     /// ASCII as they are, control characters as `\n` `\r` `\t` `\b` `\f` or `\u00xx` (RFC 8259, section 7).
-    public func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         append(to: &bytes)
         return bytes
     }
 
     /// Puts what ``encoded()`` returns behind other bytes.
-    public func append(to bytes: inout [UInt8]) {
+    package func append(to bytes: inout [UInt8]) {
         switch self {
         case .null:
             bytes += "null".utf8
@@ -47,7 +47,7 @@ extension JSON {
 
     /// Puts the characters of a string behind other bytes as they stand between the quotes of a JSON string, so that a
     /// long text can be encoded in pieces. One byte of text becomes at most six.
-    public static func appendEscaped(_ string: String, to bytes: inout [UInt8]) {
+    package static func appendEscaped(_ string: String, to bytes: inout [UInt8]) {
         var string = string
         string.withUTF8 { text in
             // Whole runs between the characters to escape are copied: a script's output may be a megabyte in one string.

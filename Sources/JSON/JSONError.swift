@@ -1,7 +1,7 @@
 /// Why a text was not accepted as JSON, and where. Holds no byte of the text, so it may be logged.
-public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
+package struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
     /// What was wrong.
-    public enum Reason: String, Sendable, CaseIterable {
+    package enum Reason: String, Sendable, CaseIterable {
         case tooLarge = "the text is larger than allowed"
         case tooDeep = "arrays and objects are nested deeper than allowed"
         case unexpectedEnd = "the text ends too early"
@@ -14,9 +14,9 @@ public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
         case duplicateName = "the object has this name already"
     }
 
-    public let reason: Reason
+    package let reason: Reason
     /// Bytes from the start of the text.
-    public let offset: Int
+    package let offset: Int
 
-    public var description: String { "not acceptable as JSON at byte \(offset): \(reason.rawValue)" }
+    package var description: String { "not acceptable as JSON at byte \(offset): \(reason.rawValue)" }
 }

@@ -1,4 +1,4 @@
-extension JSON {
+extension JSONValue {
     /// Reads one JSON text, more strictly than RFC 8259 demands: UTF-8 without a byte order mark, no name
     /// twice in an object (compared after unescaping), no lone surrogate, nothing behind the value.
     ///
@@ -8,7 +8,7 @@ extension JSON {
     ///   - maxDepth: how many arrays and objects may be nested; a scalar has depth 0. Never more than
     ///     256, whatever is asked for, because the parser recurses.
     /// - Throws: `JSONError` with the reason and the offset.
-    public init(parsing bytes: [UInt8], maxBytes: Int, maxDepth: Int) throws(JSONError) {
+    package init(parsing bytes: [UInt8], maxBytes: Int, maxDepth: Int) throws(JSONError) {
         guard bytes.count <= maxBytes else { throw JSONError(reason: .tooLarge, offset: max(0, maxBytes)) }
         var parser = Parser(bytes: bytes, maxDepth: min(maxDepth, 256))
         self = try parser.parseText()
@@ -20,14 +20,14 @@ private struct Parser {
     let maxDepth: Int
     var position = 0
 
-    mutating func parseText() throws(JSONError) -> JSON {
+    mutating func parseText() throws(JSONError) -> JSONValue {
         let value = try parseValue(depth: 0)
         guard peekAfterWhiteSpace() == nil else { throw error(.unexpectedByte) }
         return value
     }
 
     /// `depth` counts the arrays and objects around this value.
-    private mutating func parseValue(depth: Int) throws(JSONError) -> JSON {
+    private mutating func parseValue(depth: Int) throws(JSONError) -> JSONValue {
         guard let first = peekAfterWhiteSpace() else { throw error(.unexpectedEnd) }
         switch first {
         case UInt8(ascii: "{"):
@@ -57,8 +57,8 @@ private struct Parser {
         return depth + 1
     }
 
-    private mutating func parseMembers(depth: Int) throws(JSONError) -> [JSON.Member] {
-        var members: [JSON.Member] = []
+    private mutating func parseMembers(depth: Int) throws(JSONError) -> [JSONValue.Member] {
+        var members: [JSONValue.Member] = []
         // Bytes, not strings: a set of strings follows canonical equivalence. Hashing is seeded per process,
         // so a hostile text cannot make this quadratic.
         var names: Set<[UInt8]> = []
@@ -76,13 +76,13 @@ private struct Parser {
             }
             guard peekAfterWhiteSpace() == UInt8(ascii: ":") else { throw unexpected() }
             position += 1
-            members.append(JSON.Member(name, try parseValue(depth: depth)))
+            members.append(JSONValue.Member(name, try parseValue(depth: depth)))
             if try parseSeparator(closing: UInt8(ascii: "}")) { return members }
         }
     }
 
-    private mutating func parseElements(depth: Int) throws(JSONError) -> [JSON] {
-        var elements: [JSON] = []
+    private mutating func parseElements(depth: Int) throws(JSONError) -> [JSONValue] {
+        var elements: [JSONValue] = []
         position += 1
         if peekAfterWhiteSpace() == UInt8(ascii: "]") {
             position += 1
@@ -173,7 +173,7 @@ private struct Parser {
         return code
     }
 
-    private mutating func parseNumber() throws(JSONError) -> JSON {
+    private mutating func parseNumber() throws(JSONError) -> JSONValue {
         let start = position
         var isInteger = true
         if peek() == UInt8(ascii: "-") { position += 1 }

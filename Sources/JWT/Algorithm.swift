@@ -1,11 +1,11 @@
 import OpenSSL
 
 /// The signature algorithms of RFC 7518, section 3.2, by their names in a token's header.
-public enum Algorithm: String, Sendable, CaseIterable {
+package enum Algorithm: String, Sendable, CaseIterable {
     case HS256, HS384, HS512
 
     /// The shortest secret: as long as the hash's output (RFC 7518, section 3.2).
-    public var minimumSecretBytes: Int { hash.byteCount }
+    package var minimumSecretBytes: Int { hash.byteCount }
 
     var hash: HMAC.Hash {
         switch self {

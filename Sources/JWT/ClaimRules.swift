@@ -2,7 +2,7 @@ import JSON
 
 extension Rules {
     /// The claims of a payload whose signature was found to be ours, if they fulfil the rules.
-    func check(_ payload: JSON, now: Int64, fingerprint: String) throws(TokenError) -> Claims {
+    func check(_ payload: JSONValue, now: Int64, fingerprint: String) throws(TokenError) -> Claims {
         guard case .object = payload else { throw .claimsNotObject }
         let expiresAt = try requiredTime("exp", in: payload)
         let issuedAt = try time("iat", in: payload)
@@ -30,21 +30,21 @@ extension Rules {
         if isEarlier { throw .revoked }
     }
 
-    private func checkIssuer(_ payload: JSON) throws(TokenError) {
+    private func checkIssuer(_ payload: JSONValue) throws(TokenError) {
         guard let issuer else { return }
         guard let claim = payload["iss"] else { throw .missingClaim("iss") }
         guard claim == .string(issuer) else { throw .issuer }
     }
 
-    private func checkAudience(_ payload: JSON) throws(TokenError) {
+    private func checkAudience(_ payload: JSONValue) throws(TokenError) {
         guard let audience else { return }
         guard let claim = payload["aud"] else { throw .missingClaim("aud") }
-        let audiences: [JSON] = if case .array(let elements) = claim { elements } else { [claim] }
+        let audiences: [JSONValue] = if case .array(let elements) = claim { elements } else { [claim] }
         guard audiences.allSatisfy(\.isString) else { throw .malformedClaim("aud") }
         guard audiences.contains(.string(audience)) else { throw .audience }
     }
 
-    private func user(in payload: JSON) throws(TokenError) -> String {
+    private func user(in payload: JSONValue) throws(TokenError) -> String {
         switch payload[userClaim] {
         case nil: throw .missingClaim(userClaim)
         case .string(let user) where !user.isEmpty && user.isPresentable: return user
@@ -53,7 +53,7 @@ extension Rules {
         }
     }
 
-    private func name(in payload: JSON) throws(TokenError) -> String? {
+    private func name(in payload: JSONValue) throws(TokenError) -> String? {
         switch payload[nameClaim] {
         case nil: return nil
         case .string(let name) where name.utf8.count <= maximumNameBytes:
@@ -64,7 +64,7 @@ extension Rules {
     }
 
     /// A claim of any other type gives no role, but the token stays good for what needs none.
-    private func roles(in payload: JSON) -> [String] {
+    private func roles(in payload: JSONValue) -> [String] {
         switch payload[roleClaim] {
         case .string(let role):
             return [role]
@@ -76,14 +76,14 @@ extension Rules {
         }
     }
 
-    private func requiredTime(_ name: String, in payload: JSON) throws(TokenError) -> Int64 {
+    private func requiredTime(_ name: String, in payload: JSONValue) throws(TokenError) -> Int64 {
         guard let time = try time(name, in: payload) else { throw .missingClaim(name) }
         return time
     }
 
     /// A NumericDate (RFC 7519, section 2) between 1970 and the year 9999, so that it can be written as a date;
     /// fractions of a second are dropped, as they are from the clock it is compared with.
-    private func time(_ name: String, in payload: JSON) throws(TokenError) -> Int64? {
+    private func time(_ name: String, in payload: JSONValue) throws(TokenError) -> Int64? {
         guard let claim = payload[name] else { return nil }
         let range: ClosedRange<Int64> = 0...253_402_300_799
         switch claim {
@@ -100,7 +100,7 @@ extension Rules {
     }
 }
 
-extension JSON {
+extension JSONValue {
     fileprivate var string: String? {
         if case .string(let string) = self { string } else { nil }
     }

@@ -1,3 +1,4 @@
+import Encoding
 import JSON
 
 /// A token taken apart (RFC 7515, section 7.1), before anything in it is believed.
@@ -7,7 +8,7 @@ struct CompactToken {
     /// Nesting allowed in header and claims.
     static let maxDepth = 8
 
-    let header: JSON
+    let header: JSONValue
     /// The bytes the signature is about: the first two segments and the dot between them, as received.
     let signedBytes: [UInt8]
     let signature: [UInt8]
@@ -18,10 +19,10 @@ struct CompactToken {
         let dot = UInt8(ascii: ".")
         let segments = Array(token.utf8).split(separator: dot, maxSplits: 3, omittingEmptySubsequences: false)
         guard segments.count == 3 else { throw .segmentCount }
-        guard let headerBytes = Base64URL.decode(segments[0]) else { throw .encoding(.header) }
-        guard let signature = Base64URL.decode(segments[2]) else { throw .encoding(.signature) }
+        guard let headerBytes = Base64.url.decode(segments[0]) else { throw .encoding(.header) }
+        guard let signature = Base64.url.decode(segments[2]) else { throw .encoding(.signature) }
         do {
-            header = try JSON(parsing: headerBytes, maxBytes: Self.maxBytes, maxDepth: Self.maxDepth)
+            header = try JSONValue(parsing: headerBytes, maxBytes: Self.maxBytes, maxDepth: Self.maxDepth)
         } catch {
             throw .header(error)
         }
@@ -44,10 +45,10 @@ struct CompactToken {
     }
 
     /// The claims. Only after the signature was found to be ours.
-    func parseClaims() throws(TokenError) -> JSON {
-        guard let bytes = Base64URL.decode(payloadSegment) else { throw .encoding(.payload) }
+    func parseClaims() throws(TokenError) -> JSONValue {
+        guard let bytes = Base64.url.decode(payloadSegment) else { throw .encoding(.payload) }
         do {
-            return try JSON(parsing: bytes, maxBytes: Self.maxBytes, maxDepth: Self.maxDepth)
+            return try JSONValue(parsing: bytes, maxBytes: Self.maxBytes, maxDepth: Self.maxDepth)
         } catch {
             throw .claims(error)
         }

@@ -1,9 +1,9 @@
 import OpenSSL
 
 /// What the record keeps of a token instead of the token.
-public enum Fingerprint {
+package enum Fingerprint {
     /// The first 16 hexadecimal digits of the SHA-256 of the token's text, valid or not.
-    public static func of(_ token: String) throws(TokenError) -> String {
+    package static func of(_ token: String) throws(TokenError) -> String {
         let digest: [UInt8]
         do {
             digest = try SHA256.digest(Array(token.utf8))

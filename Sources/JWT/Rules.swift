@@ -1,31 +1,31 @@
 /// What a token must fulfil: the settings named JWT_.
-public struct Rules: Sendable {
+package struct Rules: Sendable {
     /// The only algorithm accepted (RFC 8725, section 3.1).
-    public var algorithm: Algorithm
+    package var algorithm: Algorithm
     /// At least `algorithm.minimumSecretBytes` long; no token passes under a shorter one.
-    public var secret: [UInt8]
+    package var secret: [UInt8]
     /// Accepted as well, for rotation; as long as `secret` must be.
-    public var previousSecret: [UInt8]?
+    package var previousSecret: [UInt8]?
     /// When set, `iss` must be there and equal, byte by byte.
-    public var issuer: String?
+    package var issuer: String?
     /// When set, `aud` must be there and be or contain it, byte by byte.
-    public var audience: String?
+    package var audience: String?
     /// How far the issuer's clock may be from ours.
-    public var leewaySeconds: Int64
+    package var leewaySeconds: Int64
     /// From `iat`, or without one from now, to `exp`.
-    public var maxLifetimeSeconds: Int64
+    package var maxLifetimeSeconds: Int64
     /// Seconds since 1970. Tokens issued earlier are refused, as are those without `iat` that expire less than
     /// `maxLifetimeSeconds` later. An issuer that leaves out `iat` and signs longer lifetimes than that is
     /// only cut off by a new secret.
-    public var notBefore: Int64?
+    package var notBefore: Int64?
     /// The claim that names the user.
-    public var userClaim: String
+    package var userClaim: String
     /// The claim with the user's readable name.
-    public var nameClaim: String
+    package var nameClaim: String
     /// The claim with a role or an array of roles.
-    public var roleClaim: String
+    package var roleClaim: String
 
-    public init(
+    package init(
         algorithm: Algorithm = .HS256,
         secret: [UInt8],
         previousSecret: [UInt8]? = nil,
@@ -54,5 +54,5 @@ public struct Rules: Sendable {
 
 extension Rules: CustomReflectable {
     /// Empty, so that no print, dump or log of a value around it shows a secret.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

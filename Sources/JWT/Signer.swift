@@ -1,12 +1,13 @@
+import Encoding
 import JSON
 
 /// Makes tokens, for the command `token`.
-public struct Signer: Sendable {
+package struct Signer: Sendable {
     private let algorithm: Algorithm
     private let secret: [UInt8]
 
     /// - Parameter secret: at least `algorithm.minimumSecretBytes` long.
-    public init(algorithm: Algorithm, secret: [UInt8]) {
+    package init(algorithm: Algorithm, secret: [UInt8]) {
         self.algorithm = algorithm
         self.secret = secret
     }
@@ -15,15 +16,15 @@ public struct Signer: Sendable {
     /// accepts them is the caller's business.
     ///
     /// - Throws: `TokenError.secretTooShort` or `.openSSL`.
-    public func sign(_ claims: JSON) throws(TokenError) -> String {
-        let header = JSON.object([.init("alg", .string(algorithm.rawValue)), .init("typ", .string("JWT"))])
-        let signed = Base64URL.encode(header.encoded()) + "." + Base64URL.encode(claims.encoded())
+    package func sign(_ claims: JSONValue) throws(TokenError) -> String {
+        let header = JSONValue.object([.init("alg", .string(algorithm.rawValue)), .init("typ", .string("JWT"))])
+        let signed = Base64.url.encode(header.encoded()) + "." + Base64.url.encode(claims.encoded())
         let signature = try algorithm.authenticate(Array(signed.utf8), secret: secret)
-        return signed + "." + Base64URL.encode(signature)
+        return signed + "." + Base64.url.encode(signature)
     }
 }
 
 extension Signer: CustomReflectable {
     /// Empty, so that no print, dump or log of a value around it shows the secret.
-    public var customMirror: Mirror { Mirror(self, children: []) }
+    package var customMirror: Mirror { Mirror(self, children: []) }
 }

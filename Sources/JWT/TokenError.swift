@@ -4,9 +4,9 @@ import OpenSSL
 /// Why a token was refused, or could not be signed.
 ///
 /// For logs: it holds nothing of the token but names we know. The client gets the same 401 for all of them.
-public enum TokenError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum TokenError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A part of the compact form (RFC 7515, section 7.1).
-    public enum Segment: String, Sendable {
+    package enum Segment: String, Sendable {
         case header, payload, signature
     }
 
@@ -34,7 +34,7 @@ public enum TokenError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The library failed, not the token.
     case openSSL(OpenSSLError)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .tooLong: "the token is longer than \(CompactToken.maxBytes) bytes"
         case .segmentCount: "the token does not have three segments"

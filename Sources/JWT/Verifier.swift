@@ -2,10 +2,10 @@ import JSON
 import OpenSSL
 
 /// Decides whether a token is ours and in force (RFC 7519, section 7.2; RFC 8725).
-public struct Verifier: Sendable {
+package struct Verifier: Sendable {
     private let rules: Rules
 
-    public init(rules: Rules) {
+    package init(rules: Rules) {
         self.rules = rules
     }
 
@@ -17,7 +17,7 @@ public struct Verifier: Sendable {
     ///   - token: what stands behind `Bearer `; may come from anybody.
     ///   - now: seconds since 1970.
     /// - Throws: `TokenError`, the first reason found.
-    public func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
+    package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
         let compact = try CompactToken(token)
         try compact.checkHeader(algorithm: rules.algorithm)
         try checkSignature(compact)

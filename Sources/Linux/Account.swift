@@ -1,12 +1,12 @@
 import Glibc
 
 /// Users and groups by name: a message that says `sync-runner` is understood, one that says 996 is not.
-public enum Account {
+package enum Account {
     /// The user whose rights this process has.
-    public static var own: String { name(geteuid()) }
+    package static var own: String { name(geteuid()) }
 
     /// - Returns: the user's name, or the number where the machine knows no name for it.
-    public static func name(_ user: some BinaryInteger) -> String {
+    package static func name(_ user: some BinaryInteger) -> String {
         guard let user = uid_t(exactly: user) else { return String(user) }
         return known(user) ?? String(user)
     }
@@ -26,7 +26,7 @@ public enum Account {
     /// - Parameters:
     ///   - owner: whose it is now; one of our own keeps its owner and group, any other becomes root's and our group's.
     ///   - mode: in octal.
-    public static func admission(to path: String, owner: UInt32? = nil, mode: String = "640") -> String {
+    package static func admission(to path: String, owner: UInt32? = nil, mode: String = "640") -> String {
         let chmod = "chmod \(mode) \(path)"
         return owner == geteuid() ? chmod : "chown root:\(ownGroup) \(path) && \(chmod)"
     }

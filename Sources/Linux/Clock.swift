@@ -2,25 +2,25 @@ import CLinux
 import Glibc
 
 /// The machine's clocks.
-public enum Clock {
+package enum Clock {
     /// Milliseconds since 1970 UTC by the wall clock, which can be set and step.
-    public static func wallMilliseconds() -> Int64 { milliseconds(CLOCK_REALTIME) }
+    package static func wallMilliseconds() -> Int64 { milliseconds(CLOCK_REALTIME) }
 
     /// Milliseconds that only ever grow while the machine is up, for durations and deadlines.
-    public static func monotonicMilliseconds() -> Int64 { milliseconds(CLOCK_MONOTONIC) }
+    package static func monotonicMilliseconds() -> Int64 { milliseconds(CLOCK_MONOTONIC) }
 
     /// Microseconds since 1970 UTC by the wall clock.
-    public static func wallMicroseconds() -> Int64 {
+    package static func wallMicroseconds() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
     /// Milliseconds since the machine started, sleep included: what the wall clock would have gone if nobody set it.
-    public static func bootMilliseconds() -> Int64 { milliseconds(CLOCK_BOOTTIME) }
+    package static func bootMilliseconds() -> Int64 { milliseconds(CLOCK_BOOTTIME) }
 
     /// What the kernel says of its own clock (adjtimex(2)); nil where it does not say.
-    public static func synchronisation() -> (synchronised: Bool, maximumErrorMicroseconds: Int64)? {
+    package static func synchronisation() -> (synchronised: Bool, maximumErrorMicroseconds: Int64)? {
         var error = 0
         let state = clinux_clock_state(&error)
         return state < 0 ? nil : (state == 1, Int64(error))
@@ -34,13 +34,13 @@ public enum Clock {
 }
 
 /// Times by the wall clock that somebody else wrote: in a file's metadata, a message, a file.
-public enum WallTime {
+package enum WallTime {
     /// The years 0 to 9999, in milliseconds since 1970 UTC. A date can be written of each of these, and the difference of any
     /// two fits an Int64.
-    public static let range: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+    package static let range: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 
     /// - Returns: the nearest time in ``range``.
-    public static func clamped(milliseconds: Int64) -> Int64 { min(max(milliseconds, range.lowerBound), range.upperBound) }
+    package static func clamped(milliseconds: Int64) -> Int64 { min(max(milliseconds, range.lowerBound), range.upperBound) }
 
     /// - Returns: a kernel's time in milliseconds, the nearest one in ``range``. tmpfs stores any number of seconds.
     static func clamped(seconds: Int, nanoseconds: Int) -> Int64 {

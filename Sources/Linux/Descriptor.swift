@@ -2,38 +2,38 @@ import CLinux
 import Glibc
 
 /// An open file descriptor, closed when its last owner lets go of it. Every descriptor made here is close-on-exec.
-public final class Descriptor: Sendable {
+package final class Descriptor: Sendable {
     /// The kernel's number, valid while this object lives.
-    public let number: Int32
+    package let number: Int32
 
     /// Takes ownership of an open descriptor.
-    public init(owning number: Int32) { self.number = number }
+    package init(owning number: Int32) { self.number = number }
 
     deinit { _ = Glibc.close(number) }
 
     /// A copy numbered 10 or above, so that it can be handed to a child without being overwritten on the way.
-    public func movedUp() throws(SystemError) -> Descriptor {
+    package func movedUp() throws(SystemError) -> Descriptor {
         let moved = clinux_move_descriptor(number, 10)
         guard moved >= 0 else { throw SystemError("fcntl", "F_DUPFD_CLOEXEC") }
         return Descriptor(owning: moved)
     }
 
     /// Opens a path with O_CLOEXEC added. `mode` counts only with O_CREAT.
-    public static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o640) throws(SystemError) -> Descriptor {
+    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o640) throws(SystemError) -> Descriptor {
         let number = retrying { Glibc.open(path, flags | O_CLOEXEC, mode) }
         guard number >= 0 else { throw SystemError("open", path) }
         return Descriptor(owning: number)
     }
 
     /// A pipe: what is written to the second can be read from the first.
-    public static func pipe() throws(SystemError) -> (read: Descriptor, write: Descriptor) {
+    package static func pipe() throws(SystemError) -> (read: Descriptor, write: Descriptor) {
         var ends: [Int32] = [-1, -1]
         guard clinux_pipe(&ends) == 0 else { throw SystemError("pipe") }
         return (Descriptor(owning: ends[0]), Descriptor(owning: ends[1]))
     }
 
     /// Two connected stream sockets.
-    public static func socketPair() throws(SystemError) -> (Descriptor, Descriptor) {
+    package static func socketPair() throws(SystemError) -> (Descriptor, Descriptor) {
         var ends: [Int32] = [-1, -1]
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         guard Glibc.socketpair(AF_UNIX, type, 0, &ends) == 0 else { throw SystemError("socketpair") }
@@ -42,7 +42,7 @@ public final class Descriptor: Sendable {
 
     /// Reads at most `buffer.count` bytes into the front of `buffer`.
     /// - Returns: the number of bytes, 0 at the end of the file, nil where a non-blocking descriptor has nothing now.
-    public func read(into buffer: inout [UInt8]) throws(SystemError) -> Int? {
+    package func read(into buffer: inout [UInt8]) throws(SystemError) -> Int? {
         let count = retrying { Glibc.read(number, &buffer, buffer.count) }
         if count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) { return nil }
         guard count >= 0 else { throw SystemError("read") }
@@ -50,7 +50,7 @@ public final class Descriptor: Sendable {
     }
 
     /// Reads up to `count` bytes at `offset`, fewer only at the end of the file.
-    public func read(at offset: Int64, count: Int) throws(SystemError) -> [UInt8] {
+    package func read(at offset: Int64, count: Int) throws(SystemError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
@@ -66,7 +66,7 @@ public final class Descriptor: Sendable {
     }
 
     /// Writes all of `bytes` at the current position. EPIPE is an error, not a signal, on sockets.
-    public func write(_ bytes: [UInt8]) throws(SystemError) {
+    package func write(_ bytes: [UInt8]) throws(SystemError) {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -78,7 +78,7 @@ public final class Descriptor: Sendable {
     }
 
     /// Writes all of `bytes` at `offset`, leaving the current position alone.
-    public func write(_ bytes: ArraySlice<UInt8>, at offset: Int64) throws(SystemError) {
+    package func write(_ bytes: ArraySlice<UInt8>, at offset: Int64) throws(SystemError) {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -92,30 +92,30 @@ public final class Descriptor: Sendable {
     }
 
     /// What the file is. See ``FileFacts``.
-    public func facts() throws(SystemError) -> FileFacts {
+    package func facts() throws(SystemError) -> FileFacts {
         var status = stat()
         guard fstat(number, &status) == 0 else { throw SystemError("fstat") }
         return FileFacts(status)
     }
 
     /// Returns once everything written is on the disk.
-    public func sync() throws(SystemError) {
+    package func sync() throws(SystemError) {
         guard retrying({ Glibc.fsync(number) }) == 0 else { throw SystemError("fsync") }
     }
 
     /// Takes room on the disk for the first `bytes` bytes of the file.
-    public func reserve(_ bytes: Int64) throws(SystemError) {
+    package func reserve(_ bytes: Int64) throws(SystemError) {
         let failure = posix_fallocate(number, 0, Int(bytes))
         guard failure == 0 else { throw SystemError("fallocate", code: failure) }
     }
 
     /// Cuts the file to a length.
-    public func truncate(to bytes: Int64) throws(SystemError) {
+    package func truncate(to bytes: Int64) throws(SystemError) {
         guard ftruncate(number, Int(bytes)) == 0 else { throw SystemError("ftruncate") }
     }
 
     /// Makes reads and writes return at once when nothing can be done.
-    public func makeNonBlocking() throws(SystemError) {
+    package func makeNonBlocking() throws(SystemError) {
         let flags = Glibc.fcntl(number, F_GETFL)
         guard flags >= 0, Glibc.fcntl(number, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SystemError("fcntl", "O_NONBLOCK") }
     }
@@ -131,7 +131,7 @@ func retrying<Result: SignedInteger>(_ call: () -> Result) -> Result {
 
 extension Descriptor {
     /// Descriptors 0, 1 and 2 as this process was given them.
-    public static let standardInput = Descriptor(owning: STDIN_FILENO)
-    public static let standardOutput = Descriptor(owning: STDOUT_FILENO)
-    public static let standardError = Descriptor(owning: STDERR_FILENO)
+    package static let standardInput = Descriptor(owning: STDIN_FILENO)
+    package static let standardOutput = Descriptor(owning: STDOUT_FILENO)
+    package static let standardError = Descriptor(owning: STDERR_FILENO)
 }

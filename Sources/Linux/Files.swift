@@ -1,19 +1,19 @@
 import Glibc
 
 /// What `stat` says of a file, as plain values.
-public struct FileFacts: Sendable, Equatable {
-    public enum Kind: Sendable { case regular, directory, symbolicLink, other }
-    public let kind: Kind
+package struct FileFacts: Sendable, Equatable {
+    package enum Kind: Sendable { case regular, directory, symbolicLink, other }
+    package let kind: Kind
     /// Permission bits with setuid, setgid and sticky (07777).
-    public let mode: UInt32
-    public let owner: UInt32
-    public let group: UInt32
-    public let size: Int64
-    public let device: UInt64
-    public let inode: UInt64
-    public let links: UInt64
+    package let mode: UInt32
+    package let owner: UInt32
+    package let group: UInt32
+    package let size: Int64
+    package let device: UInt64
+    package let inode: UInt64
+    package let links: UInt64
     /// Last change of the content, in milliseconds since 1970 UTC, within ``WallTime/range`` whatever the file says.
-    public let modified: Int64
+    package let modified: Int64
 
     init(_ status: stat) {
         switch status.st_mode & S_IFMT {
@@ -33,30 +33,30 @@ public struct FileFacts: Sendable, Equatable {
     }
 
     /// Whether both describe one file, under whatever names.
-    public func isSameFile(as other: FileFacts) -> Bool { device == other.device && inode == other.inode }
+    package func isSameFile(as other: FileFacts) -> Bool { device == other.device && inode == other.inode }
 
     /// Whether someone besides the owner may write: group or everyone.
-    public var writableByOthers: Bool { mode & 0o022 != 0 }
+    package var writableByOthers: Bool { mode & 0o022 != 0 }
 }
 
 /// Files and folders by path. All calls block; none may be made on an event loop.
-public enum Files {
+package enum Files {
     /// - Parameter followLink: whether a symbolic link in the last place is followed (stat) or described (lstat).
-    public static func facts(_ path: String, followLink: Bool) throws(SystemError) -> FileFacts {
+    package static func facts(_ path: String, followLink: Bool) throws(SystemError) -> FileFacts {
         var status = stat()
         guard fstatat(AT_FDCWD, path, &status, followLink ? 0 : AT_SYMLINK_NOFOLLOW) == 0 else { throw SystemError("stat", path) }
         return FileFacts(status)
     }
 
     /// The path with every symbolic link resolved.
-    public static func realPath(_ path: String) throws(SystemError) -> String {
+    package static func realPath(_ path: String) throws(SystemError) -> String {
         guard let resolved = Glibc.realpath(path, nil) else { throw SystemError("realpath", path) }
         defer { free(resolved) }
         return String(cString: resolved)
     }
 
     /// What a symbolic link says, or where the kernel's link to an open file under /proc leads.
-    public static func linkTarget(_ path: String) throws(SystemError) -> String {
+    package static func linkTarget(_ path: String) throws(SystemError) -> String {
         var target = [UInt8](repeating: 0, count: 4096)
         let count = target.withUnsafeMutableBytes { buffer in
             buffer.baseAddress.map { readlink(path, $0.assumingMemoryBound(to: CChar.self), buffer.count) } ?? -1
@@ -67,7 +67,7 @@ public enum Files {
 
     /// Reads a small file whole, refusing to follow a link in the last place and to wait for a FIFO.
     /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
-    public static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
+    package static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
         try readWithFacts(path, limit: limit, followLink: false).bytes
     }
 
@@ -75,7 +75,7 @@ public enum Files {
     /// afterwards may name another file by then.
     /// - Parameter followLink: whether a symbolic link in the last place is followed.
     /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
-    public static func readWithFacts(
+    package static func readWithFacts(
         _ path: String, limit: Int, followLink: Bool
     ) throws(SystemError) -> (bytes: [UInt8], facts: FileFacts) {
         let file = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | (followLink ? 0 : O_NOFOLLOW))
@@ -89,13 +89,13 @@ public enum Files {
     /// Makes a nameless file in a folder, which vanishes at once (`O_TMPFILE`, open(2)). Only that tells: after an error
     /// ext4 refuses every write, and `access` goes on to promise it.
     /// - Throws: `EROFS`, `EACCES`, `ENOSPC` …; not where the file system has no nameless files.
-    public static func tryToCreate(in folder: String) throws(SystemError) {
+    package static func tryToCreate(in folder: String) throws(SystemError) {
         let nameless: Int32 = 0o20000000 | O_DIRECTORY
         do { _ = try Descriptor.open(folder, nameless | O_WRONLY, mode: 0o600) } catch where error.code == EOPNOTSUPP || error.code == EISDIR {}
     }
 
     /// How many bytes unprivileged users may still write in the file system of a path.
-    public static func freeBytes(_ path: String) throws(SystemError) -> Int64 {
+    package static func freeBytes(_ path: String) throws(SystemError) -> Int64 {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
         let (bytes, overflow) = Int64(clamping: status.f_bavail).multipliedReportingOverflow(by: Int64(clamping: status.f_frsize))
@@ -103,33 +103,33 @@ public enum Files {
     }
 
     /// Returns once the names in the folder of `path` are on the disk.
-    public static func syncFolder(of path: String) throws(SystemError) {
+    package static func syncFolder(of path: String) throws(SystemError) {
         try Descriptor.open(folder(of: path), O_RDONLY | O_DIRECTORY).sync()
     }
 
-    public static func rename(_ from: String, _ to: String) throws(SystemError) {
+    package static func rename(_ from: String, _ to: String) throws(SystemError) {
         guard Glibc.rename(from, to) == 0 else { throw SystemError("rename", to) }
     }
 
-    public static func removeIfPresent(_ path: String) throws(SystemError) {
+    package static func removeIfPresent(_ path: String) throws(SystemError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw SystemError("unlink", path) }
     }
 
     /// The folder part of a path: `/a/b` gives `/a`, `/a` gives `/`, `a` gives `.`.
-    public static func folder(of path: String) -> String {
+    package static func folder(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     /// The path followed by every folder above it, nearest first: `/a/b` gives `/a/b`, `/a`, `/`.
-    public static func ancestors(of path: String) -> [String] {
+    package static func ancestors(of path: String) -> [String] {
         var found = [path]
         while let last = found.last, last != "/" && last != "." { found.append(folder(of: last)) }
         return found
     }
 
     /// The names in a folder, without `.` and `..`.
-    public static func names(in path: String) throws(SystemError) -> [String] {
+    package static func names(in path: String) throws(SystemError) -> [String] {
         guard let folder = opendir(path) else { throw SystemError("opendir", path) }
         defer { closedir(folder) }
         var names: [String] = []

@@ -5,11 +5,11 @@ import Glibc
 ///
 /// A socket's address holds 107 bytes and a run directory's path may be longer; so the folder is opened and the address
 /// leads through /proc/self/fd.
-public enum LocalSocket {
+package enum LocalSocket {
     /// Creates a socket that waits for connections.
     /// - Parameter mode: who may connect; that takes the right to write.
     /// - Throws: where something of that name is there already.
-    public static func listen(_ path: String, mode: mode_t) throws(SystemError) -> Descriptor {
+    package static func listen(_ path: String, mode: mode_t) throws(SystemError) -> Descriptor {
         let socket = try make()
         // Not by chmod afterwards: who else may write in the folder could put a link to another file of ours there first.
         let before = umask(~mode & 0o777)
@@ -20,7 +20,7 @@ public enum LocalSocket {
     }
 
     /// - Throws: `ETIMEDOUT` where something listens whose queue stays full for five seconds; it may never be read.
-    public static func connect(_ path: String) throws(SystemError) -> Descriptor {
+    package static func connect(_ path: String) throws(SystemError) -> Descriptor {
         let socket = try make()
         // Holds for connect(2) as well, and from then on for every write (socket(7)).
         var patience = timeval(tv_sec: 5, tv_usec: 0)
@@ -36,7 +36,7 @@ public enum LocalSocket {
     }
 
     /// The next waiting connection.
-    public static func accept(_ socket: Descriptor) throws(SystemError) -> Descriptor {
+    package static func accept(_ socket: Descriptor) throws(SystemError) -> Descriptor {
         let number = retrying { Glibc.accept(socket.number, nil, nil) }
         guard number >= 0 else { throw SystemError("accept") }
         let connection = Descriptor(owning: number)
@@ -45,21 +45,21 @@ public enum LocalSocket {
     }
 
     /// The user at the other end of a connection, as the kernel knows it (SO_PEERCRED, unix(7)).
-    public static func peerUser(_ connection: Descriptor) throws(SystemError) -> UInt32 {
+    package static func peerUser(_ connection: Descriptor) throws(SystemError) -> UInt32 {
         var user: UInt32 = 0
         guard clinux_peer_user(connection.number, &user) == 0 else { throw SystemError("getsockopt", "SO_PEERCRED") }
         return user
     }
 
     /// The process that listened where we connected, as the kernel knows it (SO_PEERCRED, unix(7)).
-    public static func peerProcess(_ connection: Descriptor) throws(SystemError) -> Int32 {
+    package static func peerProcess(_ connection: Descriptor) throws(SystemError) -> Int32 {
         let process = clinux_peer_process(connection.number)
         guard process > 0 else { throw SystemError("getsockopt", "SO_PEERCRED") }
         return process
     }
 
     /// Tells the other end that nothing more comes, while what it still says can be read.
-    public static func endWriting(_ socket: Descriptor) { _ = Glibc.shutdown(socket.number, Int32(SHUT_WR)) }
+    package static func endWriting(_ socket: Descriptor) { _ = Glibc.shutdown(socket.number, Int32(SHUT_WR)) }
 
     private static func make() throws(SystemError) -> Descriptor {
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

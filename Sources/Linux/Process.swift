@@ -2,7 +2,7 @@ import CLinux
 import Glibc
 
 /// What the kernel lets a process do to itself and to its children.
-public enum Process {
+package enum Process {
     /// Starts a program in a session of its own, with an empty signal mask, default signal dispositions and no
     /// descriptors but those given.
     /// - Parameters:
@@ -15,7 +15,7 @@ public enum Process {
     ///     another process, even one of their own.
     /// - Returns: the child's process number.
     /// - Throws: the reason exec failed as well: a missing interpreter is told here, not by a child that exits.
-    public static func spawn(
+    package static func spawn(
         _ path: String, arguments: [String], environment: [String], directory: String?, descriptors: [Descriptor],
         kept: (descriptor: Descriptor, number: Int32)? = nil, scoped: Bool = false
     ) throws(SystemError) -> Int32 {
@@ -37,11 +37,11 @@ public enum Process {
     }
 
     /// How a child ended.
-    public enum End: Sendable, Equatable { case exited(Int32), killed(signal: Int32) }
+    package enum End: Sendable, Equatable { case exited(Int32), killed(signal: Int32) }
 
     /// Collects one ended child, any of ours and of those adopted, without waiting.
     /// - Returns: its number and how it ended; nil when none has ended or there is none.
-    public static func reap() -> (pid: Int32, end: End)? {
+    package static func reap() -> (pid: Int32, end: End)? {
         var status: Int32 = 0
         let pid = retrying { waitpid(-1, &status, WNOHANG) }
         guard pid > 0 else { return nil }
@@ -50,40 +50,40 @@ public enum Process {
     }
 
     /// Whether we have a child, living or not yet collected.
-    public static func hasChildren() -> Bool {
+    package static func hasChildren() -> Bool {
         var info = siginfo_t()
         return retrying { waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) } == 0
     }
 
     /// Orphans among our descendants become our children instead of init's, so that none can hide from us in a session of its own.
-    public static func becomeSubreaper() throws(SystemError) {
+    package static func becomeSubreaper() throws(SystemError) {
         guard clinux_become_subreaper() == 0 else { throw SystemError("prctl", "PR_SET_CHILD_SUBREAPER") }
     }
 
     /// From here on neither we nor a child gains rights by executing a setuid program.
-    public static func giveUpNewPrivileges() throws(SystemError) {
+    package static func giveUpNewPrivileges() throws(SystemError) {
         guard clinux_no_new_privileges() == 0 else { throw SystemError("prctl", "PR_SET_NO_NEW_PRIVS") }
     }
 
     /// Nobody without privileges may read our memory or trace us, not even a process of our own user (ptrace(2)).
-    public static func forbidTracing() throws(SystemError) {
+    package static func forbidTracing() throws(SystemError) {
         guard clinux_not_dumpable() == 0 else { throw SystemError("prctl", "PR_SET_DUMPABLE") }
     }
 
     /// No core files: they would hold secrets and data.
-    public static func forbidCoreFiles() throws(SystemError) {
+    package static func forbidCoreFiles() throws(SystemError) {
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) == 0 else { throw SystemError("setrlimit", "RLIMIT_CORE") }
     }
 
     /// Raises the number of descriptors we may have open, as far as the hard limit lets us.
     /// - Returns: the number in force.
-    public static func raiseDescriptorLimit(to wanted: Int) -> Int { setDescriptorLimit { max($0, UInt(wanted)) } }
+    package static func raiseDescriptorLimit(to wanted: Int) -> Int { setDescriptorLimit { max($0, UInt(wanted)) } }
 
     /// Back to what programs expect: select(2) fails with higher numbers.
     /// - Returns: the number in force.
     @discardableResult
-    public static func lowerDescriptorLimit() -> Int { setDescriptorLimit { min($0, 1024) } }
+    package static func lowerDescriptorLimit() -> Int { setDescriptorLimit { min($0, 1024) } }
 
     private static func setDescriptorLimit(_ change: (UInt) -> UInt) -> Int {
         var limits = rlimit()
@@ -95,7 +95,7 @@ public enum Process {
     }
 
     /// The processes whose chain of parents leads to us. A process that forks while we look may be missed: ask again.
-    public static func descendants() -> [Int32] { ProcessTable.descendants(of: [getpid()], in: ProcessTable.entries()) }
+    package static func descendants() -> [Int32] { ProcessTable.descendants(of: [getpid()], in: ProcessTable.entries()) }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings.

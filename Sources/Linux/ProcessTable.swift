@@ -1,17 +1,17 @@
 import Glibc
 
 /// A process as /proc/PID/stat shows it to everybody (proc(5)).
-public struct ProcessEntry: Sendable, Equatable {
-    public let pid: Int32
-    public let parent: Int32
+package struct ProcessEntry: Sendable, Equatable {
+    package let pid: Int32
+    package let parent: Int32
     /// The kernel's own name for it, at most 15 bytes: the program's or the script's, unless the process changed it.
-    public let name: String
+    package let name: String
     /// A thread of the kernel, which executes no program.
-    public let isKernelThread: Bool
+    package let isKernelThread: Bool
 
     /// - Parameter stat: the content of /proc/PID/stat.
     /// - Returns: nil where the process has ended and only waits to be collected, or the text is not of that form.
-    public init?(stat: some Collection<UInt8>) {
+    package init?(stat: some Collection<UInt8>) {
         let text = Array(stat)
         // The name stands in brackets and may itself hold brackets and blanks.
         guard let opening = text.firstIndex(of: UInt8(ascii: "(")), let closing = text.lastIndex(of: UInt8(ascii: ")")), opening < closing,
@@ -28,13 +28,13 @@ public struct ProcessEntry: Sendable, Equatable {
     }
 
     /// Its folder under /proc.
-    public var folder: String { "/proc/\(pid)" }
+    package var folder: String { "/proc/\(pid)" }
 }
 
 /// The processes of the machine, or of our PID namespace.
-public enum ProcessTable {
+package enum ProcessTable {
     /// The processes that run now. One that forks while we look may be missed: ask again.
-    public static func entries() -> [ProcessEntry] {
+    package static func entries() -> [ProcessEntry] {
         ((try? Files.names(in: "/proc")) ?? []).compactMap { name in
             guard Int32(name) != nil, let file = try? Descriptor.open("/proc/\(name)/stat", O_RDONLY), let text = try? file.read(at: 0, count: 4096)
             else { return nil }
@@ -43,7 +43,7 @@ public enum ProcessTable {
     }
 
     /// The processes of `entries` whose chain of parents leads to `roots`, these left out.
-    public static func descendants(of roots: [Int32], in entries: [ProcessEntry]) -> [Int32] {
+    package static func descendants(of roots: [Int32], in entries: [ProcessEntry]) -> [Int32] {
         var children = Dictionary(grouping: entries, by: \.parent).mapValues { $0.map(\.pid) }
         var found: [Int32] = []
         var frontier = roots

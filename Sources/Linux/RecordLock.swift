@@ -6,19 +6,19 @@ import Glibc
 extension Descriptor {
     /// Takes an exclusive lock on the whole file without waiting.
     /// - Returns: false where somebody else holds one.
-    public func takeRecordLock() throws(SystemError) -> Bool {
+    package func takeRecordLock() throws(SystemError) -> Bool {
         if clinux_ofd_lock(number) == 0 { return true }
         guard errno == EAGAIN || errno == EACCES else { throw SystemError("fcntl", "F_OFD_SETLK") }
         return false
     }
 
     /// Drops it for every copy of the descriptor, in whatever process.
-    public func dropRecordLock() throws(SystemError) {
+    package func dropRecordLock() throws(SystemError) {
         guard clinux_ofd_unlock(number) == 0 else { throw SystemError("fcntl", "F_OFD_SETLK") }
     }
 
     /// Whether somebody else holds a lock; asks without taking one.
-    public func isRecordLocked() throws(SystemError) -> Bool {
+    package func isRecordLocked() throws(SystemError) -> Bool {
         let answer = clinux_ofd_is_locked(number)
         guard answer >= 0 else { throw SystemError("fcntl", "F_OFD_GETLK") }
         return answer == 1

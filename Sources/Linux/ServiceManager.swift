@@ -1,9 +1,9 @@
 import Glibc
 
 /// What the service manager is told, and what it hands over (sd_notify(3), sd_listen_fds(3)). Without one, nothing happens.
-public enum ServiceManager {
+package enum ServiceManager {
     /// Sends lines such as `READY=1`. That nobody hears them is no error: the manager has its own deadlines.
-    public static func notify(_ state: String) {
+    package static func notify(_ state: String) {
         guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), let first = path.utf8.first,
             first == UInt8(ascii: "/") || first == UInt8(ascii: "@")
         else { return }
@@ -26,13 +26,13 @@ public enum ServiceManager {
     }
 
     /// How often the manager wants to hear `WATCHDOG=1` at the least, in microseconds; nil where it does not.
-    public static var watchdogMicroseconds: Int64? {
+    package static var watchdogMicroseconds: Int64? {
         getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }.flatMap { $0 > 0 ? $0 : nil }
     }
 
     /// The one listening socket the manager opened for us; nil where it handed over none, or not just one,
     /// or a connection, or to another process.
-    public static func takeSocket() -> Descriptor? {
+    package static func takeSocket() -> Descriptor? {
         guard getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }) == getpid(),
             getenv("LISTEN_FDS").map({ String(cString: $0) }) == "1"
         else { return nil }

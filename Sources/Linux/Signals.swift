@@ -2,19 +2,19 @@ import CLinux
 import Glibc
 
 /// Signals as something to poll: blocked for the process and read from a descriptor.
-public struct Signals: Sendable {
+package struct Signals: Sendable {
     /// Readable when a signal waits.
-    public let descriptor: Descriptor
+    package let descriptor: Descriptor
 
     /// Blocks `signals` on this thread and collects them. To be called before other threads exist.
-    public init(_ signals: [Int32]) throws(SystemError) {
+    package init(_ signals: [Int32]) throws(SystemError) {
         let number = clinux_signal_descriptor(signals, Int32(signals.count))
         guard number >= 0 else { throw SystemError("signalfd") }
         descriptor = Descriptor(owning: number)
     }
 
     /// The next waiting signal's number, nil when there is none.
-    public func next() throws(SystemError) -> Int32? {
+    package func next() throws(SystemError) -> Int32? {
         let signal = clinux_next_signal(descriptor.number)
         guard signal >= 0 else { throw SystemError("read", "signals") }
         return signal == 0 ? nil : signal
@@ -22,11 +22,11 @@ public struct Signals: Sendable {
 }
 
 /// Waiting for descriptors.
-public enum Poll {
+package enum Poll {
     /// Waits until one can be read (or its other end is gone), or the time is over.
     /// - Parameter milliseconds: nil waits without end.
     /// - Returns: the numbers of those that are ready; none when the time was over.
-    public static func readable(_ descriptors: [Descriptor], milliseconds: Int64?) throws(SystemError) -> Set<Int32> {
+    package static func readable(_ descriptors: [Descriptor], milliseconds: Int64?) throws(SystemError) -> Set<Int32> {
         var entries = descriptors.map { pollfd(fd: $0.number, events: Int16(POLLIN), revents: 0) }
         let timeout = milliseconds.map { Int32(clamping: max(0, $0)) } ?? -1
         let count = poll(&entries, nfds_t(entries.count), timeout)

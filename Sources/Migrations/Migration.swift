@@ -1,22 +1,22 @@
 import OpenSSL
 
 /// One step of the schema: SQL that is never changed again once it has been released.
-public struct Migration: Sendable, Equatable {
+package struct Migration: Sendable, Equatable {
     /// 1, 2, 3 … without gaps.
-    public let number: Int
+    package let number: Int
     /// For people.
-    public let name: String
+    package let name: String
     /// A script of statements. It runs inside a transaction and must not end it.
-    public let sql: String
+    package let sql: String
 
-    public init(number: Int, name: String, sql: String) {
+    package init(number: Int, name: String, sql: String) {
         self.number = number
         self.name = name
         self.sql = sql
     }
 
     /// SHA-256 of the SQL's bytes, in lower-case hexadecimal.
-    public func checksum() throws(OpenSSLError) -> String {
+    package func checksum() throws(OpenSSLError) -> String {
         try SHA256.digest(Array(sql.utf8)).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -1,7 +1,7 @@
 import SQLite
 
 /// Why a database's schema cannot be read or brought up to date. Nothing has been changed then.
-public enum MigrationError: Error, Sendable, CustomStringConvertible {
+package enum MigrationError: Error, Sendable, CustomStringConvertible {
     /// The file holds something, but not ours: another application_id, or no record of migrations.
     case notOurs(applicationID: Int32)
     /// Applied in the database, but not known to this program.
@@ -16,7 +16,7 @@ public enum MigrationError: Error, Sendable, CustomStringConvertible {
     /// A checksum could not be computed.
     case digest(any Error)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .notOurs(let applicationID):
             "The database is not this program's (application_id \(applicationID)), or its record of migrations is "

@@ -1,20 +1,20 @@
 import SQLite
 
 /// Brings a database's schema up to date, one numbered step after the other, and refuses what it does not know.
-public struct Migrator: Sendable {
+package struct Migrator: Sendable {
     /// What has been applied to a database, and what has not.
-    public struct Status: Sendable, Equatable {
+    package struct Status: Sendable, Equatable {
         /// A row of `schema_migrations`.
-        public struct Applied: Sendable, Equatable {
-            public let number: Int
-            public let name: String
-            public let checksum: String
+        package struct Applied: Sendable, Equatable {
+            package let number: Int
+            package let name: String
+            package let checksum: String
             /// As it was handed to `apply`: RFC 3339.
-            public let appliedAt: String
+            package let appliedAt: String
         }
 
-        public let applied: [Applied]
-        public let pending: [Migration]
+        package let applied: [Applied]
+        package let pending: [Migration]
     }
 
     private let applicationID: Int32
@@ -24,7 +24,7 @@ public struct Migrator: Sendable {
     ///   - applicationID: not 0, which is what every database starts with.
     ///     https://www.sqlite.org/pragma.html#pragma_application_id
     ///   - migrations: numbered 1, 2, 3 …, in order.
-    public init(applicationID: Int32, migrations: [Migration]) {
+    package init(applicationID: Int32, migrations: [Migration]) {
         self.applicationID = applicationID
         self.migrations = migrations
     }
@@ -32,7 +32,7 @@ public struct Migrator: Sendable {
     /// Compares the database's record with this program's migrations; changes nothing.
     ///
     /// - Throws: every `MigrationError`; an empty database is not an error.
-    public func status(of connection: Connection) throws(MigrationError) -> Status {
+    package func status(of connection: Connection) throws(MigrationError) -> Status {
         try typed { try connection.read { try readStatus(connection) } }
     }
 
@@ -43,7 +43,7 @@ public struct Migrator: Sendable {
     /// - Parameter now: the time to record, RFC 3339.
     /// - Returns: what was applied; empty when there was nothing to do.
     /// - Throws: every `MigrationError`. After an I/O error ask `status` before trying again.
-    public func apply(to connection: Connection, now: String) throws(MigrationError) -> [Migration] {
+    package func apply(to connection: Connection, now: String) throws(MigrationError) -> [Migration] {
         try typed {
             // Before anything is written: what is not ours stays as it is.
             let pending = try connection.read { try readStatus(connection).pending }

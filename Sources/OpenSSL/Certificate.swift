@@ -2,23 +2,23 @@ import COpenSSL
 import Glibc
 
 /// What a certificate says (RFC 5280), as plain values.
-public struct Certificate: Sendable, Equatable {
+package struct Certificate: Sendable, Equatable {
     /// The distinguished name on one line, such as `CN = sync.example`; for people only.
-    public let subject: String
+    package let subject: String
     /// Unix seconds; not valid before.
-    public let notBefore: Int64
+    package let notBefore: Int64
     /// Unix seconds; not valid after.
-    public let notAfter: Int64
+    package let notAfter: Int64
     /// The names of hosts it speaks for (subjectAltName; the common name counts no more, RFC 9525), lower case;
     /// may hold wildcards such as `*.example`.
-    public let dnsNames: [String]
+    package let dnsNames: [String]
     /// The addresses it speaks for, `192.0.2.1` or `2001:db8::1`.
-    public let ipAddresses: [String]
+    package let ipAddresses: [String]
 
     /// A time as the `openssl` command prints it, such as `Jan 31 12:00:00 2026 GMT`.
     ///
     /// - Parameter seconds: unix seconds.
-    public static func text(ofTime seconds: Int64) -> String {
+    package static func text(ofTime seconds: Int64) -> String {
         let time = ASN1_TIME_set(nil, time_t(seconds))
         defer { ASN1_TIME_free(time) }
         return MemoryText.printed { ASN1_TIME_print($0, time) == 1 } ?? "second \(seconds) since 1970"

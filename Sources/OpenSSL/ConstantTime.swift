@@ -1,10 +1,10 @@
 import COpenSSL
 
 /// Comparison of secrets.
-public enum ConstantTime {
+package enum ConstantTime {
     /// Whether both hold the same bytes, in a time that does not depend on where they differ
     /// (CRYPTO_memcmp(3)). Their lengths are not kept secret.
-    public static func equal(_ a: [UInt8], _ b: [UInt8]) -> Bool {
+    package static func equal(_ a: [UInt8], _ b: [UInt8]) -> Bool {
         a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
     }
 }

@@ -1,11 +1,11 @@
 import COpenSSL
 
 /// SHA-256 (FIPS 180-4).
-public enum SHA256 {
+package enum SHA256 {
     /// The 32 bytes of the digest.
     ///
     /// - Throws: `OpenSSLError` when the library has no SHA-256 to offer or no memory.
-    public static func digest(_ bytes: [UInt8]) throws(OpenSSLError) -> [UInt8] {
+    package static func digest(_ bytes: [UInt8]) throws(OpenSSLError) -> [UInt8] {
         try Digest.compute("SHA256", of: bytes)
     }
 }

@@ -1,17 +1,17 @@
 import COpenSSL
 
 /// Signatures by Ed25519 (RFC 8032).
-public enum Ed25519 {
+package enum Ed25519 {
     /// The length of a public key.
-    public static let publicKeyByteCount = 32
+    package static let publicKeyByteCount = 32
     /// The length of a signature.
-    public static let signatureByteCount = 64
+    package static let signatureByteCount = 64
 
     /// Whether `signature` is the key's signature of `message`. A key or signature of another length, or a key that
     /// is no point of the curve, is answered false.
     ///
     /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
-    public static func isValid(
+    package static func isValid(
         _ signature: [UInt8], of message: [UInt8], publicKey: [UInt8]
     ) throws(OpenSSLError) -> Bool {
         guard publicKey.count == publicKeyByteCount, signature.count == signatureByteCount else { return false }
@@ -32,10 +32,10 @@ public enum Ed25519 {
     }
 
     /// A private key. It stays in OpenSSL's memory, which is overwritten when it is released.
-    public final class PrivateKey: @unchecked Sendable {  // the EVP_PKEY is never changed after init
+    package final class PrivateKey: @unchecked Sendable {  // the EVP_PKEY is never changed after init
         private let key: OpaquePointer
         /// The 32 bytes of the public key.
-        public let publicKey: [UInt8]
+        package let publicKey: [UInt8]
 
         /// Takes the key over and frees it if it is not fit.
         private init(owning key: OpaquePointer) throws(OpenSSLError) {
@@ -59,7 +59,7 @@ public enum Ed25519 {
         /// A new key.
         ///
         /// - Throws: `OpenSSLError` when the random generator cannot be seeded or there is no memory.
-        public static func generate() throws(OpenSSLError) -> PrivateKey {
+        package static func generate() throws(OpenSSLError) -> PrivateKey {
             ErrorQueue.clear()
             guard let context = EVP_PKEY_CTX_new_from_name(nil, "ED25519", nil) else {
                 throw ErrorQueue.failure(of: "EVP_PKEY_CTX_new_from_name")
@@ -77,7 +77,7 @@ public enum Ed25519 {
         /// That form and not the bare 32 bytes, so that the file says what it is and `openssl pkey` reads it.
         ///
         /// - Throws: `OpenSSLError` for anything else: encrypted, damaged, or a key of another kind.
-        public convenience init(pem: [UInt8]) throws(OpenSSLError) {
+        package convenience init(pem: [UInt8]) throws(OpenSSLError) {
             guard let count = CInt(exactly: pem.count) else {
                 throw OpenSSLError(operation: "BIO_new_mem_buf", reasons: ["the file is too large"])
             }
@@ -96,7 +96,7 @@ public enum Ed25519 {
         /// The contents of a file that `init(pem:)` reads. A secret.
         ///
         /// - Throws: `OpenSSLError` when there is no memory.
-        public func pem() throws(OpenSSLError) -> [UInt8] {
+        package func pem() throws(OpenSSLError) -> [UInt8] {
             ErrorQueue.clear()
             guard let sink = BIO_new(BIO_s_mem()) else { throw ErrorQueue.failure(of: "BIO_new") }
             defer { BIO_free(sink) }
@@ -113,7 +113,7 @@ public enum Ed25519 {
         /// The 64 bytes of the signature.
         ///
         /// - Throws: `OpenSSLError` when there is no memory.
-        public func sign(_ message: [UInt8]) throws(OpenSSLError) -> [UInt8] {
+        package func sign(_ message: [UInt8]) throws(OpenSSLError) -> [UInt8] {
             ErrorQueue.clear()
             guard let context = EVP_MD_CTX_new() else { throw ErrorQueue.failure(of: "EVP_MD_CTX_new") }
             defer { EVP_MD_CTX_free(context) }

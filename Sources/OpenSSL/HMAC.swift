@@ -1,13 +1,13 @@
 import COpenSSL
 
 /// Message authentication with a shared key (RFC 2104).
-public enum HMAC {
+package enum HMAC {
     /// The hash function inside.
-    public enum Hash: Sendable, CaseIterable {
+    package enum Hash: Sendable, CaseIterable {
         case sha256, sha384, sha512
 
         /// The length of the authentication code.
-        public var byteCount: Int {
+        package var byteCount: Int {
             switch self {
             case .sha256: 32
             case .sha384: 48
@@ -27,7 +27,7 @@ public enum HMAC {
     /// The authentication code, `hash.byteCount` bytes. Compare it by `ConstantTime.equal` only.
     ///
     /// - Throws: `OpenSSLError` when the library refuses the key or the hash (a FIPS provider may).
-    public static func authenticate(
+    package static func authenticate(
         _ message: [UInt8], key: [UInt8], hash: Hash
     ) throws(OpenSSLError) -> [UInt8] {
         var code = [UInt8](repeating: 0, count: hash.byteCount)

@@ -3,24 +3,24 @@ import COpenSSL
 /// SHA-256 (FIPS 180-4) for hash trees: of short texts, by the million, and never failing (see COpenSSL/merkle.h).
 extension SHA256 {
     /// The digest of these bytes.
-    public static func hash(_ bytes: [UInt8]) -> SIMD32<UInt8> {
+    package static func hash(_ bytes: [UInt8]) -> SIMD32<UInt8> {
         bytes.withUnsafeBytes { hash($0, nothing, nothing) }
     }
 
     /// The digest of these bytes, wherever they are.
-    public static func hash(_ bytes: RawSpan) -> SIMD32<UInt8> {
+    package static func hash(_ bytes: RawSpan) -> SIMD32<UInt8> {
         bytes.withUnsafeBytes { hash($0, nothing, nothing) }
     }
 
     /// The digest of one byte and these bytes behind it.
-    public static func hash(_ prefix: UInt8, _ bytes: [UInt8]) -> SIMD32<UInt8> {
+    package static func hash(_ prefix: UInt8, _ bytes: [UInt8]) -> SIMD32<UInt8> {
         withUnsafeBytes(of: prefix) { prefix in
             bytes.withUnsafeBytes { hash(prefix, $0, nothing) }
         }
     }
 
     /// The digest of one byte and these two digests behind it.
-    public static func hash(_ prefix: UInt8, _ left: SIMD32<UInt8>, _ right: SIMD32<UInt8>) -> SIMD32<UInt8> {
+    package static func hash(_ prefix: UInt8, _ left: SIMD32<UInt8>, _ right: SIMD32<UInt8>) -> SIMD32<UInt8> {
         withUnsafeBytes(of: prefix) { prefix in
             withUnsafeBytes(of: left) { left in withUnsafeBytes(of: right) { hash(prefix, left, $0) } }
         }

@@ -4,15 +4,15 @@ import COpenSSL
 ///
 /// Not Sendable: one thread or event loop at a time. Whatever OpenSSL wants to send after any call, alerts included,
 /// is then in `pendingCiphertext` and must be taken.
-public final class TLSConnection {
-    public enum Handshake: Sendable, Equatable {
+package final class TLSConnection {
+    package enum Handshake: Sendable, Equatable {
         case complete
         /// More ciphertext is needed.
         case wantsInput
     }
 
     /// What stopped a read.
-    public enum ReadEnd: Sendable, Equatable {
+    package enum ReadEnd: Sendable, Equatable {
         /// The buffer is full; there may be more.
         case full
         /// More ciphertext is needed.
@@ -36,7 +36,7 @@ public final class TLSConnection {
     /// The server's end of a new connection.
     ///
     /// - Throws: `OpenSSLError` where there is no memory.
-    public convenience init(_ context: TLSContext) throws(OpenSSLError) {
+    package convenience init(_ context: TLSContext) throws(OpenSSLError) {
         ErrorQueue.clear()
         guard let ssl = SSL_new(context.pointer) else { throw ErrorQueue.failure(of: "SSL_new") }
         SSL_set_accept_state(ssl)
@@ -60,7 +60,7 @@ public final class TLSConnection {
     deinit { SSL_free(ssl) }
 
     /// Puts in what came from the peer. `handshake` or `read` makes something of it.
-    public func receive(_ ciphertext: UnsafeRawBufferPointer) throws(OpenSSLError) {
+    package func receive(_ ciphertext: UnsafeRawBufferPointer) throws(OpenSSLError) {
         guard !ciphertext.isEmpty else { return }
         ErrorQueue.clear()
         guard let count = Int32(exactly: ciphertext.count), BIO_write(input, ciphertext.baseAddress, count) == count else {
@@ -70,12 +70,12 @@ public final class TLSConnection {
     }
 
     /// How many bytes wait to be sent to the peer.
-    public var pendingCiphertext: Int { BIO_ctrl_pending(output) }
+    package var pendingCiphertext: Int { BIO_ctrl_pending(output) }
 
     /// Takes what is to be sent to the peer, as much as fits.
     ///
     /// - Returns: the number of bytes.
-    public func takeCiphertext(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    package func takeCiphertext(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let hasGrown = pendingCiphertext > Self.keptCapacity
         let count = Int32(clamping: min(buffer.count, pendingCiphertext))
         guard count > 0 else { return 0 }
@@ -88,7 +88,7 @@ public final class TLSConnection {
     }
 
     /// Goes on with the handshake as far as what was received allows.
-    public func handshake() throws(OpenSSLError) -> Handshake {
+    package func handshake() throws(OpenSSLError) -> Handshake {
         while true {
             let before = BIO_ctrl_pending(input)
             ErrorQueue.clear()
@@ -105,7 +105,7 @@ public final class TLSConnection {
     /// Decrypts into `buffer`.
     ///
     /// - Returns: the number of bytes at its front, and why there are no more. Both count: data may come with an end.
-    public func read(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, end: ReadEnd) {
+    package func read(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, end: ReadEnd) {
         var filled = 0
         while filled < buffer.count {
             let before = BIO_ctrl_pending(input)
@@ -129,7 +129,7 @@ public final class TLSConnection {
     }
 
     /// Encrypts all of `plaintext`, 16 KiB a record. Only after the handshake and before `shutdown`.
-    public func write(_ plaintext: UnsafeRawBufferPointer) throws(OpenSSLError) {
+    package func write(_ plaintext: UnsafeRawBufferPointer) throws(OpenSSLError) {
         // SSL_write_ex does not take nothing for an answer.
         guard !plaintext.isEmpty else { return }
         var count = 0
@@ -140,16 +140,16 @@ public final class TLSConnection {
     }
 
     /// Says close_notify: nothing will be written any more. Reading goes on. Only after the handshake, once.
-    public func shutdown() throws(OpenSSLError) {
+    package func shutdown() throws(OpenSSLError) {
         ErrorQueue.clear()
         guard SSL_shutdown(ssl) >= 0 else { throw ErrorQueue.failure(of: "SSL_shutdown") }
     }
 
     /// The version in use, such as `TLSv1.3`; meaningful after the handshake.
-    public var version: String { SSL_get_version(ssl).map { String(cString: $0) } ?? "" }
+    package var version: String { SSL_get_version(ssl).map { String(cString: $0) } ?? "" }
 
     /// The cipher in use by OpenSSL's name for it; meaningful after the handshake.
-    public var cipher: String { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "" }
+    package var cipher: String { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "" }
 
     /// Whether asking again makes sense although OpenSSL asked for input: only while each call uses some of what is
     /// there. Bytes that lie there and are not used would be asked about for ever.

@@ -5,10 +5,10 @@ import Glibc
 ///
 /// Made once, shared by all connections, and never changed: a new certificate is a new context, and connections that
 /// are open keep theirs.
-public final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody changes any more; its references are counted atomically
+package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody changes any more; its references are counted atomically
     let pointer: OpaquePointer
     /// The server's own certificate.
-    public let certificate: Certificate
+    package let certificate: Certificate
 
     /// ECDHE with AEAD only, so that recorded traffic stays closed when the key is lost. In the server's order.
     private static let tls12Ciphers = [
@@ -28,7 +28,7 @@ public final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chang
     /// - Parameters:
     ///   - certificateFile: PEM, the server's own certificate first, then the intermediate ones.
     ///   - now: unix seconds by which the certificates must be valid.
-    public convenience init(
+    package convenience init(
         certificateFile: String, keyFile: String, at now: Int64 = Int64(time(nil))
     ) throws(TLSIdentityError) {
         try self.init(
@@ -38,7 +38,7 @@ public final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chang
     /// Checks what was read elsewhere.
     ///
     /// - Parameter now: unix seconds by which the certificates must be valid.
-    public init(certificate: PEMFile, key: PEMFile, at now: Int64 = Int64(time(nil))) throws(TLSIdentityError) {
+    package init(certificate: PEMFile, key: PEMFile, at now: Int64 = Int64(time(nil))) throws(TLSIdentityError) {
         let identity = try TLSIdentity(certificate, key, at: now)
         ErrorQueue.clear()
         guard let pointer = SSL_CTX_new(TLS_server_method()) else {

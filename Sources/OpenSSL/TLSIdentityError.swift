@@ -3,7 +3,7 @@ import Linux
 /// Why a certificate and its key cannot be served: what is wrong, in which file, and how to mend it.
 ///
 /// Names files and dates, never a byte of the key.
-public enum TLSIdentityError: Error, Sendable, Equatable {
+package enum TLSIdentityError: Error, Sendable, Equatable {
     case unreadable(file: String, SystemError)
     /// The key can be read or changed by others, or belongs to somebody else.
     case exposedKey(file: String, mode: UInt32, owner: UInt32)
@@ -25,7 +25,7 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
     case refused(file: String, OpenSSLError)
 
     /// What is wrong.
-    public var problem: String {
+    package var problem: String {
         switch self {
         case .unreadable(let file, let error): "\(file) cannot be read: \(error.reason)"
         case .exposedKey(let file, let mode, let owner):
@@ -47,7 +47,7 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
     }
 
     /// What to do about it.
-    public var fix: String {
+    package var fix: String {
         switch self {
         case .unreadable(let file, let error):
             error.remedy ?? "put the PEM file there and let user \(Account.own) read it: \(Account.admission(to: file))"
@@ -72,7 +72,7 @@ public enum TLSIdentityError: Error, Sendable, Equatable {
 extension TLSIdentityError {
     /// Whether the same files may be found fit later: a certificate of tomorrow, or a clock that is behind after a boot, is
     /// mended by time.
-    public var mayPass: Bool {
+    package var mayPass: Bool {
         switch self {
         case .unreadable(_, let error): error.mayPass
         case .notYetValid: true
@@ -82,5 +82,5 @@ extension TLSIdentityError {
 }
 
 extension TLSIdentityError: CustomStringConvertible {
-    public var description: String { "\(problem). To fix it: \(fix)." }
+    package var description: String { "\(problem). To fix it: \(fix)." }
 }

@@ -1,6 +1,6 @@
 /// What the exit codes of `sync-service` and `sync-runner` say, in one place. The numbers from 64 on are those of
 /// sysexits.h. `sync-service run` also passes on the code of the script, whatever it is.
-public enum ExitStatus: Int32, Sendable, CaseIterable {
+package enum ExitStatus: Int32, Sendable, CaseIterable {
     case fine = 0
     /// Something is wrong, and what was printed says what.
     case wrong = 1

@@ -1,13 +1,13 @@
 import Linux
 
 /// The script's own lock file: which one it is, so that a decision about it is about no other.
-public struct LockFile: Sendable, Equatable {
-    public let identity: FileIdentity
+package struct LockFile: Sendable, Equatable {
+    package let identity: FileIdentity
     /// Last change, milliseconds since 1970 UTC, within ``WallTime/range``.
-    public let modified: Int64
-    public let owner: Int64
+    package let modified: Int64
+    package let owner: Int64
 
-    public init(identity: FileIdentity, modified: Int64, owner: Int64) {
+    package init(identity: FileIdentity, modified: Int64, owner: Int64) {
         self.identity = identity
         self.modified = WallTime.clamped(milliseconds: modified)
         self.owner = owner
@@ -29,36 +29,36 @@ public struct LockFile: Sendable, Equatable {
 }
 
 /// Service to runner: is the script's lock file there? A question of its own, because the file's disk may hang.
-public struct LockFileRequest: Sendable, Equatable {
-    public let lockPath: String
+package struct LockFileRequest: Sendable, Equatable {
+    package let lockPath: String
 
-    public init(lockPath: String) { self.lockPath = lockPath }
+    package init(lockPath: String) { self.lockPath = lockPath }
 
-    public static let kind = "lock-file"
+    package static let kind = "lock-file"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("lock_path", lockPath)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) { lockPath = try message.requiredText("lock_path") }
+    package init(_ message: Message) throws(MessageError) { lockPath = try message.requiredText("lock_path") }
 }
 
 /// Runner to service: the answer to a ``LockFileRequest``.
-public struct LockFileReply: Sendable, Equatable {
+package struct LockFileReply: Sendable, Equatable {
     /// nil where there is none.
-    public let file: LockFile?
+    package let file: LockFile?
 
-    public init(file: LockFile?) { self.file = file }
+    package init(file: LockFile?) { self.file = file }
 
-    public var message: Message {
+    package var message: Message {
         var message = Message("lock-file")
         file?.add(to: &message)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard message.kind == "lock-file" else { throw .unexpected(kind: message.kind) }
         file = LockFile(message)
         // A file that cannot be read is not the same as no file.
@@ -67,46 +67,46 @@ public struct LockFileReply: Sendable, Equatable {
 }
 
 /// Whether a process of the script lives outside our runs, by a look at the process table.
-public enum ScriptProcess: String, Sendable {
+package enum ScriptProcess: String, Sendable {
     case yes, no
     /// The runner cannot tell: processes are hidden from it, or one may be running the script.
     case cannotSee = "cannot_see"
 }
 
 /// Service to runner: does the script run somewhere? Answered with its ``ScriptProcess``.
-public struct ScriptProcessRequest: Sendable, Equatable {
-    public let script: String
+package struct ScriptProcessRequest: Sendable, Equatable {
+    package let script: String
     /// The script's own lock file. While somebody holds a lock on it, the script lives.
-    public let lockPath: String
+    package let lockPath: String
 
-    public init(script: String, lockPath: String) {
+    package init(script: String, lockPath: String) {
         self.script = script
         self.lockPath = lockPath
     }
 
-    public static let kind = "script-process"
+    package static let kind = "script-process"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("script", script)
         message.add("lock_path", lockPath)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         script = try message.requiredText("script")
         lockPath = try message.requiredText("lock_path")
     }
 }
 
 extension ScriptProcess {
-    public var message: Message {
+    package var message: Message {
         var message = Message("script-process")
         message.add("found", rawValue)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard message.kind == "script-process", let found = ScriptProcess(rawValue: try message.requiredText("found")) else {
             throw .unexpected(kind: message.kind)
         }
@@ -115,23 +115,23 @@ extension ScriptProcess {
 }
 
 /// Service to runner: remove exactly this stale lock file of the script.
-public struct LockClearRequest: Sendable, Equatable {
-    public let runDirectory: String
-    public let lockPath: String
-    public let script: String
+package struct LockClearRequest: Sendable, Equatable {
+    package let runDirectory: String
+    package let lockPath: String
+    package let script: String
     /// The file as it was seen when the decision was made.
-    public let lockFile: LockFile
+    package let lockFile: LockFile
 
-    public init(runDirectory: String, lockPath: String, script: String, lockFile: LockFile) {
+    package init(runDirectory: String, lockPath: String, script: String, lockFile: LockFile) {
         self.runDirectory = runDirectory
         self.lockPath = lockPath
         self.script = script
         self.lockFile = lockFile
     }
 
-    public static let kind = "lock-clear"
+    package static let kind = "lock-clear"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("run_directory", runDirectory)
         message.add("lock_path", lockPath)
@@ -140,7 +140,7 @@ public struct LockClearRequest: Sendable, Equatable {
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         runDirectory = try message.requiredText("run_directory")
         lockPath = try message.requiredText("lock_path")
         script = try message.requiredText("script")
@@ -150,12 +150,12 @@ public struct LockClearRequest: Sendable, Equatable {
 }
 
 /// Runner to service: the answer to a ``LockClearRequest``.
-public enum LockClearReply: Sendable, Equatable {
+package enum LockClearReply: Sendable, Equatable {
     case cleared
     /// Left as it is, and why, fit for the client.
     case refused(String)
 
-    public var message: Message {
+    package var message: Message {
         switch self {
         case .cleared: return Message("lock-cleared")
         case .refused(let reason):
@@ -165,7 +165,7 @@ public enum LockClearReply: Sendable, Equatable {
         }
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         switch message.kind {
         case "lock-cleared": self = .cleared
         case "lock-kept": self = .refused(try message.requiredText("reason"))
@@ -175,20 +175,20 @@ public enum LockClearReply: Sendable, Equatable {
 }
 
 /// Service to supervisor, through the run's own socket: end the script and all that came of it. Answered with ``CancelReply``.
-public enum CancelRequest {
-    public static let message = Message("cancel")
+package enum CancelRequest {
+    package static let message = Message("cancel")
 }
 
 /// Supervisor to service: what came of a ``CancelRequest``.
-public enum CancelReply: String, Sendable {
+package enum CancelReply: String, Sendable {
     /// The run is being ended for that, and its result says so.
     case ending = "run-cancelling"
     /// The script has ended, or is being ended for another reason.
     case tooLate = "cancel-too-late"
 
-    public var message: Message { Message(rawValue) }
+    package var message: Message { Message(rawValue) }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard let reply = CancelReply(rawValue: message.kind) else { throw .unexpected(kind: message.kind) }
         self = reply
     }

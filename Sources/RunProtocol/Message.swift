@@ -1,8 +1,8 @@
 /// The version of everything in this module: messages, result files and spool files. Both sides refuse any other.
-public let protocolVersion = "1"
+package let protocolVersion = "1"
 
 /// Something that is not a message of this protocol.
-public enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
+package enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The other side speaks another version.
     case version(String)
     /// Not a message at all, or a field is missing or not what it should be.
@@ -10,7 +10,7 @@ public enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A known form with a kind nobody expects here.
     case unexpected(kind: String)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .version(let other):
             "speaks run protocol \(other), this program speaks \(protocolVersion); install sync-service and sync-runner from one release"
@@ -25,46 +25,46 @@ public enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
 /// The encoding is a sequence of fields, each a name's length (1 byte), the name, the value's length (4 bytes, big
 /// endian) and the value. The first field is `version`, the second `kind`; this much stays for ever, so that programs
 /// of different versions can tell each other so.
-public struct Message: Sendable, Equatable {
-    public struct Field: Sendable, Equatable {
-        public let name: String
-        public let value: [UInt8]
+package struct Message: Sendable, Equatable {
+    package struct Field: Sendable, Equatable {
+        package let name: String
+        package let value: [UInt8]
     }
 
     /// The longest encoding that is accepted: a log's last mebibyte with room to spare.
-    public static let maximumBytes = 2 << 20
+    package static let maximumBytes = 2 << 20
     static let maximumFields = 1024
 
-    public let kind: String
-    public private(set) var fields: [Field] = []
+    package let kind: String
+    package private(set) var fields: [Field] = []
 
-    public init(_ kind: String) { self.kind = kind }
+    package init(_ kind: String) { self.kind = kind }
 
     /// Adds a field; names may repeat.
-    public mutating func add(_ name: String, _ value: [UInt8]) { fields.append(Field(name: name, value: value)) }
-    public mutating func add(_ name: String, _ value: String) { add(name, Array(value.utf8)) }
-    public mutating func add(_ name: String, _ value: Int64) { add(name, String(value)) }
-    public mutating func add(_ name: String, _ value: Bool) { add(name, value ? "true" : "false") }
+    package mutating func add(_ name: String, _ value: [UInt8]) { fields.append(Field(name: name, value: value)) }
+    package mutating func add(_ name: String, _ value: String) { add(name, Array(value.utf8)) }
+    package mutating func add(_ name: String, _ value: Int64) { add(name, String(value)) }
+    package mutating func add(_ name: String, _ value: Bool) { add(name, value ? "true" : "false") }
 
     /// The first value under a name.
-    public func bytes(_ name: String) -> [UInt8]? { fields.first { $0.name == name }?.value }
-    public func text(_ name: String) -> String? { bytes(name).flatMap { String(validating: $0, as: UTF8.self) } }
-    public func integer(_ name: String) -> Int64? { text(name).flatMap(Int64.init) }
+    package func bytes(_ name: String) -> [UInt8]? { fields.first { $0.name == name }?.value }
+    package func text(_ name: String) -> String? { bytes(name).flatMap { String(validating: $0, as: UTF8.self) } }
+    package func integer(_ name: String) -> Int64? { text(name).flatMap(Int64.init) }
     /// All texts under a name, in their order.
-    public func texts(_ name: String) -> [String] {
+    package func texts(_ name: String) -> [String] {
         fields.filter { $0.name == name }.compactMap { String(validating: $0.value, as: UTF8.self) }
     }
 
     /// - Throws: ``MessageError/malformed(_:)`` where the field is missing or not of that type.
-    public func requiredText(_ name: String) throws(MessageError) -> String {
+    package func requiredText(_ name: String) throws(MessageError) -> String {
         guard let text = text(name) else { throw .malformed("no \(name)") }
         return text
     }
-    public func requiredInteger(_ name: String) throws(MessageError) -> Int64 {
+    package func requiredInteger(_ name: String) throws(MessageError) -> Int64 {
         guard let integer = integer(name) else { throw .malformed("no \(name)") }
         return integer
     }
-    public func requiredFlag(_ name: String) throws(MessageError) -> Bool {
+    package func requiredFlag(_ name: String) throws(MessageError) -> Bool {
         switch text(name) {
         case "true": return true
         case "false": return false
@@ -73,7 +73,7 @@ public struct Message: Sendable, Equatable {
     }
 
     /// The stored or sent form. See ``Message``.
-    public func encoded() -> [UInt8] {
+    package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         let head = [
             Field(name: "version", value: Array(protocolVersion.utf8)), Field(name: "kind", value: Array(kind.utf8)),
@@ -88,7 +88,7 @@ public struct Message: Sendable, Equatable {
     }
 
     /// Reads the stored or sent form; nothing in it is trusted.
-    public init(decoding bytes: [UInt8]) throws(MessageError) {
+    package init(decoding bytes: [UInt8]) throws(MessageError) {
         var rest = bytes[...]
         var all: [Field] = []
         while !rest.isEmpty {

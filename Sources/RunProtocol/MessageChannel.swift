@@ -1,7 +1,7 @@
 import Linux
 
 /// Why nothing came or could be sent.
-public enum ChannelError: Error, Sendable, CustomStringConvertible {
+package enum ChannelError: Error, Sendable, CustomStringConvertible {
     /// The other side is gone.
     case closed
     /// Nothing came in time.
@@ -9,7 +9,7 @@ public enum ChannelError: Error, Sendable, CustomStringConvertible {
     case message(MessageError)
     case system(SystemError)
 
-    public var description: String {
+    package var description: String {
         switch self {
         case .closed: "the other side closed the connection"
         case .timedOut: "no answer in time"
@@ -20,14 +20,14 @@ public enum ChannelError: Error, Sendable, CustomStringConvertible {
 }
 
 /// Messages over a stream socket, each after its length in 4 bytes, big endian. Calls block.
-public struct MessageChannel: Sendable {
+package struct MessageChannel: Sendable {
     /// The socket; readable when a message or the end waits.
-    public let descriptor: Descriptor
+    package let descriptor: Descriptor
 
-    public init(_ descriptor: Descriptor) { self.descriptor = descriptor }
+    package init(_ descriptor: Descriptor) { self.descriptor = descriptor }
 
     /// Sends one message whole.
-    public func send(_ message: Message) throws(ChannelError) {
+    package func send(_ message: Message) throws(ChannelError) {
         let bytes = message.encoded()
         do {
             try descriptor.write(bigEndian(UInt32(truncatingIfNeeded: bytes.count)) + bytes)
@@ -38,7 +38,7 @@ public struct MessageChannel: Sendable {
 
     /// Waits for one message.
     /// - Parameter milliseconds: how long, for the whole message; nil waits until the other side speaks or goes.
-    public func receive(milliseconds: Int64? = nil) throws(ChannelError) -> Message {
+    package func receive(milliseconds: Int64? = nil) throws(ChannelError) -> Message {
         let deadline = milliseconds.map { Clock.monotonicMilliseconds() + $0 }
         let length = try read(4, deadline).reduce(0) { $0 << 8 | Int($1) }
         guard length <= Message.maximumBytes else { throw .message(.malformed("\(length) bytes long")) }
@@ -46,9 +46,9 @@ public struct MessageChannel: Sendable {
         do { return try Message(decoding: bytes) } catch { throw .message(error) }
     }
 
-    /// Says goodbye and waits until the other side is gone: with it goes what it held, such as the lease.
+    /// Says goodbye and waits until the other side is gone: with it goes what it held, such as the run lock.
     /// - Parameter milliseconds: how long at the most.
-    public func hangUp(milliseconds: Int64) {
+    package func hangUp(milliseconds: Int64) {
         LocalSocket.endWriting(descriptor)
         while (try? receive(milliseconds: milliseconds)) != nil {}
     }

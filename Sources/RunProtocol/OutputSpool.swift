@@ -5,7 +5,7 @@ import Linux
 ///
 /// The file starts with two numbers of 8 bytes, big endian: the limit, and how many bytes the script wrote. It is brought up to
 /// date with every piece, so that after a crash the bytes that reached the disk can be read in their order.
-public struct OutputSpool: Sendable {
+package struct OutputSpool: Sendable {
     private static let headBytes = 16
 
     private let file: Descriptor
@@ -14,7 +14,7 @@ public struct OutputSpool: Sendable {
 
     /// Creates the file, which must not exist.
     /// - Parameter limit: how many bytes are kept.
-    public init(creating path: String, limit: Int64) throws(SystemError) {
+    package init(creating path: String, limit: Int64) throws(SystemError) {
         file = try Descriptor.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
         self.limit = limit
         // Room for all of it now: a disk that fills up later must not cost output, or the start is refused.
@@ -30,7 +30,7 @@ public struct OutputSpool: Sendable {
     }
 
     /// Keeps what of `piece` belongs to the kept part.
-    public mutating func append(_ piece: ArraySlice<UInt8>) throws(SystemError) {
+    package mutating func append(_ piece: ArraySlice<UInt8>) throws(SystemError) {
         var rest = piece
         if total < firstHalf {
             let part = rest.prefix(Int(firstHalf - total))
@@ -54,31 +54,31 @@ public struct OutputSpool: Sendable {
     }
 
     /// Returns once what was kept is on the disk.
-    public func sync() throws(SystemError) { try file.sync() }
+    package func sync() throws(SystemError) { try file.sync() }
 
     /// What a spool file holds.
-    public struct Content: Sendable, Equatable {
+    package struct Content: Sendable, Equatable {
         /// The kept bytes; between the halves, where something is left out, a line that says how much.
-        public let bytes: [UInt8]
+        package let bytes: [UInt8]
         /// How many bytes the script had written.
-        public let total: Int64
-        public let truncated: Bool
+        package let total: Int64
+        package let truncated: Bool
     }
 
     /// Reads a spool file back, trusting nothing in it.
     /// - Parameter maximum: the largest limit that is believed; a file that claims more is refused with `EFBIG`.
     /// - Throws: `ENOENT` where there is none.
-    public static func read(_ path: String, maximum: Int64) throws(SystemError) -> Content {
+    package static func read(_ path: String, maximum: Int64) throws(SystemError) -> Content {
         try read(try open(path), maximum: maximum)
     }
 
     /// Opens a spool file for reading. It stays readable after its name is gone.
-    public static func open(_ path: String) throws(SystemError) -> Descriptor {
+    package static func open(_ path: String) throws(SystemError) -> Descriptor {
         try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     }
 
     /// The same for a file that was opened before.
-    public static func read(_ file: Descriptor, maximum: Int64) throws(SystemError) -> Content {
+    package static func read(_ file: Descriptor, maximum: Int64) throws(SystemError) -> Content {
         guard try file.facts().kind == .regular else { throw SystemError("read", "output", code: EINVAL) }
         let head = try file.read(at: 0, count: headBytes)
         guard head.count == headBytes else { throw SystemError("read", "output", code: EBADMSG) }

@@ -1,46 +1,46 @@
 /// The script's own paths where no setting names them, as the user's documentation of the API has them.
-public enum ScriptPaths {
-    public static let lock = "/tmp/sync_fkk_db.lock"
-    public static let log = "/var/log/sync_fkk_db.log"
+package enum ScriptPaths {
+    package static let lock = "/tmp/sync_fkk_db.lock"
+    package static let log = "/var/log/sync_fkk_db.log"
 }
 
 /// Service to runner: what do you see at this path? Another user, or a unit with a /tmp of its own, may see another file
 /// there, or none.
-public struct PathRequest: Sendable, Equatable {
-    public let path: String
+package struct PathRequest: Sendable, Equatable {
+    package let path: String
 
-    public init(path: String) { self.path = path }
+    package init(path: String) { self.path = path }
 
-    public static let kind = "path"
+    package static let kind = "path"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("path", path)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) { path = try message.requiredText("path") }
+    package init(_ message: Message) throws(MessageError) { path = try message.requiredText("path") }
 }
 
 /// Runner to service: the answer to a ``PathRequest``.
-public struct PathFacts: Sendable, Equatable {
+package struct PathFacts: Sendable, Equatable {
     /// Which file it is, links followed; nil where there is none or it cannot be seen.
-    public let identity: FileIdentity?
-    public let readable: Bool
-    public let writable: Bool
+    package let identity: FileIdentity?
+    package let readable: Bool
+    package let writable: Bool
     /// The user who looked.
-    public let uid: Int64
+    package let uid: Int64
 
-    public init(identity: FileIdentity?, readable: Bool, writable: Bool, uid: Int64) {
+    package init(identity: FileIdentity?, readable: Bool, writable: Bool, uid: Int64) {
         self.identity = identity
         self.readable = readable
         self.writable = writable
         self.uid = uid
     }
 
-    public static let kind = "path-facts"
+    package static let kind = "path-facts"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         if let identity { message.add("identity", identity.text) }
         message.add("readable", readable)
@@ -49,7 +49,7 @@ public struct PathFacts: Sendable, Equatable {
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard message.kind == Self.kind else { throw .unexpected(kind: message.kind) }
         let text = message.text("identity")
         identity = text.flatMap(FileIdentity.init)

@@ -2,25 +2,25 @@
 
 import Linux
 
-/// Service to runner: take the lease and check the script. Nothing is executed before ``Go``.
-public struct RunRequest: Sendable, Equatable {
+/// Service to runner: take the run lock and check the script. Nothing is executed before ``Go``.
+package struct RunRequest: Sendable, Equatable {
     /// Absolute path of the script.
-    public var script: String
+    package var script: String
     /// Absolute path; nil means the script's folder.
-    public var workingDirectory: String?
+    package var workingDirectory: String?
     /// The script's own lock file, which is only looked at.
-    public var lockPath: String
-    /// Where lease, spool and result are kept.
-    public var runDirectory: String
-    public var timeoutSeconds: Int64
+    package var lockPath: String
+    /// Where run lock, spool and result are kept.
+    package var runDirectory: String
+    package var timeoutSeconds: Int64
     /// How long after TERM the KILL follows.
-    public var graceSeconds: Int64
+    package var graceSeconds: Int64
     /// How much output is kept.
-    public var outputLimit: Int64
+    package var outputLimit: Int64
     /// `NAME=value` entries added to the script's environment.
-    public var environment: [String]
+    package var environment: [String]
 
-    public init(
+    package init(
         script: String, workingDirectory: String?, lockPath: String, runDirectory: String, timeoutSeconds: Int64,
         graceSeconds: Int64, outputLimit: Int64, environment: [String]
     ) {
@@ -34,9 +34,9 @@ public struct RunRequest: Sendable, Equatable {
         self.environment = environment
     }
 
-    public static let kind = "run"
+    package static let kind = "run"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("script", script)
         if let workingDirectory { message.add("working_directory", workingDirectory) }
@@ -49,7 +49,7 @@ public struct RunRequest: Sendable, Equatable {
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         script = try message.requiredText("script")
         workingDirectory = message.text("working_directory")
         lockPath = try message.requiredText("lock_path")
@@ -65,27 +65,27 @@ public struct RunRequest: Sendable, Equatable {
     }
 
     /// A year, in seconds.
-    public static let maximumSeconds: Int64 = 31_536_000
+    package static let maximumSeconds: Int64 = 31_536_000
     /// 256 MiB: an output is one row in the history.
-    public static let maximumOutput: Int64 = 268_435_456
+    package static let maximumOutput: Int64 = 268_435_456
 }
 
-/// Who holds the lease, as its holder wrote it into the lease file: a description, never a ground for a decision.
-public struct LeaseHolder: Sendable, Equatable {
+/// Who holds the run lock, as its holder wrote it into the run lock file: a description, never a ground for a decision.
+package struct LeaseHolder: Sendable, Equatable {
     /// The run's number, nil before it has one.
-    public var run: Int64?
+    package var run: Int64?
     /// The supervisor's process number.
-    public var pid: Int64
+    package var pid: Int64
     /// Milliseconds since 1970 UTC, within ``WallTime/range``.
-    public let since: Int64
+    package let since: Int64
 
-    public init(run: Int64?, pid: Int64, since: Int64) {
+    package init(run: Int64?, pid: Int64, since: Int64) {
         self.run = run
         self.pid = pid
         self.since = WallTime.clamped(milliseconds: since)
     }
 
-    public var message: Message {
+    package var message: Message {
         var message = Message("holder")
         add(to: &message)
         return message
@@ -98,14 +98,14 @@ public struct LeaseHolder: Sendable, Equatable {
     }
 
     /// - Returns: nil where the message names no holder.
-    public init?(_ message: Message) {
+    package init?(_ message: Message) {
         guard let pid = message.integer("holder_pid"), let since = message.integer("holder_since") else { return nil }
         self.init(run: message.integer("holder_run"), pid: pid, since: since)
     }
 }
 
 /// Why a script is not started: the *why* of the documented answer.
-public enum Unfitness: String, Sendable, CaseIterable {
+package enum Unfitness: String, Sendable, CaseIterable {
     case notFound = "not found"
     case permissionDenied = "permission denied"
     case notARegularFile = "not a regular file"
@@ -114,20 +114,20 @@ public enum Unfitness: String, Sendable, CaseIterable {
 }
 
 /// Runner to service: what came of a ``RunRequest``.
-public enum RunReply: Sendable, Equatable {
-    /// Somebody else holds the lease.
+package enum RunReply: Sendable, Equatable {
+    /// Somebody else holds the run lock.
     case busy(LeaseHolder?)
-    /// The lease is held by this runner until the connection closes, but the script must not be started.
+    /// The run lock is held by this runner until the connection closes, but the script must not be started.
     /// `detail` is for the operator: what exactly is wrong and how to mend it.
     case unfit(Unfitness, detail: String, scriptUID: Int64)
-    /// The lease is held and the script may be started.
+    /// The run lock is held and the script may be started.
     case ready(scriptSHA256: String, scriptUID: Int64)
     /// The runner could not get as far as checking; nothing was started.
     case failed(String)
     /// The runner's own settings, or its release, do not permit what was asked for; nothing was started.
     case refused(String)
 
-    public var message: Message {
+    package var message: Message {
         switch self {
         case .busy(let holder):
             var message = Message("busy")
@@ -155,7 +155,7 @@ public enum RunReply: Sendable, Equatable {
         }
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         switch message.kind {
         case "busy": self = .busy(LeaseHolder(message))
         case "unfit":
@@ -174,18 +174,18 @@ public enum RunReply: Sendable, Equatable {
 }
 
 /// Service to runner: the run is durably recorded under this number; start the script.
-public struct Go: Sendable, Equatable {
-    public let run: Int64
+package struct Go: Sendable, Equatable {
+    package let run: Int64
 
-    public init(run: Int64) { self.run = run }
+    package init(run: Int64) { self.run = run }
 
-    public var message: Message {
+    package var message: Message {
         var message = Message("go")
         message.add("run", run)
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard message.kind == "go" else { throw .unexpected(kind: message.kind) }
         run = try message.requiredInteger("run")
         guard run > 0 else { throw .malformed("run \(run)") }

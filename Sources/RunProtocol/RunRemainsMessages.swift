@@ -2,50 +2,50 @@
 // the run's own socket instead (``CancelRequest``).
 
 /// Service to runner: which processes hold the run lock? Answered with ``RunProcesses``.
-public struct RunProcessesRequest: Sendable, Equatable {
-    public let runDirectory: String
+package struct RunProcessesRequest: Sendable, Equatable {
+    package let runDirectory: String
     /// Also counts what a dead supervisor of this run left to the runner's parent, although it holds no lock.
-    public let run: Int64?
+    package let run: Int64?
 
-    public init(runDirectory: String, run: Int64?) {
+    package init(runDirectory: String, run: Int64?) {
         self.runDirectory = runDirectory
         self.run = run
     }
 
-    public static let kind = "run-processes"
+    package static let kind = "run-processes"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("run_directory", runDirectory)
         if let run { message.add("run", run) }
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         runDirectory = try message.requiredText("run_directory")
         run = message.integer("run")
     }
 }
 
 /// Runner to service: the answer to a ``RunProcessesRequest``.
-public struct RunProcesses: Sendable, Equatable {
+package struct RunProcesses: Sendable, Equatable {
     /// At most ``maximum`` process numbers, ascending. Supervisors are among them only where the runner is root: a
     /// process that cannot be traced hides its descriptors.
-    public let pids: [Int64]
+    package let pids: [Int64]
 
-    public static let maximum = 256
+    package static let maximum = 256
 
-    public init(pids: [Int64]) { self.pids = Array(pids.sorted().prefix(Self.maximum)) }
+    package init(pids: [Int64]) { self.pids = Array(pids.sorted().prefix(Self.maximum)) }
 
-    public static let kind = "run-processes"
+    package static let kind = "run-processes"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         for pid in pids { message.add("pid", pid) }
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard message.kind == Self.kind else { throw .unexpected(kind: message.kind) }
         self.init(pids: try message.processNumbers())
     }
@@ -55,22 +55,22 @@ public struct RunProcesses: Sendable, Equatable {
 ///
 /// Needs a connection of its own. The runner answers once TERM is sent; from then on it sees the work through, KILL
 /// after the grace included, whether or not the service stays.
-public struct EndRunRequest: Sendable, Equatable {
-    public let runDirectory: String
+package struct EndRunRequest: Sendable, Equatable {
+    package let runDirectory: String
     /// Only this run is ended. Where the run lock names another one, its holders stay.
-    public let run: Int64
+    package let run: Int64
     /// How long after TERM the KILL follows.
-    public let graceSeconds: Int64
+    package let graceSeconds: Int64
 
-    public init(runDirectory: String, run: Int64, graceSeconds: Int64) {
+    package init(runDirectory: String, run: Int64, graceSeconds: Int64) {
         self.runDirectory = runDirectory
         self.run = run
         self.graceSeconds = graceSeconds
     }
 
-    public static let kind = "end-run"
+    package static let kind = "end-run"
 
-    public var message: Message {
+    package var message: Message {
         var message = Message(Self.kind)
         message.add("run_directory", runDirectory)
         message.add("run", run)
@@ -78,7 +78,7 @@ public struct EndRunRequest: Sendable, Equatable {
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         runDirectory = try message.requiredText("run_directory")
         run = try message.requiredInteger("run")
         graceSeconds = try message.requiredInteger("grace_seconds")
@@ -87,13 +87,13 @@ public struct EndRunRequest: Sendable, Equatable {
 }
 
 /// Runner to service: the answer to an ``EndRunRequest``.
-public enum EndRunReply: Sendable, Equatable {
+package enum EndRunReply: Sendable, Equatable {
     /// These processes got TERM; KILL follows for what the grace does not end.
     case ending(RunProcesses)
     /// No process of the run is found.
     case nothingLeft
 
-    public var message: Message {
+    package var message: Message {
         switch self {
         case .ending(let processes):
             var message = Message("run-ending")
@@ -103,7 +103,7 @@ public enum EndRunReply: Sendable, Equatable {
         }
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         switch message.kind {
         case "run-ending": self = .ending(RunProcesses(pids: try message.processNumbers()))
         case "run-gone": self = .nothingLeft

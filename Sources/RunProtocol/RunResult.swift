@@ -1,12 +1,12 @@
 import Linux
 
 /// Why the runner ended a script that did not end by itself.
-public enum StopReason: String, Sendable, CaseIterable {
+package enum StopReason: String, Sendable, CaseIterable {
     case timeout, cancelled, shutdown
 }
 
 /// How a run stands or ended, as the history and the API name it.
-public enum Outcome: String, Sendable, CaseIterable {
+package enum Outcome: String, Sendable, CaseIterable {
     case running, succeeded, failed
     case alreadyRunning = "already_running"
     case timedOut = "timed_out"
@@ -15,31 +15,31 @@ public enum Outcome: String, Sendable, CaseIterable {
 }
 
 /// What the runner knows at the end of a run: facts only. It is sent to the service, and stored beside the spool
-/// before the lease is released, so that a service that was away learns it as well.
-public struct RunResult: Sendable, Equatable {
+/// before the run lock is released, so that a service that was away learns it as well.
+package struct RunResult: Sendable, Equatable {
     /// Set where the kernel refused to execute the script.
-    public var startError: String?
+    package var startError: String?
     /// Set where the runner ended it.
-    public var stop: StopReason?
+    package var stop: StopReason?
     /// The script's own exit code; nil where a signal ended it or it was not collected.
-    public var exitCode: Int64?
-    public var signal: Int64?
+    package var exitCode: Int64?
+    package var signal: Int64?
     /// Whether the script's lock file was there just before the start or is there at the end.
-    public var lockFileSeen: Bool
+    package var lockFileSeen: Bool
     /// Whether the file at the script's path at the end is another than the one that was checked and started.
-    public var scriptChanged: Bool
+    package var scriptChanged: Bool
     /// All that the script wrote, kept or not.
-    public var outputBytes: Int64
+    package var outputBytes: Int64
     /// Hex, of all that the script wrote.
-    public var outputSHA256: String
+    package var outputSHA256: String
     /// Set where not even the part to be kept could be stored.
-    public var spoolError: String?
+    package var spoolError: String?
     /// Milliseconds since 1970 UTC.
-    public var finishedAt: Int64
+    package var finishedAt: Int64
     /// By the monotonic clock.
-    public var durationMilliseconds: Int64
+    package var durationMilliseconds: Int64
 
-    public init(
+    package init(
         startError: String? = nil, stop: StopReason? = nil, exitCode: Int64? = nil, signal: Int64? = nil,
         lockFileSeen: Bool, scriptChanged: Bool, outputBytes: Int64, outputSHA256: String, spoolError: String? = nil,
         finishedAt: Int64, durationMilliseconds: Int64
@@ -59,7 +59,7 @@ public struct RunResult: Sendable, Equatable {
 
     /// What these facts are called. Exit code 2 counts as `already_running` only with the lock file as witness:
     /// database clients exit with 2 as well when they cannot connect.
-    public var outcome: Outcome {
+    package var outcome: Outcome {
         if startError != nil { return .startFailed }
         switch stop {
         case .timeout: return .timedOut
@@ -74,7 +74,7 @@ public struct RunResult: Sendable, Equatable {
         }
     }
 
-    public var message: Message {
+    package var message: Message {
         var message = Message("ended")
         if let startError { message.add("start_error", startError) }
         if let stop { message.add("stop", stop.rawValue) }
@@ -90,7 +90,7 @@ public struct RunResult: Sendable, Equatable {
         return message
     }
 
-    public init(_ message: Message) throws(MessageError) {
+    package init(_ message: Message) throws(MessageError) {
         guard message.kind == "ended" else { throw .unexpected(kind: message.kind) }
         startError = message.text("start_error")
         stop = message.text("stop").flatMap(StopReason.init)

@@ -2,15 +2,15 @@ import CSQLite
 import Glibc
 
 /// How a backup shares the database with those who write it.
-public struct BackupPace: Sendable {
+package struct BackupPace: Sendable {
     /// Pages a step copies. The lock is held as long as that takes.
-    public var pagesPerStep: Int32 = 256
+    package var pagesPerStep: Int32 = 256
     /// How often it begins again because somebody wrote, before it keeps writers out.
-    public var restarts = 3
+    package var restarts = 3
     /// How long it may keep writers out, in seconds. Writers must wait longer than this.
-    public var longestLock: Double = 20
+    package var longestLock: Double = 20
 
-    public init() {}
+    package init() {}
 }
 
 extension Connection {
@@ -24,7 +24,7 @@ extension Connection {
     ///
     /// - Parameter pause: called between two steps, without a lock.
     /// - Throws: ``SQLiteError``; `isBusy` where the lock was needed for longer than the pace allows.
-    public func backUp(to target: Connection, pace: BackupPace = BackupPace(), pause: () -> Void = { usleep(1000) }) throws(SQLiteError) {
+    package func backUp(to target: Connection, pace: BackupPace = BackupPace(), pause: () -> Void = { usleep(1000) }) throws(SQLiteError) {
         let copy = try BackupCopy(from: self, to: target)
         var restarts = 0
         var remaining = Int32.max

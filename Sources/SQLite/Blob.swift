@@ -12,7 +12,7 @@ extension Connection {
     ///   - pieceBytes: the most that `body` gets at once.
     /// - Throws: what `body` throws, or `SQLiteError`: no such row or not a blob, a range that is not within it
     ///   (SQLITE_RANGE), the row changed meanwhile by this connection (SQLITE_ABORT).
-    public func forEachBlobPiece(
+    package func forEachBlobPiece(
         table: String, column: String, rowid: Int64, offset: Int = 0, count: Int? = nil, pieceBytes: Int = 65536,
         _ body: ([UInt8]) throws -> Void
     ) throws {

@@ -6,8 +6,8 @@ import CSQLite
 ///
 /// Nothing else in the process may open and close the database's file (to copy it, say): closing any descriptor of it
 /// drops the locks SQLite holds through its own (fcntl(2)), and another process may then write in between.
-public final class Connection {
-    public enum Mode: Sendable {
+package final class Connection {
+    package enum Mode: Sendable {
         /// Read and write; a missing file is created with mode 0600.
         case create
         /// Read and write a file that is there.
@@ -33,7 +33,7 @@ public final class Connection {
     ///   - busyTimeoutMilliseconds: how long a statement waits for another connection's lock.
     /// - Throws: `SQLiteError` with the context "open <path>"; for what is not a database `isCorruptOrNotADatabase`,
     ///   for a file this process may not write `isReadOnly`.
-    public init(path: String, mode: Mode, busyTimeoutMilliseconds: Int32 = 5000) throws(SQLiteError) {
+    package init(path: String, mode: Mode, busyTimeoutMilliseconds: Int32 = 5000) throws(SQLiteError) {
         let context = "open \(path)"
         let file = try DatabaseFile.resolve(path, context: context)
         if mode == .create { try DatabaseFile.createIfMissing(file, context: context) }
@@ -63,7 +63,7 @@ public final class Connection {
     }
 
     /// A new, empty database in memory, gone with its connection.
-    public static func inMemory() throws(SQLiteError) -> Connection {
+    package static func inMemory() throws(SQLiteError) -> Connection {
         let connection = Connection()
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_EXRESCODE
         let code = sqlite3_open_v2(":memory:", &connection.database, flags | SQLITE_OPEN_NOMUTEX, nil)
@@ -79,7 +79,7 @@ public final class Connection {
     }
 
     /// Closes the file; an open transaction is rolled back. Everything afterwards fails, closing again does nothing.
-    public func close() {
+    package func close() {
         idle = StatementCache()
         // _v2 waits for statements that are still running: `close` may be called from within a query's closure.
         sqlite3_close_v2(database)
@@ -89,7 +89,7 @@ public final class Connection {
     /// Runs one statement with its values, or a script of several without. Rows are thrown away.
     ///
     /// A script is not atomic by itself: use `transaction`.
-    public func execute(_ sql: String, _ values: [Value] = []) throws(SQLiteError) {
+    package func execute(_ sql: String, _ values: [Value] = []) throws(SQLiteError) {
         guard values.isEmpty else {
             try withStatement(sql, values) { (statement) throws(SQLiteError) in
                 while try statement.step() {}
@@ -110,7 +110,7 @@ public final class Connection {
     /// Runs one statement; the results of `body` for each of its rows, in order.
     ///
     /// - Parameter body: may use the connection, and may throw to stop.
-    public func query<T>(
+    package func query<T>(
         _ sql: String, _ values: [Value] = [], _ body: (Row) throws(SQLiteError) -> T
     ) throws(SQLiteError) -> [T] {
         try withStatement(sql, values) { (statement) throws(SQLiteError) in
@@ -126,7 +126,7 @@ public final class Connection {
     /// generic array cost more than the rows themselves.
     ///
     /// - Parameter body: as for `query`.
-    public func forEach(
+    package func forEach(
         _ sql: String, _ values: [Value] = [], _ body: (Row) throws(SQLiteError) -> Void
     ) throws(SQLiteError) {
         try withStatement(sql, values) { (statement) throws(SQLiteError) in
@@ -135,7 +135,7 @@ public final class Connection {
     }
 
     /// Runs one statement up to its first row; the result of `body` for that row, nil when there is none.
-    public func first<T>(
+    package func first<T>(
         _ sql: String, _ values: [Value] = [], _ body: (Row) throws(SQLiteError) -> T
     ) throws(SQLiteError) -> T? {
         try withStatement(sql, values) { (statement) throws(SQLiteError) in
@@ -161,7 +161,7 @@ public final class Connection {
     }
 
     /// Whether SQLite has a transaction open.
-    public var hasOpenTransaction: Bool {
+    package var hasOpenTransaction: Bool {
         database.map { sqlite3_get_autocommit($0) == 0 } ?? false
     }
 

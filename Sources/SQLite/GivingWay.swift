@@ -3,15 +3,15 @@ import Dispatch
 import Synchronization
 
 /// Tells whether anybody writes to a database, from any thread. Takes no lock itself.
-public final class WriterWatch: Sendable {
+package final class WriterWatch: Sendable {
     private let connection: Mutex<Connection>
 
     /// - Throws: `SQLiteError` as opening for reading does.
-    public init(path: String) throws(SQLiteError) { connection = Mutex(try Connection(path: path, mode: .readOnly)) }
+    package init(path: String) throws(SQLiteError) { connection = Mutex(try Connection(path: path, mode: .readOnly)) }
 
     /// Whether a connection of this or another process holds the write lock: RESERVED or a stronger one
     /// (https://www.sqlite.org/c3ref/io_methods.html, xCheckReservedLock). False where that cannot be told.
-    public var isWriting: Bool { connection.withLock { $0.isBeingWritten } }
+    package var isWriting: Bool { connection.withLock { $0.isBeingWritten } }
 }
 
 extension Connection {
@@ -26,7 +26,7 @@ extension Connection {
     ///
     /// - Returns: nil where it was interrupted. What `body` made of it or threw is then lost.
     /// - Throws: what `body` throws otherwise.
-    public func run<T>(until shouldStop: @escaping @Sendable () -> Bool, _ body: () throws -> T) throws -> T? {
+    package func run<T>(until shouldStop: @escaping @Sendable () -> Bool, _ body: () throws -> T) throws -> T? {
         let interrupter = Interrupter(try handle(for: "run until interrupted"), when: shouldStop)
         do {
             let result = try body()

@@ -3,7 +3,7 @@ import CSQLite
 /// One row of a result, while the closure it was handed to runs; later it answers nil to everything.
 ///
 /// A column that is NULL, of another type than asked for, or not there answers nil.
-public struct Row {
+package struct Row {
     private let statement: Statement
     private let position: UInt64
 
@@ -13,16 +13,16 @@ public struct Row {
     }
 
     /// True for NULL, and for a column that does not exist.
-    public func isNull(_ column: Int) -> Bool {
+    package func isNull(_ column: Int) -> Bool {
         kind(of: column) == nil
     }
 
-    public func integer(_ column: Int) -> Int64? {
+    package func integer(_ column: Int) -> Int64? {
         value(column, of: SQLITE_INTEGER) { sqlite3_column_int64($0, $1) }
     }
 
     /// The value whatever its type; `.null` also for a column that does not exist.
-    public func value(_ column: Int) -> Value {
+    package func value(_ column: Int) -> Value {
         switch kind(of: column) {
         case SQLITE_INTEGER: .integer(sqlite3_column_int64(statement.pointer, Int32(column)))
         case SQLITE_FLOAT: .real(sqlite3_column_double(statement.pointer, Int32(column)))
@@ -32,12 +32,12 @@ public struct Row {
         }
     }
 
-    public func real(_ column: Int) -> Double? {
+    package func real(_ column: Int) -> Double? {
         value(column, of: SQLITE_FLOAT) { sqlite3_column_double($0, $1) }
     }
 
     /// The text, with U+FFFD for bytes that are not UTF-8.
-    public func text(_ column: Int) -> String? {
+    package func text(_ column: Int) -> String? {
         value(column, of: SQLITE_TEXT) { statement, index in
             // The pointer first: sqlite3_column_bytes counts what the latest conversion made.
             let start = sqlite3_column_text(statement, index)
@@ -46,7 +46,7 @@ public struct Row {
         }
     }
 
-    public func blob(_ column: Int) -> [UInt8]? {
+    package func blob(_ column: Int) -> [UInt8]? {
         value(column, of: SQLITE_BLOB) { statement, index in
             // A blob without bytes has no pointer.
             let start = sqlite3_column_blob(statement, index)
@@ -59,7 +59,7 @@ public struct Row {
     /// costs more than reading them.
     ///
     /// - Returns: false where the column holds no text; then nothing is put there.
-    public func append(_ column: Int, to bytes: inout [UInt8]) -> Bool {
+    package func append(_ column: Int, to bytes: inout [UInt8]) -> Bool {
         let found: Void? = value(column, of: SQLITE_TEXT) { statement, index in
             // The pointer first, as for `text`.
             let start = sqlite3_column_text(statement, index)
@@ -70,7 +70,7 @@ public struct Row {
     }
 
     /// What `body` makes of a blob's bytes where SQLite has them; nil where the column holds no blob.
-    public func blob<T>(_ column: Int, _ body: (RawSpan) -> T) -> T? {
+    package func blob<T>(_ column: Int, _ body: (RawSpan) -> T) -> T? {
         value(column, of: SQLITE_BLOB) { statement, index in
             let start = sqlite3_column_blob(statement, index)
             let count = Int(sqlite3_column_bytes(statement, index))

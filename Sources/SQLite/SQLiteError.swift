@@ -7,20 +7,20 @@ import CSQLite
 ///
 /// **After an error of COMMIT, or of a writing statement outside a transaction, read back before trying again.** An I/O
 /// error on the last sync (of the folder) is reported for rows that were kept.
-public struct SQLiteError: Error, Sendable, CustomStringConvertible {
+package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     /// The primary result code, for example 5 (SQLITE_BUSY). https://www.sqlite.org/rescode.html
-    public let code: Int32
+    package let code: Int32
     /// The extended result code, for example 1555 (SQLITE_CONSTRAINT_PRIMARYKEY).
-    public let extendedCode: Int32
+    package let extendedCode: Int32
     /// SQLite's own words, with the system's reason where there is one.
-    public let message: String
+    package let message: String
     /// What was being done: the first line of the SQL, or "open /path".
-    public let context: String
+    package let context: String
     /// The `errno` value behind a file that could not be opened, read or written; 0 where none is known.
-    public let systemCode: Int32
+    package let systemCode: Int32
 
     /// - Parameter extendedCode: an extended or primary result code; `code` follows from it.
-    public init(extendedCode: Int32, message: String, context: String, systemCode: Int32 = 0) {
+    package init(extendedCode: Int32, message: String, context: String, systemCode: Int32 = 0) {
         self.systemCode = systemCode
         self.code = extendedCode & 0xFF
         self.extendedCode = extendedCode
@@ -29,24 +29,24 @@ public struct SQLiteError: Error, Sendable, CustomStringConvertible {
     }
 
     /// Another connection held a lock longer than the busy timeout.
-    public var isBusy: Bool { code == SQLITE_BUSY }
+    package var isBusy: Bool { code == SQLITE_BUSY }
     /// The file is damaged, or is something else than a database.
-    public var isCorruptOrNotADatabase: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
+    package var isCorruptOrNotADatabase: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
     /// A constraint, or a trigger's RAISE, refused the change.
-    public var isConstraint: Bool { code == SQLITE_CONSTRAINT }
+    package var isConstraint: Bool { code == SQLITE_CONSTRAINT }
     /// The disk, or the database's allowed size, is full.
-    public var isFull: Bool { code == SQLITE_FULL }
+    package var isFull: Bool { code == SQLITE_FULL }
     /// The operating system failed to read, write, sync or lock.
-    public var isIOError: Bool { code == SQLITE_IOERR }
+    package var isIOError: Bool { code == SQLITE_IOERR }
     /// The file or the file system may not be written.
-    public var isReadOnly: Bool { code == SQLITE_READONLY }
+    package var isReadOnly: Bool { code == SQLITE_READONLY }
     /// There is no memory for it now.
-    public var isOutOfMemory: Bool { code == SQLITE_NOMEM }
+    package var isOutOfMemory: Bool { code == SQLITE_NOMEM }
 
     /// A writer was killed, and only one that may write can undo what it left half done.
-    public var isInterruptedWrite: Bool { extendedCode == ExtendedCode.readOnlyRollback }
+    package var isInterruptedWrite: Bool { extendedCode == ExtendedCode.readOnlyRollback }
 
-    public var description: String {
+    package var description: String {
         "\(context): \(message) (SQLite code \(extendedCode))\(advice.map { ". \($0)" } ?? "")"
     }
 

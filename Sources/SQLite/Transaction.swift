@@ -5,14 +5,14 @@ extension Connection {
     /// - Throws: the first error, of BEGIN, of `body` or of COMMIT; nothing of `body` is then kept, with the exception
     ///   that `SQLiteError` describes: read back after an I/O error of COMMIT. A COMMIT that fails because readers
     ///   outstayed the busy timeout is rolled back too.
-    public func transaction<T>(_ body: () throws -> T) throws -> T {
+    package func transaction<T>(_ body: () throws -> T) throws -> T {
         try run("BEGIN IMMEDIATE", body)
     }
 
     /// Runs `body` so that all it reads belongs to one state of the database. It must not write.
     ///
     /// Keep it short: with a rollback journal a reader holds up every writer's commit.
-    public func read<T>(_ body: () throws -> T) throws -> T {
+    package func read<T>(_ body: () throws -> T) throws -> T {
         try run("BEGIN DEFERRED", body)
     }
 

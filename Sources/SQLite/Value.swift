@@ -1,5 +1,5 @@
 /// What SQLite can store, and what is bound to a statement's `?`. https://www.sqlite.org/datatype3.html
-public enum Value: Sendable, Equatable {
+package enum Value: Sendable, Equatable {
     case null
     case integer(Int64)
     /// SQLite has no NaN: it becomes NULL.
@@ -10,12 +10,12 @@ public enum Value: Sendable, Equatable {
     case blob([UInt8])
 
     /// NULL for nil.
-    public static func optional(_ text: String?) -> Value {
+    package static func optional(_ text: String?) -> Value {
         text.map(Value.text) ?? .null
     }
 
     /// NULL for nil.
-    public static func optional(_ number: Int64?) -> Value {
+    package static func optional(_ number: Int64?) -> Value {
         number.map(Value.integer) ?? .null
     }
 }
@@ -23,8 +23,8 @@ public enum Value: Sendable, Equatable {
 extension Value: ExpressibleByNilLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
     ExpressibleByStringLiteral
 {
-    public init(nilLiteral: ()) { self = .null }
-    public init(integerLiteral value: Int64) { self = .integer(value) }
-    public init(floatLiteral value: Double) { self = .real(value) }
-    public init(stringLiteral value: String) { self = .text(value) }
+    package init(nilLiteral: ()) { self = .null }
+    package init(integerLiteral value: Int64) { self = .integer(value) }
+    package init(floatLiteral value: Double) { self = .real(value) }
+    package init(stringLiteral value: String) { self = .text(value) }
 }

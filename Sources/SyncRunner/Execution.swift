@@ -44,7 +44,7 @@ struct Execution {
     ///   - otherUser: the user of the service, where that is not ours. Then the script is kept from signalling us too.
     /// - Throws: where the kernel does not execute it.
     init(
-        script: String, directory: String, environment: [String], lease: Descriptor, timeLimit: Int64, grace: Int64, otherUser: UInt32?
+        script: String, directory: String, environment: [String], runLock: Descriptor, timeLimit: Int64, grace: Int64, otherUser: UInt32?
     ) throws(SystemError) {
         guard try Files.facts(directory, followLink: true).kind == .directory else { throw SystemError("chdir", directory, code: ENOTDIR) }
         let null = try Descriptor.open("/dev/null", O_RDONLY)
@@ -56,7 +56,7 @@ struct Execution {
         pid = try Process.spawn(
             script, arguments: [script], environment: environment, directory: directory,
             // One pipe for both streams keeps the order in which they were written.
-            descriptors: [null, write, write], kept: (lease, min(RunDirectory.lockDescriptor, Int32(clamping: Process.lowerDescriptorLimit() - 1))),
+            descriptors: [null, write, write], kept: (runLock, min(RunDirectory.lockDescriptor, Int32(clamping: Process.lowerDescriptorLimit() - 1))),
             // A script of the service's own user may look for a process with kill -0, as many lock files are checked.
             scoped: otherUser != nil)
         timeLimitAt = Clock.monotonicMilliseconds() + timeLimit

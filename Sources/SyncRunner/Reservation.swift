@@ -12,7 +12,7 @@ struct Reservation {
     /// - Throws: where there is no room; then nothing is to be started.
     init(in directory: RunDirectory, outputLimit: Int64) throws(SystemError) {
         self.directory = directory
-        // Leftovers of a start that came to nothing. The lease makes us the only one here.
+        // Leftovers of a start that came to nothing. The run lock makes us the only one here.
         try Files.removeIfPresent(directory.preparedOutput)
         try Files.removeIfPresent(directory.preparedResult)
         do {

@@ -23,7 +23,7 @@ struct RunRemains {
     }
 
     private func holders(_ entries: [ProcessEntry]) -> [Int32] {
-        guard let lock = try? Files.facts(directory.lease, followLink: false) else { return [] }
+        guard let lock = try? Files.facts(directory.lockFile, followLink: false) else { return [] }
         let holders = entries.filter { $0.holdsLock(on: lock) }
         guard let run else { return holders.map(\.pid) }
         // Between the service's question and this look another run may have begun; it must not be ended in place of this

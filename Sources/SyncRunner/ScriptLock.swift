@@ -54,17 +54,17 @@ extension ScriptProcess {
 }
 
 extension LockClearReply {
-    /// Removes a stale lock file of the script, holding the lease, so that no run of ours can begin meanwhile.
+    /// Removes a stale lock file of the script, holding the run lock, so that no run of ours can begin meanwhile.
     ///
     /// A script that locks its file with flock cannot begin between our look and our unlink. One that only looks whether the
     /// file exists and is started by cron right then finds the file or finds none; it never shares one with us.
     init(answering request: LockClearRequest) {
         do {
-            guard case .taken(let lease) = try Lease.take(in: RunDirectory(request.runDirectory)) else {
+            guard case .taken(let runLock) = try RunLock.take(in: RunDirectory(request.runDirectory)) else {
                 self = .refused("a sync is running")
                 return
             }
-            defer { lease.release() }
+            defer { runLock.release() }
             switch ScriptProcess(of: request.script, lockPath: request.lockPath) {
             case .yes: self = .refused("a process of the script is running")
             case .cannotSee:

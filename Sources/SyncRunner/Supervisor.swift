@@ -2,7 +2,7 @@ import Glibc
 import Linux
 import RunProtocol
 
-/// One run from the lease to the stored result. Everything here outlives the service: once the script is started, a
+/// One run from the run lock to the stored result. Everything here outlives the service: once the script is started, a
 /// lost connection changes nothing.
 struct Supervisor {
     let request: RunRequest
@@ -23,9 +23,9 @@ struct Supervisor {
     /// Returns when the run is over, or nothing was started.
     func run() {
         do {
-            switch try Lease.take(in: directory) {
+            switch try RunLock.take(in: directory) {
             case .held(let holder): try service.send(RunReply.busy(holder).message)
-            case .taken(let lease): try hold(lease)
+            case .taken(let runLock): try hold(runLock)
             }
         } catch ChannelError.closed {
             // Nobody to tell: the service is gone, and it settles what it recorded by itself.
@@ -34,15 +34,15 @@ struct Supervisor {
         }
     }
 
-    /// With the lease: check, wait for the word, start. The lease ends with this process unless `release` comes first.
-    private func hold(_ lease: Lease) throws {
-        lease.describe(run: nil, since: Clock.wallMilliseconds())
+    /// With the run lock: check, wait for the word, start. The run lock ends with this process unless `release` comes first.
+    private func hold(_ runLock: RunLock) throws {
+        runLock.describe(run: nil, since: Clock.wallMilliseconds())
         let script: Script
         do {
             script = try Script.check(request.script)
         } catch {
             try service.send(RunReply.unfit(error.why, detail: error.detail, scriptUID: Int64(geteuid())).message)
-            // The service records the failed start while the lease is held, then hangs up.
+            // The service records the failed start while the run lock is held, then hangs up.
             _ = try? nextMessage()
             return
         }
@@ -56,18 +56,18 @@ struct Supervisor {
             reservation.abandon()
             throw error
         }
-        lease.describe(run: run, since: Clock.wallMilliseconds())
+        runLock.describe(run: run, since: Clock.wallMilliseconds())
 
-        var result = execute(script, lease: lease, run: run, reservation)
+        var result = execute(script, runLock: runLock, run: run, reservation)
         result.scriptChanged = script.hasChanged()
         result.lockFileSeen = result.lockFileSeen || lockFileIsThere()
-        // Result before unlock: whoever finds the lease free finds the result as well.
+        // Result before unlock: whoever finds the run lock free finds the result as well.
         do { try reservation.store(result.message, of: run) } catch {
             // Still told to the service, if it is there to hear it.
             complain("the result of run \(run) could not be stored: \(error)")
         }
         try? Files.removeIfPresent(directory.socket(of: run))
-        lease.release()
+        runLock.release()
         try service.send(result.message)
     }
 
@@ -86,7 +86,7 @@ struct Supervisor {
         }
     }
 
-    private func execute(_ script: Script, lease: Lease, run: Int64, _ reservation: Reservation) -> RunResult {
+    private func execute(_ script: Script, runLock: RunLock, run: Int64, _ reservation: Reservation) -> RunResult {
         let started = Clock.monotonicMilliseconds()
         let lockFileSeen = lockFileIsThere()
         var output = Output(reservation.spool)
@@ -99,7 +99,7 @@ struct Supervisor {
             var execution = try Execution(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
                 environment: ScriptEnvironment.entries(run: run, graceSeconds: request.graceSeconds, added: request.environment),
-                lease: lease.descriptor,
+                runLock: runLock.descriptor,
                 timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000, otherUser: otherUser)
             end = execution.follow(signals: signals, service: service, cancels: cancels, output: &output)
         } catch {

@@ -3,7 +3,7 @@ import OpenSSL
 /// Why a TLS connection ended otherwise than by close_notify on both sides (RFC 8446, 6.1).
 ///
 /// Holds nothing the peer sent, so it may be logged.
-public enum TLSError: Error, Sendable, Equatable {
+package enum TLSError: Error, Sendable, Equatable {
     /// No TLS, none of our versions or ciphers, no common protocol, or damaged.
     case handshakeFailed(OpenSSLError)
     case handshakeTimedOut
@@ -18,7 +18,7 @@ public enum TLSError: Error, Sendable, Equatable {
 }
 
 extension TLSError: CustomStringConvertible {
-    public var description: String {
+    package var description: String {
         switch self {
         case .handshakeFailed(let error): "TLS handshake failed: \(error)"
         case .handshakeTimedOut: "TLS handshake not complete in time"

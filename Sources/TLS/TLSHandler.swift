@@ -2,11 +2,11 @@ import NIOCore
 import OpenSSL
 
 /// Told to the handlers behind by a user inbound event when the handshake is complete.
-public struct TLSHandshakeCompleted: Sendable, Equatable {
+package struct TLSHandshakeCompleted: Sendable, Equatable {
     /// Such as `TLSv1.3`.
-    public let version: String
+    package let version: String
     /// OpenSSL's name for it.
-    public let cipher: String
+    package let cipher: String
 }
 
 /// First in a server's pipeline: TLS outside, plaintext behind.
@@ -15,11 +15,11 @@ public struct TLSHandshakeCompleted: Sendable, Equatable {
 /// close_notify is `ChannelEvent.inputClosed`, `close(mode: .output)` sends what waits and then close_notify, and
 /// `close(mode: .all)` gives the same five seconds, or waits for nobody where a `ChannelShouldQuiesceEvent` caused it. An end without close_notify, or within the handshake, is a
 /// `TLSError` through `errorCaught` followed by `channelInactive`, never by `inputClosed`.
-public final class TLSHandler: ChannelDuplexHandler {
-    public typealias InboundIn = ByteBuffer
-    public typealias InboundOut = ByteBuffer
-    public typealias OutboundIn = ByteBuffer
-    public typealias OutboundOut = ByteBuffer
+package final class TLSHandler: ChannelDuplexHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     /// From the connection to the end of the handshake.
     static let handshakeLimit = TimeAmount.seconds(10)
@@ -39,16 +39,16 @@ public final class TLSHandler: ChannelDuplexHandler {
 
     /// - Parameter context: kept for this connection, whatever replaces it later.
     /// - Throws: `OpenSSLError` where there is no memory; the connection must then be closed.
-    public init(context: TLSContext) throws(OpenSSLError) {
+    package init(context: TLSContext) throws(OpenSSLError) {
         connection = try TLSConnection(context)
     }
 
-    public func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         handle(.writabilityChanged(context.channel.isWritable), context)
         if context.channel.isActive { handle(.connected, context) }
     }
 
-    public func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         // A channel that never became active does not tell that it has become inactive.
         deadline?.cancel()
         settlePromises()
@@ -96,25 +96,25 @@ public final class TLSHandler: ChannelDuplexHandler {
 // MARK: - From the socket
 
 extension TLSHandler {
-    public func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         handle(.connected, context)
         context.fireChannelActive()
     }
 
-    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         handle(.received(unwrapInboundIn(data)), context)
     }
 
-    public func channelReadComplete(context: ChannelHandlerContext) {
+    package func channelReadComplete(context: ChannelHandlerContext) {
         handle(.readCompleted, context)
     }
 
-    public func channelWritabilityChanged(context: ChannelHandlerContext) {
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
         handle(.writabilityChanged(context.channel.isWritable), context)
         context.fireChannelWritabilityChanged()
     }
 
-    public func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent { return handle(.peerFinished, context) }
         // Who closes at this very word has nothing under way.
         isQuiescing = event is ChannelShouldQuiesceEvent
@@ -122,7 +122,7 @@ extension TLSHandler {
         isQuiescing = false
     }
 
-    public func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         handle(.disconnected, context)
     }
 }
@@ -130,11 +130,11 @@ extension TLSHandler {
 // MARK: - From behind
 
 extension TLSHandler {
-    public func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         handle(.readRequested, context)
     }
 
-    public func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard machine.acceptsPlaintext else {
             promise?.fail(machine.isClosed ? ChannelError.ioOnClosedChannel : ChannelError.outputClosed)
             return
@@ -142,12 +142,12 @@ extension TLSHandler {
         queue.append(unwrapOutboundIn(data), promise)
     }
 
-    public func flush(context: ChannelHandlerContext) {
+    package func flush(context: ChannelHandlerContext) {
         queue.flush()
         if queue.hasFlushed { handle(.flushRequested, context) }
     }
 
-    public func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+    package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         guard !isDisconnected else { return context.close(mode: mode, promise: promise) }
         switch mode {
         case .input:

@@ -1,3 +1,4 @@
+import Encoding
 import Testing
 
 @testable import AuditLog
@@ -52,10 +53,10 @@ import Testing
     }
 
     @Test func asTheHeaderHasIt() {
-        let header = Array(Base64.encode(notes[6]).utf8)
+        let header = Array(Base64.standard.encode(notes[6]).utf8)
         #expect(sizes(header) == [7])
         #expect(sizes(Array("Sync-Checkpoint: ".utf8) + header + Array("\r\n".utf8)) == [7])
-        let two = Array("HTTP/1.1 200 OK\r\nsync-checkpoint:".utf8) + header + Array("\r\n\r\n".utf8) + Array(Base64.encode(notes[7]).utf8)
+        let two = Array("HTTP/1.1 200 OK\r\nsync-checkpoint:".utf8) + header + Array("\r\n\r\n".utf8) + Array(Base64.standard.encode(notes[7]).utf8)
         #expect(sizes(two) == [7, 8])
         #expect(sizes(header.dropLast(4)) == [])
     }

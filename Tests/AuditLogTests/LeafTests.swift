@@ -8,7 +8,7 @@ import Testing
 @Suite struct LeafTests {
     static let noon = LeafTime(microseconds: 1_760_000_000_000_000)
 
-    static func leaf(_ fields: [JSON.Member], event: Event = .runStarted) throws -> Leaf {
+    static func leaf(_ fields: [JSONValue.Member], event: Event = .runStarted) throws -> Leaf {
         try Leaf(event, at: noon, fields)
     }
 
@@ -16,9 +16,9 @@ import Testing
 
     @Test func oneWayToWriteIt() throws {
         let leaf = try Self.leaf([
-            JSON.Member("user", .string("ana")),
-            JSON.Member("b", .object([JSON.Member("z", .null), JSON.Member("A", .bool(true))])),
-            JSON.Member("run", .integer(-7)), JSON.Member("list", .array([.integer(0), .bool(false), .string("/é")])),
+            JSONValue.Member("user", .string("ana")),
+            JSONValue.Member("b", .object([JSONValue.Member("z", .null), JSONValue.Member("A", .bool(true))])),
+            JSONValue.Member("run", .integer(-7)), JSONValue.Member("list", .array([.integer(0), .bool(false), .string("/é")])),
         ])
         #expect(
             Self.text(leaf)
@@ -42,7 +42,7 @@ import Testing
         "e\u{301}", "👩‍👩‍👧", "", "\",\"outcome\":\"succeeded", "— log.example AAAA", "\u{8}\t\u{C}\u{1B}[2J",
     ])
     func anyStringGivesOneEntry(string: String) throws {
-        let leaf = try Self.leaf([JSON.Member("reason", .string(string)), JSON.Member("user", .string(string))])
+        let leaf = try Self.leaf([JSONValue.Member("reason", .string(string)), JSONValue.Member("user", .string(string))])
         #expect(!leaf.bytes.contains { $0 < 0x20 })
         #expect(try Leaf(stored: leaf.bytes) == leaf)
         #expect(leaf.object["user"] == .string(string))
@@ -56,7 +56,7 @@ import Testing
     @Test(arguments: ["a", "\0", "\"", "\n", "é", "€", "👩", "\u{301}"])
     func sixtyFourKiBGiveABoundedEntry(character: String) throws {
         let string = String(repeating: character, count: 65536 / character.utf8.count)
-        let fields = (0..<25).map { JSON.Member("field_\($0)", .string(string)) }
+        let fields = (0..<25).map { JSONValue.Member("field_\($0)", .string(string)) }
         let leaf = try Self.leaf(fields)
         #expect(leaf.bytes.count <= Leaf.maximumBytes)
         #expect(try Leaf(stored: leaf.bytes) == leaf)
@@ -64,8 +64,8 @@ import Testing
         #expect(!leaf.bytes.contains { $0 < 0x20 })
         // Another end that is cut off gives another entry.
         #expect(
-            try Self.leaf([JSON.Member("user", .string(string + "x"))])
-                != Self.leaf([JSON.Member("user", .string(string))]))
+            try Self.leaf([JSONValue.Member("user", .string(string + "x"))])
+                != Self.leaf([JSONValue.Member("user", .string(string))]))
     }
 
     @Test func whereAStringIsCut() throws {
@@ -91,12 +91,12 @@ import Testing
     @Test func anEntryHoldsWhatItWasMadeOf() throws {
         let limit = Leaf.maximumStringBytes
         let whole = String(repeating: "a", count: limit)
-        let values: [JSON] = [
+        let values: [JSONValue] = [
             .null, .bool(true), .integer(-7), .string(""), .string("a\nb"), .string(#"a\nb"#), .string("\"é\u{1}"), .string(whole),
             .string(whole + "b"), .string(whole + "c"), .string(Leaf.cut(whole + "d")), .string("7"), .string("null"),
         ]
         for (place, value) in values.enumerated() {
-            let leaf = try Self.leaf([JSON.Member("a", value), JSON.Member("b", .string("z"))])
+            let leaf = try Self.leaf([JSONValue.Member("a", value), JSONValue.Member("b", .string("z"))])
             // Outside the macro, which takes no span.
             func holds(_ key: String, _ value: [UInt8]) -> Bool { leaf.holds(key, value.span) }
             for (other, candidate) in values.enumerated() {
@@ -108,22 +108,22 @@ import Testing
     }
 
     @Test func fieldsThatCannotBeAnEntry() {
-        #expect(throws: LeafError.number) { try Self.leaf([JSON.Member("a", .number("1.5"))]) }
-        #expect(throws: LeafError.number) { try Self.leaf([JSON.Member("a", .array([.number("1e3")]))]) }
+        #expect(throws: LeafError.number) { try Self.leaf([JSONValue.Member("a", .number("1.5"))]) }
+        #expect(throws: LeafError.number) { try Self.leaf([JSONValue.Member("a", .array([.number("1e3")]))]) }
         for name in ["", "a b", "a\"", "a\\", "a\n", "é", String(repeating: "a", count: 65)] {
-            #expect(throws: LeafError.keyName, "\(name)") { try Self.leaf([JSON.Member(name, .null)]) }
+            #expect(throws: LeafError.keyName, "\(name)") { try Self.leaf([JSONValue.Member(name, .null)]) }
             #expect(throws: LeafError.keyName) {
-                try Self.leaf([JSON.Member("a", .object([JSON.Member(name, .null)]))])
+                try Self.leaf([JSONValue.Member("a", .object([JSONValue.Member(name, .null)]))])
             }
         }
         for twice in ["event", "at", "a"] {
-            #expect(throws: LeafError.keyName) { try Self.leaf([JSON.Member(twice, .null), JSON.Member("a", .null)]) }
+            #expect(throws: LeafError.keyName) { try Self.leaf([JSONValue.Member(twice, .null), JSONValue.Member("a", .null)]) }
         }
-        let strings = (0..<40).map { JSON.Member("field_\($0)", .string(String(repeating: "a", count: 1024))) }
+        let strings = (0..<40).map { JSONValue.Member("field_\($0)", .string(String(repeating: "a", count: 1024))) }
         #expect(throws: LeafError.self) { try Self.leaf(strings) }
-        var deep = JSON.null
+        var deep = JSONValue.null
         for _ in 0..<300 { deep = .array([deep]) }
-        #expect(throws: LeafError.self) { try Self.leaf([JSON.Member("a", deep)]) }
+        #expect(throws: LeafError.self) { try Self.leaf([JSONValue.Member("a", deep)]) }
     }
 
     @Test(arguments: [
@@ -175,11 +175,11 @@ import Testing
     @Test func damagedEntriesNeitherTrapNorAreTwoThings() throws {
         let originals = try [
             Self.leaf([
-                JSON.Member("user", .string("ana \"x\" \n\u{1}\\é😀")), JSON.Member("n", .integer(-120)),
-                JSON.Member(
+                JSONValue.Member("user", .string("ana \"x\" \n\u{1}\\é😀")), JSONValue.Member("n", .integer(-120)),
+                JSONValue.Member(
                     "list",
                     .array([
-                        .null, .bool(true), .object([JSON.Member("k", .string("")), JSON.Member("l", .integer(0))]),
+                        .null, .bool(true), .object([JSONValue.Member("k", .string("")), JSONValue.Member("l", .integer(0))]),
                     ])),
             ]).bytes,
             Self.leaf([]).bytes,

@@ -214,7 +214,7 @@ import Testing
         #expect(try log.tampered { $0.leaves = [] }.verify().problems.first.contains(.genesisMissing))
         let foreign = try Leaf(
             .genesis, at: LeafTime(microseconds: 0),
-            [JSON.Member("origin", .string("other.example")), JSON.Member("vkey", .string("\(key)"))])
+            [JSONValue.Member("origin", .string("other.example")), JSONValue.Member("vkey", .string("\(key)"))])
         for bytes in [foreign.bytes, Array("{}".utf8), log.leaves[1]] {
             let report = try log.tampered { $0.leaves[0].bytes = bytes }.verify()
             #expect(report.problems.first.contains(.genesisMissing))
@@ -305,8 +305,8 @@ import Testing
             KeyChange.fields(to: new.verifierKey, after: elsewhere.tree, signedBy: old),
             KeyChange.fields(to: new.verifierKey, after: otherLog.tree, signedBy: old),
             KeyChange.fields(to: foreignName.verifierKey, after: base.tree, signedBy: old),
-            [good[0], JSON.Member("vkey", .string("\(TestLog.signer(3).verifierKey)"))],
-            [good[0]], [good[1]], [JSON.Member("signature", .string("AAAA")), good[1]], [],
+            [good[0], JSONValue.Member("vkey", .string("\(TestLog.signer(3).verifierKey)"))],
+            [good[0]], [good[1]], [JSONValue.Member("signature", .string("AAAA")), good[1]], [],
         ]
         for fields in changes {
             var log = base

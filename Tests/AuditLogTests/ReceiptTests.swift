@@ -1,3 +1,4 @@
+import Encoding
 import TestSupport
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
         let receipt = try log.receipt(1)
         let siblings = [Hash.leaf(log.leaves[0]), Hash.leaf(log.leaves[2])]
         let expected =
-            "c2sp.org/tlog-proof@v1\nextra \(Base64.encode(log.leaves[1]))\nindex 1\n\(siblings[0])\n\(siblings[1])\n\n"
+            "c2sp.org/tlog-proof@v1\nextra \(Base64.standard.encode(log.leaves[1]))\nindex 1\n\(siblings[0])\n\(siblings[1])\n\n"
             + String(decoding: log.head.note.encoded, as: UTF8.self)
         #expect(receipt.encoded == Array(expected.utf8))
     }

@@ -13,7 +13,7 @@ import Testing
         try? FileManager.default.removeItem(at: Self.folder)
         var plain = try TestLog(entries: 590)
         let hostile = ["a\r\nb", "\"", "\0", "\u{1B}[2J", "é😀", String(repeating: "x", count: 65536)]
-        for user in hostile { try plain.append(.authFailed, [JSON.Member("user", .string(user))]) }
+        for user in hostile { try plain.append(.authFailed, [JSONValue.Member("user", .string(user))]) }
         while plain.leaves.count < 600 { try plain.appendRun() }
         try write(plain, "plain", older: plain.checkpoint(at: 259), receipts: [0, 300, 595, 599])
 

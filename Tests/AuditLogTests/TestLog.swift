@@ -1,3 +1,4 @@
+import Encoding
 import JSON
 import OpenSSL
 
@@ -21,8 +22,8 @@ struct TestLog {
         try append(
             .genesis,
             [
-                JSON.Member("origin", .string(signer.verifierKey.name)),
-                JSON.Member("vkey", .string(signer.verifierKey.description)),
+                JSONValue.Member("origin", .string(signer.verifierKey.name)),
+                JSONValue.Member("vkey", .string(signer.verifierKey.description)),
             ], at: Int64(seed))
         while leaves.count < entries { try appendRun() }
     }
@@ -31,7 +32,7 @@ struct TestLog {
     static func key(_ number: UInt8) throws -> Ed25519.PrivateKey {
         let der = bytes(ofHex: "302e020100300506032b657004220420") + [UInt8](repeating: number, count: 32)
         return try Ed25519.PrivateKey(
-            pem: Array("-----BEGIN PRIVATE KEY-----\n\(Base64.encode(der))\n-----END PRIVATE KEY-----\n".utf8))
+            pem: Array("-----BEGIN PRIVATE KEY-----\n\(Base64.standard.encode(der))\n-----END PRIVATE KEY-----\n".utf8))
     }
 
     static func signer(_ number: UInt8) throws -> Signer { try Signer(origin: origin, key: key(number)) }
@@ -40,12 +41,12 @@ struct TestLog {
         let number = Int64(leaves.count)
         try append(
             number.isMultiple(of: 2) ? .runFinished : .runStarted,
-            [JSON.Member("user", .string("ana")), JSON.Member("run", .integer((number + 1) / 2))], signedBy: other)
+            [JSONValue.Member("user", .string("ana")), JSONValue.Member("run", .integer((number + 1) / 2))], signedBy: other)
     }
 
     /// - Parameter at: microseconds behind the time that follows from the entry's number.
     mutating func append(
-        _ event: Event, _ fields: [JSON.Member], at shift: Int64 = 0, signedBy other: Signer? = nil
+        _ event: Event, _ fields: [JSONValue.Member], at shift: Int64 = 0, signedBy other: Signer? = nil
     ) throws {
         let time = LeafTime(microseconds: 1_760_000_000_000_000 + Int64(leaves.count) * 1_000_000 + shift)
         try append(Leaf(event, at: time, fields).bytes, signedBy: other)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import SyncService
 
-/// What the trail costs, on a real disk, by the service's own code. `make bench-audit` calls this: it sets the folder in
+/// What the audit log costs, on a real disk, by the service's own code. `make bench-audit` calls this: it sets the folder in
 /// BENCH_AUDIT and measures `sync-service audit verify` on what is left there. Prints figures and asserts none.
 @Suite(.enabled(if: folder != nil, "make bench-audit runs it")) struct AuditBenchmark {
     @Test func appends() throws {
@@ -34,25 +34,25 @@ private let folder = ProcessInfo.processInfo.environment["BENCH_AUDIT"]
 /// transaction.
 private struct Filled {
     private let connection: Connection
-    private let trail: Trail
+    private let log: StoredLog
 
     init(_ state: String, leaves: Int64) throws {
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
         setenv("SYNC_STATE_DIR", state, 1)
         let settings = try Settings(environmentFile: nil)
         // Makes schema, key and genesis.
-        trail = try settings.openHistory().trail
+        log = try settings.openHistory().log
         connection = try Connection(path: settings.historyPath, mode: .readWrite)
         var run: Int64 = 0
-        while try Trail.tree(connection).size < leaves {
+        while try StoredLog.tree(connection).size < leaves {
             try connection.transaction {
                 var events: [AuditEvent] = []
-                let size = try Trail.tree(connection).size
+                let size = try StoredLog.tree(connection).size
                 while size + Int64(events.count) < leaves, events.count < 20_000 {
                     run += 1
                     events += try Self.record(run, connection)
                 }
-                try trail.append(events, to: connection)
+                try log.append(events, to: connection)
             }
         }
     }
@@ -60,7 +60,7 @@ private struct Filled {
     private static func record(_ run: Int64, _ connection: Connection) throws -> [AuditEvent] {
         let requester = Requester(
             user: "user\(run % 50)", userName: "User of the Bench", tokenFingerprint: "0123456789abcdef", trigger: .api, reason: nil,
-            sourceIP: "192.0.2.7", requestID: Machine.newRequestID())
+            sourceIP: "192.0.2.7", requestID: RequestID.make())
         let now = Int64(Date.now.timeIntervalSince1970 * 1000)
         let start = RunStart(
             requester: requester, startedAt: now, scriptPath: "/opt/bea-cukai-app/sync_fkk_db.sh",
@@ -71,17 +71,17 @@ private struct Filled {
             outputBytes: Int64(output.count), outputTruncated: false, outputSHA256: String(repeating: "1e", count: 32),
             scriptChanged: false, lockFileSeen: false, output: output)
         try RunTable.started.insert(start.members, run: run, connection)
-        try History.insert(finish, run, connection)
-        return [History.event(start, run), try History.event(finish, run)]
+        try HistoryStore.insert(finish, run, connection)
+        return [HistoryStore.event(start, run), try HistoryStore.event(finish, run)]
     }
 
     /// One event in a transaction of its own.
     func append() throws -> (append: Duration, whole: Duration) {
-        let actor = Actor(user: "auditor", tokenFingerprint: "0123456789abcdef", sourceIP: "192.0.2.7", requestID: Machine.newRequestID())
+        let principal = Principal(user: "auditor", tokenFingerprint: "0123456789abcdef", sourceIP: "192.0.2.7", requestID: RequestID.make())
         let clock = ContinuousClock()
         let start = clock.now
         let append = try connection.transaction {
-            try clock.measure { try trail.append([AuditEvent(.historyRead, by: actor, [.init("what", .string("runs"))])], to: connection) }
+            try clock.measure { try log.append([AuditEvent(.historyRead, by: principal, [.init("what", .string("runs"))])], to: connection) }
         }
         return (append, clock.now - start)
     }

@@ -5,7 +5,7 @@ import CNIOLLHTTP
 /// would make a second request of its end, nor refused half way, when it is already being answered. Both hold with the
 /// body and without it.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = array(data, size)
     let whole = verdict(bytes, step: bytes.count)
     hold(whole == verdict(bytes, step: 1), "byte by byte \(verdict(bytes, step: 1)), at once \(whole)")

@@ -7,7 +7,7 @@ private let file = "/dev/shm/sync-service-fuzz-\(getpid())"
 /// Messages, results and spool files: what the service reads from the runner's side, which it does not trust, and what
 /// the runner reads from a socket.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = array(data, size)
     guard let kind = bytes.first else { return 0 }
     let rest = Array(bytes.dropFirst())
@@ -37,8 +37,8 @@ private func readMessage(_ bytes: [UInt8]) {
         hold((try? RunResult(result.message)) == result, "another RunResult")
         _ = result.outcome
     }
-    if let lock = try? RunLock(message) {
-        hold((try? RunLock(lock.message)) == lock, "another RunLock")
+    if let lock = try? RunLockState(message) {
+        hold((try? RunLockState(lock.message)) == lock, "another RunLock")
         // The service writes these as dates and subtracts them from its clock.
         hold(lock.holder.map { WallTime.range.contains($0.since) } ?? true, "a holder since \(lock)")
     }
@@ -124,7 +124,7 @@ private func replaceFile(_ bytes: [UInt8]) {
 }
 
 @_cdecl("LLVMFuzzerInitialize")
-public func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
+package func initialize(_ count: UnsafeMutableRawPointer?, _ arguments: UnsafeMutableRawPointer?) -> CInt {
     atexit { unlink(file) }
     return 0
 }

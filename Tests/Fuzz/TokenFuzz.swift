@@ -1,3 +1,4 @@
+import Encoding
 import JSON
 import JWT
 import OpenSSL
@@ -10,7 +11,7 @@ private let strict = Verifier(rules: Rules(secret: secret, issuer: "https://id.e
 /// Tokens and what is in them. No fuzzer guesses a MAC, so the first byte says how much of the token is its own and
 /// how much is signed for it.
 @_cdecl("LLVMFuzzerTestOneInput")
-public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
+package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = array(data, size)
     guard let kind = bytes.first else { return 0 }
     let rest = bytes.dropFirst()
@@ -33,7 +34,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
         hold(claims.fingerprint.utf8.count == 16, "fingerprint \(claims.fingerprint)")
         hold(token.utf8.count <= 8192, "a token of \(token.utf8.count) bytes")
         for segment in token.split(separator: ".") {
-            hold(Base64URL.decode(segment.utf8).map(Base64URL.encode) == String(segment), "a second spelling of a token: \(token)")
+            hold(Base64.url.decode(segment.utf8).map(Base64.url.encode) == String(segment), "a second spelling of a token: \(token)")
         }
     }
     if let claims = try? strict.verify(token, now: now) {
@@ -45,9 +46,9 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
 private func signed(_ header: String, _ payload: String) -> String {
     let text = header + "." + payload
     guard let code = try? HMAC.authenticate(Array(text.utf8), key: secret, hash: .sha256) else { return text }
-    return text + "." + Base64URL.encode(code)
+    return text + "." + Base64.url.encode(code)
 }
 
 extension Collection<UInt8> {
-    fileprivate var encoded: String { Base64URL.encode(Array(self)) }
+    fileprivate var encoded: String { Base64.url.encode(Array(self)) }
 }

@@ -2,7 +2,7 @@ import JSON
 import Testing
 
 @Suite struct EncodingTests {
-    private func text(_ value: JSON) -> String {
+    private func text(_ value: JSONValue) -> String {
         String(decoding: value.encoded(), as: UTF8.self)
     }
 
@@ -19,41 +19,41 @@ import Testing
             .object([.init("status", .string("running")), .init("a\"", .array([.object([])])), .init("", .null)]),
             #"{"status":"running","a\"":[{}],"":null}"#
         ),
-    ] as [(JSON, String)])
-    func encodes(value: JSON, expected: String) {
+    ] as [(JSONValue, String)])
+    func encodes(value: JSONValue, expected: String) {
         // Compared as bytes: == of strings would take an equivalent spelling for the same.
         #expect(value.encoded() == Array(expected.utf8))
     }
 
     @Test func keepsEveryByteOfALongOutput() throws {
         let output = String(repeating: "2024-01-01 00:00:00 \"Tabel é\" disalin\n", count: 1 << 15)
-        let bytes = JSON.string(output).encoded()
-        #expect(try JSON(parsing: bytes, maxBytes: .max, maxDepth: 0) == .string(output))
+        let bytes = JSONValue.string(output).encoded()
+        #expect(try JSONValue(parsing: bytes, maxBytes: .max, maxDepth: 0) == .string(output))
         #expect(bytes.count == output.utf8.count + 3 * (1 << 15) + 2)
     }
 
     @Test func absentValuesAreNull() {
         let noString: String? = nil
         let noInteger: Int64? = nil
-        #expect(JSON.optional(noString) == .null)
-        #expect(JSON.optional(noInteger) == .null)
-        #expect(JSON.optional("x") == .string("x"))
-        #expect(JSON.optional(Int64(7)) == .integer(7))
+        #expect(JSONValue.optional(noString) == .null)
+        #expect(JSONValue.optional(noInteger) == .null)
+        #expect(JSONValue.optional("x") == .string("x"))
+        #expect(JSONValue.optional(Int64(7)) == .integer(7))
     }
 }
 
 @Suite struct ValueTests {
     @Test func findsTheFirstMember() {
-        let value = JSON.object([.init("a", .integer(1)), .init("b", .null), .init("a", .integer(2))])
+        let value = JSONValue.object([.init("a", .integer(1)), .init("b", .null), .init("a", .integer(2))])
         #expect(value["a"] == .integer(1))
         #expect(value["b"] == .null)
         #expect(value["c"] == nil)
-        #expect(JSON.array([.string("a")])["a"] == nil)
+        #expect(JSONValue.array([.string("a")])["a"] == nil)
     }
 
     @Test func namesAreBytes() {
-        #expect(JSON.object([.init("\u{e9}", .null)])["e\u{301}"] == nil)
-        #expect(JSON.object([.init("\u{212A}", .null)])["K"] == nil)
+        #expect(JSONValue.object([.init("\u{e9}", .null)])["e\u{301}"] == nil)
+        #expect(JSONValue.object([.init("\u{212A}", .null)])["K"] == nil)
     }
 
     @Test(arguments: [
@@ -65,8 +65,8 @@ import Testing
             .object([.init("a", .null), .init("b", .null)]),
             .object([.init("b", .null), .init("a", .null)])
         ),
-    ] as [(JSON, JSON)])
-    func equalityIsExact(left: JSON, right: JSON) {
+    ] as [(JSONValue, JSONValue)])
+    func equalityIsExact(left: JSONValue, right: JSONValue) {
         #expect(left != right)
         #expect(left == left)
     }

@@ -4,13 +4,13 @@ import Testing
 @testable import JSON
 
 @Suite struct ParsingTests {
-    private func parse(_ text: String, maxBytes: Int = 8192, maxDepth: Int = 8) throws(JSONError) -> JSON {
-        try JSON(parsing: Array(text.utf8), maxBytes: maxBytes, maxDepth: maxDepth)
+    private func parse(_ text: String, maxBytes: Int = 8192, maxDepth: Int = 8) throws(JSONError) -> JSONValue {
+        try JSONValue(parsing: Array(text.utf8), maxBytes: maxBytes, maxDepth: maxDepth)
     }
 
     private func refusal(_ bytes: [UInt8], maxBytes: Int = 8192, maxDepth: Int = 8) -> JSONError? {
         do {
-            _ = try JSON(parsing: bytes, maxBytes: maxBytes, maxDepth: maxDepth)
+            _ = try JSONValue(parsing: bytes, maxBytes: maxBytes, maxDepth: maxDepth)
             return nil
         } catch {
             return error
@@ -42,8 +42,8 @@ import Testing
             "{\"\u{e9}\":1,\"e\u{301}\":2}",
             .object([.init("\u{e9}", .integer(1)), .init("e\u{301}", .integer(2))])
         ),
-    ] as [(String, JSON)])
-    func accepts(text: String, value: JSON) throws {
+    ] as [(String, JSONValue)])
+    func accepts(text: String, value: JSONValue) throws {
         #expect(try parse(text) == value)
     }
 
@@ -135,9 +135,9 @@ import Testing
         var accepted = 0
         for _ in 0..<20_000 {
             let mutated = random.mutate(seeds[Int.random(in: 0..<seeds.count, using: &random)])
-            guard let value = try? JSON(parsing: mutated, maxBytes: 8192, maxDepth: 8) else { continue }
+            guard let value = try? JSONValue(parsing: mutated, maxBytes: 8192, maxDepth: 8) else { continue }
             accepted += 1
-            let again = try JSON(parsing: value.encoded(), maxBytes: .max, maxDepth: 8)
+            let again = try JSONValue(parsing: value.encoded(), maxBytes: .max, maxDepth: 8)
             #expect(again == value)
         }
         #expect(accepted > 100)

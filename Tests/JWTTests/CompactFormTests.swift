@@ -1,3 +1,4 @@
+import Encoding
 import JWT
 import Testing
 
@@ -43,12 +44,12 @@ import Testing
     }
 
     @Test func base64IsStrictInEverySegment() throws {
-        let header = Base64URL.encode(Array(TestTokens.header.utf8))
+        let header = Base64.url.encode(Array(TestTokens.header.utf8))
         // Lengths of 3n + 1 bytes leave four bits in the last character, so another spelling exists.
-        let longHeader = Base64URL.encode(Array(#"{"alg":"HS256","typ":"JWT" }"#.utf8))
+        let longHeader = Base64.url.encode(Array(#"{"alg":"HS256","typ":"JWT" }"#.utf8))
         var payload = TestTokens.payload()
         while payload.utf8.count % 3 != 1 { payload += " " }
-        let claims = Base64URL.encode(Array(payload.utf8))
+        let claims = Base64.url.encode(Array(payload.utf8))
         for spoil in Self.spoilers {
             #expect(TestTokens.refusal(of: try TestTokens.sign(spoil(longHeader), claims)) == .encoding(.header))
             #expect(TestTokens.refusal(of: try TestTokens.sign(header, spoil(claims))) == .encoding(.payload))
@@ -84,8 +85,8 @@ import Testing
     }
 
     @Test func noneWithoutSignature() throws {
-        let header = Base64URL.encode(Array(#"{"alg":"none"}"#.utf8))
-        let payload = Base64URL.encode(Array(TestTokens.payload().utf8))
+        let header = Base64.url.encode(Array(#"{"alg":"none"}"#.utf8))
+        let payload = Base64.url.encode(Array(TestTokens.payload().utf8))
         #expect(TestTokens.refusal(of: header + "." + payload + ".") == .algorithm)
     }
 
@@ -139,8 +140,8 @@ import Testing
 
     @Test func headerIsUTF8() throws {
         let header = Array(#"{"alg":"HS256","kid":""#.utf8) + [0xFF] + Array(#""}"#.utf8)
-        let payload = Base64URL.encode(Array(TestTokens.payload().utf8))
-        let token = try TestTokens.sign(Base64URL.encode(header), payload)
+        let payload = Base64.url.encode(Array(TestTokens.payload().utf8))
+        let token = try TestTokens.sign(Base64.url.encode(header), payload)
         #expect(TestTokens.refusal(of: token) == .header(JSONError(reason: .invalidUTF8, offset: 21)))
     }
 }

@@ -1,3 +1,4 @@
+import Encoding
 import JWT
 import TestSupport
 import Testing
@@ -66,7 +67,7 @@ import Testing
             var header = headers[Int.random(in: 0..<headers.count, using: &random)]
             var payload = payloads[Int.random(in: 0..<payloads.count, using: &random)]
             if round.isMultiple(of: 4) { header = random.mutate(header) } else { payload = random.mutate(payload) }
-            let token = try TestTokens.sign(Base64URL.encode(header), Base64URL.encode(payload))
+            let token = try TestTokens.sign(Base64.url.encode(header), Base64.url.encode(payload))
             let claims: Claims
             do {
                 claims = try verifier.verify(token, now: TestTokens.now)

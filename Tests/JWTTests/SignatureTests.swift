@@ -1,3 +1,4 @@
+import Encoding
 import JSON
 import JWT
 import OpenSSL
@@ -13,7 +14,7 @@ import Testing
         "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
 
     @Test func acceptsThePublishedToken() throws {
-        let key = try #require(Base64URL.decode(publishedKey.utf8))
+        let key = try #require(Base64.url.decode(publishedKey.utf8))
         let verifier = Verifier(rules: Rules(secret: key, userClaim: "iss"))
         let claims = try verifier.verify(published, now: 1_300_819_000)
         #expect(claims.user == "joe")
@@ -23,7 +24,7 @@ import Testing
     }
 
     @Test func refusesThePublishedTokenWithAnyBitTurned() throws {
-        let key = try #require(Base64URL.decode(publishedKey.utf8))
+        let key = try #require(Base64.url.decode(publishedKey.utf8))
         let rules = Rules(secret: key, userClaim: "iss")
         for index in published.utf8.indices.map({ published.utf8.distance(from: published.startIndex, to: $0) }) {
             for bit in 0..<8 {
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func refusesThePublishedTokenUnderAKeyWithAnyBitTurned() throws {
-        let key = try #require(Base64URL.decode(publishedKey.utf8))
+        let key = try #require(Base64.url.decode(publishedKey.utf8))
         for index in key.indices {
             var other = key
             other[index] ^= 0x10
@@ -48,7 +49,7 @@ import Testing
     @Test(arguments: Algorithm.allCases)
     func whatTheSignerMakesPasses(algorithm: Algorithm) throws {
         let signer = Signer(algorithm: algorithm, secret: TestTokens.secret)
-        let claims = JSON.object([
+        let claims = JSONValue.object([
             .init("sub", .string("ana")), .init("name", .string("Ana é")),
             .init("role", .array([.string("admin"), .string("run")])),
             .init("iat", .integer(TestTokens.now)), .init("exp", .integer(TestTokens.now + 60)),
@@ -67,7 +68,7 @@ import Testing
     @Test func signsTheHeaderEveryoneExpects() throws {
         let token = try Signer(algorithm: .HS384, secret: TestTokens.secret).sign(.object([]))
         let header = try #require(token.split(separator: ".").first)
-        let decoded = try #require(Base64URL.decode(header.utf8))
+        let decoded = try #require(Base64.url.decode(header.utf8))
         #expect(String(decoding: decoded, as: UTF8.self) == #"{"alg":"HS384","typ":"JWT"}"#)
     }
 
@@ -87,12 +88,12 @@ import Testing
         let signed = token.split(separator: ".").dropLast().joined(separator: ".")
         let code = try HMAC.authenticate(Array(signed.utf8), key: TestTokens.secret, hash: .sha256)
         for cut in 0..<code.count {
-            let shorter = signed + "." + Base64URL.encode(Array(code.prefix(cut)))
+            let shorter = signed + "." + Base64.url.encode(Array(code.prefix(cut)))
             #expect(TestTokens.refusal(of: shorter) == .signature)
         }
-        #expect(TestTokens.refusal(of: signed + "." + Base64URL.encode(code + [0])) == .signature)
+        #expect(TestTokens.refusal(of: signed + "." + Base64.url.encode(code + [0])) == .signature)
         let long = try HMAC.authenticate(Array(signed.utf8), key: TestTokens.secret, hash: .sha512)
-        #expect(TestTokens.refusal(of: signed + "." + Base64URL.encode(long)) == .signature)
+        #expect(TestTokens.refusal(of: signed + "." + Base64.url.encode(long)) == .signature)
     }
 
     @Test func rotationAcceptsBothSecretsAndNoThird() throws {
@@ -111,8 +112,8 @@ import Testing
         let short = Array(TestTokens.secret.prefix(minimum - 1))
         #expect(throws: TokenError.secretTooShort) { try Signer(algorithm: algorithm, secret: short).sign(.object([])) }
         let token = try TestTokens.sign(
-            Base64URL.encode(Array(#"{"alg":"\#(algorithm.rawValue)"}"#.utf8)),
-            Base64URL.encode(Array(TestTokens.payload().utf8)),
+            Base64.url.encode(Array(#"{"alg":"\#(algorithm.rawValue)"}"#.utf8)),
+            Base64.url.encode(Array(TestTokens.payload().utf8)),
             secret: short, hash: [.HS256: .sha256, .HS384: .sha384, .HS512: .sha512][algorithm] ?? .sha256)
         #expect(
             TestTokens.refusal(of: token, rules: Rules(algorithm: algorithm, secret: short)) == .secretTooShort)
@@ -129,8 +130,8 @@ import Testing
     /// An unsigned payload that could not even be parsed is refused for its signature: nothing looked into it.
     @Test(arguments: ["", "{", "nul", #"{"sub":1,"sub":1}"#, String(repeating: "[", count: 2000)])
     func thePayloadIsNotReadBeforeTheSignature(payload: String) throws {
-        let segment = Base64URL.encode(Array(payload.utf8))
-        let header = Base64URL.encode(Array(TestTokens.header.utf8))
+        let segment = Base64.url.encode(Array(payload.utf8))
+        let header = Base64.url.encode(Array(TestTokens.header.utf8))
         let forged = try TestTokens.sign(header, segment, secret: TestTokens.otherSecret)
         #expect(TestTokens.refusal(of: forged) == .signature)
         let foreign = try TestTokens.sign(header, segment + "=", secret: TestTokens.otherSecret)

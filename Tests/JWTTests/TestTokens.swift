@@ -1,3 +1,4 @@
+import Encoding
 import JSON
 import JWT
 import OpenSSL
@@ -26,7 +27,7 @@ enum TestTokens {
     }
 
     static func token(header: String = header, payload: String = payload()) throws -> String {
-        try sign(Base64URL.encode(Array(header.utf8)), Base64URL.encode(Array(payload.utf8)))
+        try sign(Base64.url.encode(Array(header.utf8)), Base64.url.encode(Array(payload.utf8)))
     }
 
     /// Signs two segments as they are, whatever they hold.
@@ -35,7 +36,7 @@ enum TestTokens {
     ) throws -> String {
         let signed = header + "." + payload
         let code = try HMAC.authenticate(Array(signed.utf8), key: secret, hash: hash)
-        return signed + "." + Base64URL.encode(code)
+        return signed + "." + Base64.url.encode(code)
     }
 
     /// Why this token is refused; nil when it is accepted.

@@ -24,8 +24,8 @@ import Testing
             .failed("no"), .refused("not with these settings"),
         ]
         for reply in replies { #expect(try RunReply(wire(reply.message)) == reply) }
-        for lock in [RunLock(held: true, holder: LeaseHolder(run: 1, pid: 2, since: 3)), RunLock(held: false, holder: nil)] {
-            #expect(try RunLock(wire(lock.message)) == lock)
+        for lock in [RunLockState(held: true, holder: LeaseHolder(run: 1, pid: 2, since: 3)), RunLockState(held: false, holder: nil)] {
+            #expect(try RunLockState(wire(lock.message)) == lock)
         }
         for file in [nil, LockFile(identity: FileIdentity(device: 4, inode: 5), modified: 6, owner: 7)] {
             #expect(try LockFileReply(wire(LockFileReply(file: file).message)) == LockFileReply(file: file))
@@ -63,9 +63,9 @@ import Testing
 
     @Test(arguments: [Int64.min, -1, 0, 1, .max]) func timesOfOthersCanBeWrittenAsDatesAndSubtracted(time: Int64) throws {
         let file = LockFile(identity: FileIdentity(device: 0, inode: 0), modified: time, owner: .max)
-        let lock = RunLock(held: false, holder: LeaseHolder(run: .max, pid: .min, since: time))
+        let lock = RunLockState(held: false, holder: LeaseHolder(run: .max, pid: .min, since: time))
         let receivedFile = try LockFileReply(wire(LockFileReply(file: file).message)).file
-        let receivedLock = try RunLock(wire(lock.message))
+        let receivedLock = try RunLockState(wire(lock.message))
         #expect(receivedFile == file && receivedLock == lock)
         for known in [receivedFile?.modified, receivedLock.holder?.since] {
             #expect(known.map(WallTime.range.contains) == true)

@@ -1,4 +1,5 @@
 import AuditLog
+import HTTPServer
 import Linux
 import Testing
 

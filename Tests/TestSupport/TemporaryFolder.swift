@@ -1,10 +1,10 @@
 import Foundation
 
 /// A folder of its own for one test, removed with it.
-public final class TemporaryFolder: Sendable {
-    public let path: String
+package final class TemporaryFolder: Sendable {
+    package let path: String
 
-    public init() throws {
+    package init() throws {
         path = "/tmp/unit-tests-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
@@ -16,16 +16,16 @@ public final class TemporaryFolder: Sendable {
     }
 
     /// A path within the folder.
-    public func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
+    package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
     /// What Debian's own command line tool says about a database: output and errors together, trimmed.
     @discardableResult
-    public func sqlite3(_ name: String, _ sql: String) throws -> String {
+    package func sqlite3(_ name: String, _ sql: String) throws -> String {
         try run("/usr/bin/sqlite3", ["-batch", "-init", "/dev/null", self(name), sql])
     }
 
     /// A program's standard output and error together, trimmed.
-    public func run(_ program: String, _ arguments: [String]) throws -> String {
+    package func run(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         let pipe = Pipe()
         process.executableURL = URL(fileURLWithPath: program)
@@ -41,7 +41,7 @@ public final class TemporaryFolder: Sendable {
 }
 
 /// Runs `body` on a thread of its own, whose umask and file-system user it may change without changing the process's.
-public func onOwnThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+package func onOwnThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
         Thread {
             continuation.resume(with: Result(catching: body))

@@ -1,3 +1,4 @@
+import Diagnostics
 import Glibc
 import Linux
 
@@ -120,15 +121,5 @@ struct EnvironmentFile {
             }
         }
         return nil
-    }
-}
-
-extension String {
-    /// Without blanks, tabs and carriage returns at either end.
-    func trimmed() -> String {
-        let blank: (Unicode.Scalar) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
-        let scalars = unicodeScalars.drop(while: blank)
-        guard let last = scalars.lastIndex(where: { !blank($0) }) else { return "" }
-        return String(scalars[...last])
     }
 }

@@ -1,13 +1,16 @@
+import Diagnostics
 import Glibc
+import History
+import HTTPServer
 import JWT
 import Linux
 import Logging
 import OpenSSL
-import RunProtocol
+import Runs
 
 /// All settings, checked and typed; see config/env.example for what each means.
 struct Settings: Sendable {
-    let door: DoorSettings
+    let listener: ListenerSettings
     /// nil where no secret is set: commands that need none still work.
     let tokens: Rules?
     let access: AccessRules
@@ -15,7 +18,7 @@ struct Settings: Sendable {
     let audit: AuditSettings
     /// The service's own folder, closed to all others.
     let stateDirectory: String
-    /// The runner's folder: lease, spool, results.
+    /// The runner's folder: run lock, spool, results.
     let runDirectory: String
     /// Where the runner of another user listens; nil starts one of our own for each run.
     let runnerSocket: String?
@@ -29,9 +32,14 @@ struct Settings: Sendable {
 
     var historyPath: String { stateDirectory + "/history.sqlite" }
 
+    var runs: RunSettings {
+        RunSettings(
+            script: script, stateDirectory: stateDirectory, runDirectory: runDirectory, runnerSocket: runnerSocket, secretFiles: secretFiles)
+    }
+
     /// Opens the history, creating it where there is none.
-    func openHistory() throws(HistoryError) -> History {
-        try History(
+    func openHistory() throws(HistoryError) -> HistoryStore {
+        try HistoryStore(
             opening: historyPath, reserve: DiskReserve(in: stateDirectory, outputLimit: script.outputLimit), audit: audit)
     }
 
@@ -58,7 +66,7 @@ struct Settings: Sendable {
         for path in environmentFile.map({ [$0] }) ?? Self.defaultFiles() { files.append(try EnvironmentFile(reading: path)) }
         let source = try SettingsSource(environment: environment, files: files)
 
-        door = try DoorSettings(source)
+        listener = try ListenerSettings(source)
         let secrets = try SecretSettings(source)
         tokens = try secrets.map { secrets throws(SettingsError) in try Rules(source, secrets) }
         var values = SettingsValues(source)
@@ -78,7 +86,7 @@ struct Settings: Sendable {
                 fix: "set one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         logLevel = level
-        secretFiles = files.map(\.path) + [source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), door.tls?.key, audit.keyFile].compactMap { $0 }
+        secretFiles = files.map(\.path) + [source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), listener.tls?.key, audit.keyFile].compactMap { $0 }
         var warnings = source.unknownInEnvironment.map { "\($0) in the environment is no setting of this program; check its spelling" }
         if source.text("JWT_SECRET") != nil {
             warnings.append("JWT_SECRET is set by value; JWT_SECRET_FILE keeps it out of the environment")
@@ -113,46 +121,5 @@ struct Settings: Sendable {
             entry += 1
         }
         return values
-    }
-}
-
-/// The script and everything of its own.
-struct ScriptSettings: Sendable {
-    /// nil where SYNC_SCRIPT_PATH is not set, which the documented answer of its own tells.
-    let path: String?
-    let workingDirectory: String?
-    let lockPath: String
-    let logPath: String
-    let logDirectory: String?
-    let timeoutSeconds: Int64
-    let graceSeconds: Int64
-    let outputLimit: Int64
-    /// The largest spool that is believed; a run may have begun before the limit was lowered.
-    var largestOutput: Int64 { max(outputLimit, Self.defaultOutputLimit) }
-    private static let defaultOutputLimit: Int64 = 1 << 20
-    /// Answer a run that still goes after this time; nil waits for its end.
-    let respondAfter: Duration?
-    /// `NAME=value` entries that SYNC_ENV_PASS hands to the script.
-    let environment: [String]
-
-    init(_ source: SettingsSource) throws(SettingsError) {
-        path = try source.absolutePath("SYNC_SCRIPT_PATH")
-        workingDirectory = try source.absolutePath("SYNC_WORKING_DIR")
-        lockPath = try source.absolutePath("SYNC_LOCK_PATH") ?? ScriptPaths.lock
-        logPath = try source.absolutePath("SYNC_LOG_PATH") ?? ScriptPaths.log
-        logDirectory = try source.absolutePath("SYNC_LOG_DIR")
-        timeoutSeconds = try source.integer("SYNC_TIMEOUT_SECONDS", default: 21600, in: 1...RunRequest.maximumSeconds)
-        graceSeconds = try source.integer("SYNC_STOP_GRACE_SECONDS", default: 10, in: 0...3600)
-        outputLimit = try source.integer("SYNC_OUTPUT_LIMIT_BYTES", default: Self.defaultOutputLimit, in: 2...RunRequest.maximumOutput)
-        let seconds = try source.integer("SYNC_RESPOND_AFTER_SECONDS", default: 0, in: 0...RunRequest.maximumSeconds)
-        respondAfter = seconds > 0 ? .seconds(seconds) : nil
-        var entries: [String] = []
-        for name in source.list("SYNC_ENV_PASS") {
-            guard !name.hasPrefix("JWT_"), !name.contains("=") else {
-                throw source.error("SYNC_ENV_PASS", "lists \(name), which the script must never see", fix: "remove that name")
-            }
-            if let value = source.text(name) { entries.append("\(name)=\(value)") }
-        }
-        environment = entries
     }
 }

@@ -1,5 +1,6 @@
-import FoundationEssentials
+import Diagnostics
 import Glibc
+import History
 import JWT
 import Linux
 
@@ -83,33 +84,4 @@ extension Rules {
             notBefore: notBefore, userClaim: source.text("JWT_USER_CLAIM") ?? "sub",
             nameClaim: source.text("JWT_NAME_CLAIM") ?? "name", roleClaim: source.text("JWT_ROLE_CLAIM") ?? "role")
     }
-}
-
-/// Who may do what, decided by exact comparison only.
-struct AccessRules: Sendable {
-    let adminRole: String
-    var adminUsers: [String]
-    var runUsers: [String]
-    let runRole: String?
-    var deniedUsers: [String]
-
-    init(_ source: SettingsSource) {
-        adminRole = source.text("JWT_ADMIN_ROLE") ?? "admin"
-        adminUsers = source.list("ADMIN_USERS")
-        runUsers = source.list("RUN_USERS")
-        runRole = source.text("JWT_RUN_ROLE")
-        deniedUsers = source.list("DENY_USERS")
-    }
-
-    func isAdmin(_ claims: Claims) -> Bool {
-        claims.hasRole(adminRole) || claims.isUser(in: adminUsers)
-    }
-
-    /// As documented every valid token may run, unless a list or a role says who.
-    func mayRun(_ claims: Claims) -> Bool {
-        if runUsers.isEmpty && runRole == nil { return true }
-        return claims.isUser(in: runUsers) || runRole.map(claims.hasRole) ?? false
-    }
-
-    func isDenied(_ claims: Claims) -> Bool { claims.isUser(in: deniedUsers) }
 }

@@ -1,0 +1,54 @@
+import Linux
+
+/// The names under which this service may be addressed.
+///
+/// A web page of an attacker can make its own name point at 127.0.0.1 and have a browser send requests here (DNS
+/// rebinding); those carry the attacker's name in Host, and get nothing.
+package struct AllowedHosts: Sendable {
+    private let names: Set<String>
+
+    /// - Parameter names: beside the machine itself, without ports.
+    package init(_ names: [String]) {
+        self.names = Set((["localhost", "127.0.0.1", "::1"] + names).map { $0.lowercased() })
+    }
+
+    /// What to write instead of a name that no Host header can match; nil for one that can. Ports do not count: a page
+    /// that made its own name point here cannot choose another name by choosing a port.
+    package static func fix(for name: String) -> String? {
+        if name.hasPrefix("["), let end = name.firstIndex(of: "]") {
+            return "write \(name[name.index(after: name.startIndex)..<end]), without brackets and port"
+        }
+        guard name.utf8.allSatisfy({ (0x21...0x7e).contains($0) && !"/*@?#[]".utf8.contains($0) }) else {
+            return "list names or addresses without scheme, port and *; a name beyond ASCII in its xn-- form"
+        }
+        if name.contains(":"), IPAddress(name) == nil {
+            let host = name.split(separator: ":", maxSplits: 1).first.map(String.init) ?? ""
+            return name.hasPrefix(":") ? "write a name or an address in front of the port" : "write \(host): the port does not count"
+        }
+        return nil
+    }
+
+    /// - Parameter host: the Host header, with or without a port.
+    package func allow(_ host: String?) -> Bool {
+        // HTTP/1.0 has no Host, and no browser speaks it.
+        guard let host else { return true }
+        // Letters beyond ASCII have lower cases within: the Kelvin sign's is k.
+        guard host.utf8.allSatisfy({ $0 < 0x80 }), let name = Self.name(host) else { return false }
+        return names.contains(name.lowercased())
+    }
+
+    /// The name without port and brackets; nil where it is none.
+    private static func name(_ host: String) -> String? {
+        if host.hasPrefix("[") {
+            guard let end = host.firstIndex(of: "]"), isPort(host[host.index(after: end)...]) else { return nil }
+            return String(host[host.index(after: host.startIndex)..<end])
+        }
+        let parts = host.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 1 || isPort(host[parts[0].endIndex...]) else { return nil }
+        return String(parts[0])
+    }
+
+    private static func isPort(_ text: Substring) -> Bool {
+        text.isEmpty || text.first == ":" && text.utf8.count <= 6 && text.dropFirst().utf8.allSatisfy { (0x30...0x39).contains($0) }
+    }
+}

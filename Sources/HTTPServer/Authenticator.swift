@@ -1,0 +1,41 @@
+import HTTPTypes
+import JWT
+import Linux
+
+/// Who a request comes from, by its bearer token (RFC 6750 section 2.1, the header only: a token in a query or a body
+/// would end up in logs).
+package struct Authenticator: Sendable {
+    private let verifier: Verifier
+    private let access: AccessRules
+
+    package init(rules: Rules, access: AccessRules) {
+        verifier = Verifier(rules: rules)
+        self.access = access
+    }
+
+    /// - Throws: ``RequestError/unauthorized(refused:)``.
+    package func claims(_ headers: HTTPFields) throws(RequestError) -> Claims {
+        guard let header = headers[.authorization] else { throw .unauthorized(refused: nil) }
+        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized(refused: nil) }
+        let claims: Claims
+        do {
+            claims = try verifier.verify(String(parts[1]), now: Clock.wallMilliseconds() / 1000)
+        } catch {
+            throw .unauthorized(refused: TokenRefusal(error))
+        }
+        guard !access.isDenied(claims) else { throw .unauthorized(refused: .deniedUser) }
+        return claims
+    }
+
+    /// - Throws: ``RequestError/forbidden`` where the claims do not reach so far.
+    func authorize(_ claims: Claims, for role: Role) throws(RequestError) {
+        let allowed =
+            switch role {
+            case .user: true
+            case .runner: access.mayRun(claims)
+            case .admin: access.isAdmin(claims)
+            }
+        guard allowed else { throw .forbidden }
+    }
+}

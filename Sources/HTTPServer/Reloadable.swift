@@ -1,0 +1,12 @@
+import Synchronization
+
+/// A value that SIGHUP may replace while requests read it; each request keeps the one it began with.
+package final class Reloadable<Value: Sendable>: Sendable {
+    private let value: Mutex<Value>
+
+    package init(_ value: Value) { self.value = Mutex(value) }
+
+    package var current: Value { value.withLock { $0 } }
+
+    package func replace(with new: Value) { value.withLock { $0 = new } }
+}

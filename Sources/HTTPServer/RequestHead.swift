@@ -1,0 +1,117 @@
+/// What the guard needs to know of a request's head. Grammar: RFC 9112.
+struct RequestHead {
+    /// Those that the decoder knows too; it would answer others without a word.
+    private static let methods: Set = [
+        "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
+        "PROPPATCH", "SEARCH", "UNLOCK", "REPORT", "PURGE", "LINK", "UNLINK",
+    ]
+
+    private(set) var fieldBytes = 0
+    private var fieldCount = 0
+    private(set) var contentLength = 0
+    private(set) var chunked = false
+    private(set) var closes = false
+    private(set) var expectsContinue = false
+    private(set) var origin: String?
+    private(set) var method = ""
+    private(set) var path = ""
+    private(set) var authorization: String?
+    private(set) var isHTTP10 = false
+    /// Where the lines of Content-Length and Transfer-Encoding are, line ends included.
+    private(set) var bodyFields: [Range<Int>] = []
+    private var hosts = 0
+    private var authorizations = 0
+    private var hasLength = false
+    private var keepsAlive = false
+
+    mutating func readRequestLine(_ line: ArraySlice<UInt8>) throws(RequestFraming.Refusal) {
+        let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+        guard parts.count == 3, Self.isToken(parts[0]), !parts[1].isEmpty else { throw .malformed("a request line that is none") }
+        guard parts[1].count <= RequestFraming.maximumTarget else { throw .targetTooLong }
+        guard parts[1].allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .malformed("a target with other than visible ASCII") }
+        method = String(decoding: parts[0], as: UTF8.self)
+        guard Self.methods.contains(method) else { throw .notOffered(method == "CONNECT" ? method : "this method") }
+        switch String(decoding: parts[2], as: UTF8.self) {
+        case "HTTP/1.1": break
+        case "HTTP/1.0": isHTTP10 = true
+        default: throw .malformed("a version other than HTTP/1.1 and HTTP/1.0")
+        }
+        path = String(decoding: parts[1], as: UTF8.self)
+        guard parts[1].first == UInt8(ascii: "/") || parts[1].elementsEqual("*".utf8) else { throw .malformed("a target that is no path") }
+    }
+
+    mutating func readField(_ line: ArraySlice<UInt8>) throws(RequestFraming.Refusal) {
+        fieldBytes += line.count + 2
+        fieldCount += 1
+        guard fieldCount <= RequestFraming.maximumFieldCount else { throw .fieldsTooLarge }
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), Self.isToken(line[..<colon]) else { throw .malformed("a field that is none") }
+        let raw = line[(colon + 1)...]
+        guard raw.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else { throw .malformed("a control character") }
+        let value = Self.trimmed(raw)
+        switch Self.lowercased(line[..<colon]) {
+        case "host": hosts += 1
+        case "origin": origin = String(decoding: value, as: UTF8.self)
+        case "authorization":
+            authorizations += 1
+            authorization = String(decoding: value, as: UTF8.self)
+        case "content-length":
+            guard !hasLength, !value.isEmpty, value.count <= 18, value.allSatisfy({ (0x30...0x39).contains($0) }),
+                let length = Int(String(decoding: value, as: UTF8.self))
+            else { throw .malformed("Content-Length") }
+            hasLength = true
+            contentLength = length
+            bodyFields.append(line.startIndex..<line.endIndex + 2)
+        case "transfer-encoding":
+            // To the letter, blanks included: the decoder behind does not take a tab for one.
+            let exact = Self.lowercased(raw)
+            guard !chunked, exact == "chunked" || exact == " chunked" else { throw .malformed("Transfer-Encoding") }
+            chunked = true
+            bodyFields.append(line.startIndex..<line.endIndex + 2)
+        case "upgrade": throw .notOffered("Upgrade")
+        case "expect":
+            guard Self.lowercased(value) == "100-continue" else { throw .malformed("Expect") }
+            expectsContinue = true
+        case "connection":
+            for option in value.split(separator: UInt8(ascii: ",")) {
+                switch Self.lowercased(Self.trimmed(option)) {
+                case "close": closes = true
+                case "keep-alive": keepsAlive = true
+                case "upgrade": throw .notOffered("Upgrade")
+                default: break
+                }
+            }
+        default: break
+        }
+    }
+
+    /// Checks what only the whole head can tell.
+    mutating func check() throws(RequestFraming.Refusal) {
+        guard hosts == 1 || hosts == 0 && isHTTP10 else { throw .malformed("not one Host") }
+        guard authorizations <= 1 else { throw .malformed("more than one Authorization") }
+        guard !(chunked && (hasLength || isHTTP10)) else { throw .malformed("Transfer-Encoding beside Content-Length or in HTTP/1.0") }
+        if isHTTP10 {
+            expectsContinue = false
+            if !keepsAlive { closes = true }
+        }
+    }
+
+    /// Letters of ASCII only: for Unicode the Kelvin sign is a k, and the decoder behind knows no Unicode.
+    private static func lowercased(_ bytes: ArraySlice<UInt8>) -> String {
+        String(decoding: bytes.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
+    }
+
+    private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
+        guard let last = bytes.lastIndex(where: { !isBlank($0) }) else { return [] }
+        return bytes[...last].drop(while: isBlank)
+    }
+
+    private static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
+        !bytes.isEmpty && bytes.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+            default: "!#$%&'*+-.^_`|~".utf8.contains($0)
+            }
+        }
+    }
+}

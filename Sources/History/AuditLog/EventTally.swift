@@ -1,0 +1,70 @@
+import AuditLog
+import JSON
+
+/// Events of one kind and user that are counted instead of kept one by one, and the values that occurred in them.
+struct EventTally: Sendable {
+    /// At most so many different values of a key are listed: 1,000 numbers are about 20 KiB of an entry's 32.
+    private static let maximumNumbers = 1000
+    private static let maximumTexts = 32
+    /// Longer texts are none of our own words.
+    private static let maximumTextBytes = 64
+
+    private(set) var count: Int64 = 0
+    /// Milliseconds since 1970 UTC.
+    private var first: Int64 = 0
+    private var last: Int64 = 0
+    private var sources: Set<String> = []
+    private var numbers: [String: Set<Int64>] = [:]
+    private var texts: [String: Set<String>] = [:]
+    /// Events with a value that found no room.
+    private var more: Int64 = 0
+
+    init() {}
+
+    /// One event.
+    init(at moment: Int64, from source: String?, _ fields: [JSONValue.Member]) {
+        count = 1
+        (first, last) = (moment, moment)
+        if let source { sources = [source] }
+        for field in fields { list(field.name, field.value) }
+    }
+
+    mutating func add(_ other: EventTally) {
+        guard other.count > 0 else { return }
+        first = count == 0 ? other.first : min(first, other.first)
+        last = max(last, other.last)
+        count += other.count
+        more += other.more
+        // Two are enough to know that it was not one.
+        if sources.count < 2 { sources.formUnion(other.sources) }
+        for (name, values) in other.numbers { for value in values { list(name, .integer(value)) } }
+        for (name, values) in other.texts { for value in values { list(name, .string(value)) } }
+    }
+
+    private mutating func list(_ name: String, _ value: JSONValue) {
+        switch value {
+        case .integer(let number):
+            if numbers[name]?.contains(number) == true { return }
+            guard numbers.values.reduce(0, { $0 + $1.count }) < Self.maximumNumbers else { return more += 1 }
+            numbers[name, default: []].insert(number)
+        case .string(let text):
+            if texts[name]?.contains(text) == true { return }
+            guard text.utf8.count <= Self.maximumTextBytes, texts[name, default: []].count < Self.maximumTexts else { return more += 1 }
+            texts[name, default: []].insert(text)
+        case .array(let values): for value in values { list(name, value) }
+        default: break
+        }
+    }
+
+    /// The one event that stands for all.
+    /// - Parameter network: what to say where they came from several addresses; nil: nothing.
+    func summary(_ kind: Event, user: String?, network: String?) -> AuditEvent {
+        var fields: [JSONValue.Member] = [
+            .init("count", .integer(count)), .init("first", .string(Timestamp.text(first))), .init("last", .string(Timestamp.text(last))),
+        ]
+        fields += texts.map { .init($0, .array($1.sorted().map { .string($0) })) }
+        fields += numbers.map { .init($0, .array($1.sorted().map { .integer($0) })) }
+        if more > 0 { fields.append(.init("more", .integer(more))) }
+        return AuditEvent(kind, by: Principal(user: user, sourceIP: sources.count == 1 ? sources.first : network), fields)
+    }
+}

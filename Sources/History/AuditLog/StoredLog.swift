@@ -1,0 +1,159 @@
+import AuditLog
+import JSON
+import Linux
+import SQLite
+import Synchronization
+
+/// The append-only log in the history's database: entries go in with the rows they describe, in one transaction, and
+/// each transaction ends with a checkpoint signed over all that is there.
+package final class StoredLog: Sendable {
+    package let signer: AuditLog.Signer
+    /// Wall clock minus the clock that nobody can set, when last looked at: how a step is noticed.
+    private let clockOffset = Mutex<Int64?>(nil)
+    /// The newest checkpoint that this process knows to be committed.
+    private let committed = Mutex<Checkpoint?>(nil)
+    private static let tolerableStepMilliseconds: Int64 = 2000
+
+    /// The key that signed the head before a rotation; nil: the signer's own.
+    private let predecessor: VerifierKey?
+
+    init(signer: AuditLog.Signer, after predecessor: VerifierKey? = nil) {
+        self.signer = signer
+        self.predecessor = predecessor
+    }
+
+    /// Appends within the caller's transaction.
+    ///
+    /// The head is read in here, inside the write lock: another process may have appended since.
+    /// - Parameter accepting: whether to go on over a tree that is not the one that was signed, which is an
+    ///   administrator's recorded decision. Otherwise our signature would make somebody's forgery genuine.
+    /// - Returns: the number of the first entry, and the checkpoint over all.
+    @discardableResult
+    func append(
+        _ events: [AuditEvent], to connection: Connection, accepting: Bool = false
+    ) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
+        var tree = try Self.tree(connection)
+        if !accepting { try requireNewest(tree, connection) }
+        let stepped = try clockStep(connection, size: tree.size).map { [$0] } ?? []
+        let first = tree.size + Int64(stepped.count)
+        for event in stepped + events {
+            let leaf = try Leaf(event.kind, at: LeafTime(microseconds: Clock.wallMicroseconds()), event.fields)
+            try connection.execute("INSERT INTO leaf (entry, bytes) VALUES (?, ?)", [.integer(tree.size), .blob(leaf.bytes)])
+            if let run = leaf.integer("run") {
+                try connection.execute("INSERT INTO run_entry (run, entry) VALUES (?, ?)", [.integer(run), .integer(tree.size)])
+            }
+            for stored in tree.append(leaf.hash) {
+                try connection.execute(
+                    "INSERT INTO tree_hash (position, hash) VALUES (?, ?)",
+                    [.integer(stored.subtree.position), .blob(stored.hash.bytes)])
+            }
+        }
+        let checkpoint = try SignedCheckpoint(of: tree, signedBy: signer)
+        try connection.execute(
+            "INSERT INTO checkpoint (size, note) VALUES (?, ?)", [.integer(tree.size), .blob(checkpoint.note.encoded)])
+        return (first, checkpoint)
+    }
+
+    /// Records a step of the clock now where there was one, for whoever has to know the number of the next entry.
+    func settleClock(_ connection: Connection) throws {
+        let tree = try Self.tree(connection)
+        try requireNewest(tree, connection)
+        if let step = try clockStep(connection, size: tree.size) { try append([step], to: connection) }
+    }
+
+    /// To be called with what was committed, in the order of the commits.
+    func remember(_ checkpoint: Checkpoint) { committed.withLock { $0 = checkpoint } }
+
+    /// The stored tree has to be signed, and to extend what this process has seen: somebody may have put an older file in the
+    /// place of the open one.
+    private func requireNewest(_ tree: Tree, _ connection: Connection) throws {
+        try requireSigned(tree, connection)
+        guard let known = committed.withLock({ $0 }) else { return }
+        guard known.size <= tree.size, try (known.size == tree.size ? tree : Self.tree(connection, size: known.size)).root == known.root
+        else { throw StoredLogError.rolledBack(known: known.size, size: tree.size) }
+    }
+
+    /// The stored tree has to be the one our last signature covers.
+    private func requireSigned(_ tree: Tree, _ connection: Connection) throws {
+        guard tree.size > 0 else { return }
+        guard let head = try Self.head(connection), try head.isSigned(by: predecessor ?? signer.verifierKey),
+            head.checkpoint.size == tree.size, head.checkpoint.root == tree.root
+        else { throw StoredLogError.notAsSigned(size: tree.size) }
+    }
+
+    /// The tree as the stored hashes give it.
+    static func tree(_ connection: Connection) throws -> Tree {
+        try tree(connection, size: entryCount(connection))
+    }
+
+    /// The tree as it was with so many entries.
+    static func tree(_ connection: Connection, size: Int64) throws -> Tree {
+        let edge = try Tree.edge(ofSize: size).map { try hash($0, connection) }
+        guard let tree = Tree(size: size, edge: edge) else { throw StoredLogError.edgeMissing(size: size) }
+        return tree
+    }
+
+    /// A stored hash.
+    static func hash(_ subtree: Subtree, _ connection: Connection) throws -> Hash {
+        let bytes = try connection.first("SELECT hash FROM tree_hash WHERE position = ?", [.integer(subtree.position)]) { $0.blob(0) ?? [] }
+        guard let hash = bytes.flatMap({ Hash($0) }) else { throw StoredLogError.hashMissing(entries: subtree.entries) }
+        return hash
+    }
+
+    /// For a condition `instr(bytes, ?) > 0` on entries: what only those of this kind contain, because a string within an entry
+    /// has its quotes escaped. SQLite's JSON functions would fail for all entries where somebody spoiled one.
+    static func mark(of event: Event) -> Value { .blob(Array("\"event\":\"\(event.rawValue)\"".utf8)) }
+
+    /// The newest checkpoint; nil where there is none, or what is in its place is none, which is as good as a missing one.
+    static func head(_ connection: Connection) throws -> SignedCheckpoint? {
+        let note = try connection.first("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") { $0.blob(0) ?? [] }
+        return note.flatMap { try? SignedCheckpoint(parsing: $0) }
+    }
+
+    /// How many entries the newest checkpoint covers, none where it cannot be read.
+    static func signedSize(_ connection: Connection) throws -> Int64 { try head(connection)?.checkpoint.size ?? 0 }
+
+    /// How many entries there are.
+    static func entryCount(_ connection: Connection) throws -> Int64 {
+        try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
+    }
+
+    /// An event where the wall clock was set: against the clock that goes on by itself, or, after a start, against the
+    /// last entry, which cannot be of the future.
+    private func clockStep(_ connection: Connection, size: Int64) throws -> AuditEvent? {
+        let now = Clock.wallMilliseconds()
+        let offset = now - Clock.bootMilliseconds()
+        let before = clockOffset.withLock { previous in
+            defer { previous = offset }
+            return previous
+        }
+        var step: Int64?
+        if let before {
+            step = offset - before
+        } else if size > 0 {
+            let last = try connection.first("SELECT bytes FROM leaf WHERE entry = ?", [.integer(size - 1)]) { $0.blob(0) ?? [] }
+            if let leaf = last.flatMap({ try? Leaf(stored: $0) }) { step = min(0, now - leaf.at.microseconds / 1000) }
+        }
+        guard let step, abs(step) > Self.tolerableStepMilliseconds else { return nil }
+        return AuditEvent(.clockStepped, [.init("step_ms", .integer(step))])
+    }
+}
+
+/// The stored audit log is not whole.
+enum StoredLogError: Error, CustomStringConvertible {
+    case edgeMissing(size: Int64)
+    case notAsSigned(size: Int64)
+    case rolledBack(known: Int64, size: Int64)
+    case hashMissing(entries: Range<Int64>)
+
+    var description: String {
+        switch self {
+        case .notAsSigned(let size):
+            "the trail of \(size) entries is not the one this service signed last; run sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason"
+        case .rolledBack(let known, let size):
+            "the history was rolled back: this process has seen one of \(known) entries, and this one of \(size) does not extend it; stop the service, put the newer history back, or accept the loss with sync-service audit resume --reason"
+        case .edgeMissing(let size): "the trail of \(size) entries has no right edge; run sync-service audit verify"
+        case .hashMissing(let entries): "the trail's hash over entries \(entries.lowerBound) to \(entries.upperBound - 1) is missing; run sync-service audit verify"
+        }
+    }
+}

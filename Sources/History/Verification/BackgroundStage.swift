@@ -1,0 +1,37 @@
+import Dispatch
+import SQLite
+import Synchronization
+
+/// A value that is worked on by a thread of its own, one step after another, while its owner prepares the next step. Never
+/// more than one step waits, so that the owner does not run away with the memory. To be used by one thread.
+final class BackgroundStage<Value>: Sendable {
+    private let value: Mutex<Value>
+    private let failure = Mutex<(any Error)?>(nil)
+    private let queue = DispatchQueue(label: "beside")
+    private let room = DispatchSemaphore(value: 2)
+
+    init(_ value: consuming sending Value) { self.value = Mutex(value) }
+
+    /// Lets a step be done and returns at once, or when the step before the last is done.
+    /// - Throws: what an earlier step threw; steps behind it are not done.
+    func begin(_ step: @escaping @Sendable (inout Value) throws -> Void) throws {
+        room.wait()
+        queue.async { [self] in
+            defer { room.signal() }
+            guard failure.withLock({ $0 == nil }) else { return }
+            do { try value.withLock { try step(&$0) } } catch { failure.withLock { $0 = error } }
+        }
+        try rethrow()
+    }
+
+    /// - Returns: what `body` returns when all steps are done.
+    func wait<Result: Sendable>(_ body: (inout Value) throws -> Result) throws -> Result {
+        queue.sync {}
+        try rethrow()
+        return try value.withLock { try body(&$0) }
+    }
+
+    private func rethrow() throws {
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+}

@@ -1,0 +1,85 @@
+import AuditLog
+import History
+import HTTPServer
+import HTTPTypes
+import HummingbirdCore
+import JSON
+import NIOCore
+import Threads
+
+/// The history over HTTP, for administrators.
+struct AdminEndpoints: Sendable {
+    let history: HistoryReader
+    let events: EventBuffer
+    private let pool = BlockingPool(threads: 2)
+    /// Each encodes a whole output twice.
+    private let showing = ReadSlots(4)
+    /// A page of runs with long reasons is some megabytes.
+    private let listing = ReadSlots(4)
+    /// Each keeps a piece in memory until its client takes it.
+    private let outputs = ReadSlots(64)
+    private static let outputPatience = Duration.seconds(5)
+
+    init(history: HistoryReader, events: EventBuffer) {
+        self.history = history
+        self.events = events
+    }
+
+    @Sendable func list(_ context: RequestContext) async throws -> Response {
+        let filter = try RunFilter(Query(context.request.uri.query ?? ""))
+        let slot = try listing.take()
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("runs"))])
+        let history = history
+        let page = try await pool.run { try history.runs(filter) }
+        return ResponseBuilder.json(
+            .ok,
+            .object([
+                .init("runs", .array(page.runs.map { .object($0.members) })),
+                .init("next", .optional(page.next.map { String($0) })),
+            ]), keeping: slot)
+    }
+
+    @Sendable func show(_ context: RequestContext) async throws -> Response {
+        let slot = try showing.take()
+        let history = history
+        let pool = pool
+        let found = try await pool.run { () throws -> (RunRecord, Int64)? in
+            guard let run = try history.run(context.id) else { return nil }
+            return (run, try history.storedOutputBytes(of: context.id) ?? 0)
+        }
+        guard let (run, size) = found else { throw RequestError.notFound }
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("run")), .init("of_run", .integer(context.id))])
+        let output = LongText(count: size) { offset, count in
+            try await pool.run { try history.output(of: context.id, offset: offset, count: count) }
+        }
+        return try await ResponseBuilder.json(.ok, run.members, "output", output, keeping: slot)
+    }
+
+    /// The stored bytes exactly, piece by piece: a client that stops reading stops the reading here.
+    @Sendable func output(_ context: RequestContext) async throws -> Response {
+        let slot = try await outputs.take(for: context.user, within: Self.outputPatience)
+        let history = history
+        let pool = pool
+        guard let size = try await pool.run({ try history.storedOutputBytes(of: context.id) }) else { throw RequestError.notFound }
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("output")), .init("of_run", .integer(context.id))])
+        let range = try ByteRange(context.request.headers[.range], size: size)
+        var headers: HTTPFields = [.acceptRanges: "bytes"]
+        if range.partial { headers[.contentRange] = "bytes \(range.first)-\(range.first + range.count - 1)/\(size)" }
+        let body = ResponseBody(contentLength: Int(range.count)) { writer in
+            var offset = range.first
+            let end = range.first + range.count
+            while offset < end {
+                let count = min(LongText.readBytes(of: size), end - offset)
+                let from = offset
+                let piece = try await pool.run { try history.output(of: context.id, offset: from, count: count) }
+                guard !piece.isEmpty else { throw RequestError.internalError }
+                try await writer.write(ByteBuffer(bytes: piece))
+                offset += Int64(piece.count)
+            }
+            try await writer.finish(nil)
+            withExtendedLifetime(slot) {}
+        }
+        return Response(
+            status: range.partial ? .partialContent : .ok, headers: ResponseBuilder.headers("text/plain; charset=utf-8", headers), body: body)
+    }
+}

@@ -1,0 +1,86 @@
+import AuditLog
+import History
+import HTTPServer
+import HTTPTypes
+import HummingbirdCore
+import JSON
+import Threads
+
+/// The audit log over HTTP, for administrators.
+struct AuditEndpoints: Sendable {
+    let history: HistoryStore
+    let settings: AuditSettings
+    let events: EventBuffer
+    private let pool = BlockingPool(threads: 2)
+    /// Each reads the whole log.
+    private let verifying = ReadSlots(1)
+    /// A page is up to 6 MiB, and one kind of event may be searched for in the whole log.
+    private let listing = ReadSlots(4)
+
+    init(history: HistoryStore, settings: AuditSettings, events: EventBuffer) {
+        self.history = history
+        self.settings = settings
+        self.events = events
+    }
+
+    /// Events, newest first, each as it was signed, with its number.
+    @Sendable func list(_ context: RequestContext) async throws -> Response {
+        let query = try Query(context.request.uri.query ?? "")
+        try query.allow(only: ["limit", "cursor", "event"])
+        let limits = RunFilter.limits
+        let limit = try query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
+            Int64($0).flatMap { limits.contains(Int($0)) ? $0 : nil }
+        } ?? 50
+        let before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } } ?? Int64.max
+        let event = try query.value("event", "one of \(Event.allCases.map(\.rawValue).joined(separator: ", "))") { Event(rawValue: $0) }
+        let slot = try listing.take()
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("audit"))])
+        let reader = history.reader
+        let found = try await pool.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
+        let page = found.prefix(Int(limit))
+        let events = page.map { entry, bytes -> JSONValue in
+            guard case .object(let members)? = (try? Leaf(stored: bytes))?.object else { return .object([.init("entry", .integer(entry))]) }
+            return .object([.init("entry", .integer(entry))] + members)
+        }
+        let next = found.count > Int(limit) ? page.last.map { String($0.0) } : nil
+        return ResponseBuilder.json(.ok, .object([.init("events", .array(events)), .init("next", .optional(next))]), keeping: slot)
+    }
+
+    @Sendable func checkpoint(_ context: RequestContext) async throws -> Response {
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("checkpoint"))])
+        let reader = history.reader
+        guard let head = try await pool.run({ try reader.newestCheckpoint() }) else { throw RequestError.notFound }
+        return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
+    }
+
+    /// The proof that the last entry about a run is in the log, for keeping and checking elsewhere.
+    @Sendable func receipt(_ context: RequestContext) async throws -> Response {
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("receipt")), .init("of_run", .integer(context.id))])
+        let reader = history.reader
+        let receipt = try await pool.run { try reader.receipt(of: context.id) }
+        guard let receipt else { throw RequestError.notFound }
+        return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", receipt.encoded)
+    }
+
+    /// The whole verification, one at a time.
+    @Sendable func verify(_ context: RequestContext) async throws -> Response {
+        let slot = try verifying.take()
+        await events.record(.historyRead, by: context.principal, [.init("what", .string("verify"))])
+        let (reader, key, settings) = (history.reader, history.log.signer.verifierKey, settings)
+        let report = try await pool.run { () throws -> HistoryVerification.Report in
+            var verification = HistoryVerification(reader: reader, expectedKey: settings.pinned, ownKey: key)
+            verification.checkpoints = try settings.checkpointFile?.evidence(for: reader).checkpoints ?? []
+            return try verification.run()
+        }
+        // The answer is small: whoever has it may ask again at once.
+        withExtendedLifetime(slot) {}
+        return ResponseBuilder.json(
+            .ok,
+            .object([
+                .init("status", .string(report.isIntact ? "ok" : "tampered")), .init("size", .integer(report.size)),
+                .init("root", .optional(report.log?.root?.description)),
+                .init("problems", .array(report.newDamage.map { .string($0.text) })),
+                .init("accepted", .array(report.acceptedDamage.map { .string($0.text) })),
+            ]))
+    }
+}

@@ -1,0 +1,116 @@
+import AuditLog
+import History
+import HTTPServer
+import HTTPTypes
+import HummingbirdCore
+import JSON
+import Linux
+import Logging
+import NIOCore
+import RunProtocol
+import Runs
+import Threads
+
+/// What an administrator may do about a run or a stale lock.
+struct RunControlEndpoints: Sendable {
+    let script: ScriptSettings
+    let coordinator: RunCoordinator
+    let runnerClient: RunnerClient
+    let history: HistoryStore
+    private let pool = BlockingPool(threads: 1)
+
+    init(script: ScriptSettings, coordinator: RunCoordinator, runnerClient: RunnerClient, history: HistoryStore) {
+        self.script = script
+        self.coordinator = coordinator
+        self.runnerClient = runnerClient
+        self.history = history
+    }
+
+    @Sendable func cancel(_ context: RequestContext) async throws -> Response {
+        let reader = history.reader
+        guard let run = try await pool.run({ try reader.run(context.id) }) else { throw RequestError.notFound }
+        guard run["outcome"] == .string(Outcome.running.rawValue) else { throw RequestError.conflict("Run \(context.id) is not running") }
+        // Recorded first: an end that somebody wanted must not look like one that just happened. But a sync that has to be
+        // stopped is stopped, also where nothing can be written any more.
+        let request = AuditEvent(.runCancelRequested, by: context.principal, [.init("run", .integer(context.id))])
+        await recordIfPossible(request, context)
+        let answer = try await coordinator.cancel(context.id)
+        await recordIfPossible(AuditEvent(.runCancelAnswered, by: context.principal, outcome: answer.rawValue, [.init("run", .integer(context.id))]), context)
+        switch answer {
+        case .ending: break
+        case .tooLate: throw RequestError.conflict("Run \(context.id) is over or just ending; it cannot be cancelled any more")
+        case .unreachable: throw RequestError.unavailable("Run \(context.id) cannot be reached; the operator's log says why")
+        }
+        context.logger.notice("run \(context.id) is being cancelled", metadata: ["user": "\(context.user.debugDescription)"])
+        return ResponseBuilder.json(.accepted, .status("cancelling", "Run \(context.id) is being ended"))
+    }
+
+    @Sendable func lock(_ context: RequestContext) async throws -> Response {
+        let runnerClient = runnerClient
+        let (runLock, lockFile, process, processes) = try await pool.run {
+            try (runnerClient.runLock(), runnerClient.lockFile(), runnerClient.scriptProcess(), runnerClient.runProcesses(nil))
+        }
+        let holder = runLock.holder.map { holder -> JSONValue in
+            .object([
+                .init("run", .optional(holder.run)), .init("since", .string(Timestamp.text(holder.since))), .init("pid", .integer(holder.pid)),
+            ])
+        }
+        let file = lockFile.map { file -> JSONValue in
+            .object([
+                .init("path", .string(script.lockPath)),
+                .init("age_seconds", .integer(max(0, (Clock.wallMilliseconds() - file.modified) / 1000))),
+                .init("owner", .integer(file.owner)), .init("device", .string(String(file.identity.device))),
+                .init("inode", .string(String(file.identity.inode))),
+            ])
+        }
+        return ResponseBuilder.json(
+            .ok,
+            .object([
+                .init("lease_held", .bool(runLock.held)), .init("holder", holder ?? .null), .init("lock_file", file ?? .null),
+                .init("script_process", .string(process.rawValue)), .init("processes", .array(processes.pids.map { .integer($0) })),
+            ]))
+    }
+
+    /// Removes a lock file that a killed script left behind. The runner decides, holding the run lock.
+    @Sendable func clear(_ context: RequestContext) async throws -> Response {
+        let body = try await context.request.body.collect(upTo: RequestFraming.maximumBody)
+        guard let object = try? JSONValue(parsing: Array(body.readableBytesView), maxBytes: 8192, maxDepth: 4),
+            case .string(let reason)? = object["reason"], !reason.trimmed().isEmpty, reason.utf8.count <= 1024
+        else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
+        let (runnerClient, history) = (runnerClient, history)
+        guard let file = try await pool.run({ try runnerClient.lockFile() }) else { throw RequestError.conflict("There is no lock file") }
+        func event(_ kind: Event, _ outcome: String? = nil, _ more: [JSONValue.Member] = []) -> AuditEvent {
+            AuditEvent(kind, by: context.principal, outcome: outcome, [.init("reason", .string(reason))] + more)
+        }
+        // A lock file that is gone must have its entry, so the wish is on the disk before anything is done.
+        let request = event(.lockClearRequested)
+        do { try await pool.run { try history.record([request]) } } catch {
+            context.logger.error("the lock file was left, because its removal could not be recorded: \(error)")
+            throw RequestError.unavailable("The lock file was left: the history cannot be written")
+        }
+        let reply: LockClearReply
+        do { reply = try await pool.run { try runnerClient.clearLock(file) } } catch {
+            context.logger.error("the runner was lost while it removed the lock file: \(error)")
+            await recordIfPossible(event(.lockClearFailed, "unknown"), context)
+            throw RequestError.unavailable("Nobody knows whether the lock file was removed; look at the lock again")
+        }
+        switch reply {
+        case .refused(let why):
+            await recordIfPossible(event(.lockClearFailed, "refused", [.init("why", .string(why))]), context)
+            throw RequestError.conflict("The lock file was left: \(why)")
+        case .cleared:
+            await recordIfPossible(event(.lockCleared), context)
+            context.logger.notice(
+                "the script's lock file was removed", metadata: ["user": "\(context.user.debugDescription)", "reason": "\(reason.debugDescription)"])
+            return ResponseBuilder.json(.ok, .status("cleared", "The lock file was removed"))
+        }
+    }
+
+    /// The wish is on the disk already, or could not wait for it: what fails here is told to the operator.
+    private func recordIfPossible(_ event: AuditEvent, _ context: RequestContext) async {
+        let history = history
+        do { try await pool.run { try history.record([event]) } } catch {
+            context.logger.error("\(event.kind.rawValue) could not be recorded: \(error)")
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import AuditLog
+import Diagnostics
+import History
+import HTTPServer
+import JSON
+import JWT
+import Linux
+import Logging
+import Runs
+import ServiceLifecycle
+import Threads
+import TLS
+import UnixSignals
+
+/// On SIGHUP reads the settings again and takes over what may change while serving: certificate, secrets, user lists and
+/// JWT_NOT_BEFORE. Every other setting stays as it was at the start; a changed one is named as needing a restart. Wrong
+/// new settings leave the old ones serving.
+struct Reloader: Service {
+    private static let certificateNames = ["TLS_CERT_FILE", "TLS_KEY_FILE"]
+    private static let accessNames = [
+        "JWT_SECRET_FILE", "JWT_SECRET", "JWT_PREVIOUS_SECRET_FILE", "ADMIN_USERS", "RUN_USERS", "DENY_USERS", "JWT_NOT_BEFORE",
+    ]
+
+    /// Settings that were read again and found right, with the names of those that have changed.
+    private struct Reading {
+        let values: SettingsValues
+        let authenticator: Authenticator
+        /// nil where the service keeps the pair it has.
+        let tls: LoadedTLS?
+        let secretFiles: [String]
+        /// Those that the service takes over.
+        let taken: [String]
+        let needRestart: [String]
+    }
+
+    let environmentFile: String?
+    /// As they were at the start.
+    let settings: Settings
+    /// The certificate at the start; nil: plain HTTP.
+    let loadedTLS: LoadedTLS?
+    let authenticator: Reloadable<Authenticator>
+    let hosts: Reloadable<AllowedHosts>
+    let tls: CurrentTLSContext?
+    let runnerClient: RunnerClient
+    let history: HistoryStore
+    let events: EventBuffer
+    let logger: Logger
+    /// One thread for all signals: files are read and events written on it.
+    private let pool = BlockingPool(threads: 1)
+
+    init(
+        environmentFile: String?, settings: Settings, loadedTLS: LoadedTLS?, authenticator: Reloadable<Authenticator>,
+        hosts: Reloadable<AllowedHosts>, tls: CurrentTLSContext?, runnerClient: RunnerClient, history: HistoryStore, events: EventBuffer, logger: Logger
+    ) {
+        self.environmentFile = environmentFile
+        self.settings = settings
+        self.loadedTLS = loadedTLS
+        self.authenticator = authenticator
+        self.hosts = hosts
+        self.tls = tls
+        self.runnerClient = runnerClient
+        self.history = history
+        self.events = events
+        self.logger = logger
+    }
+
+    func run() async throws {
+        var inForce = Self.values(settings, loadedTLS)
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
+            ServiceManager.notify("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonicMilliseconds() * 1000)")
+            defer { ServiceManager.notify("READY=1") }
+            let before = inForce
+            do {
+                let reading = try await pool.run { try read(since: before) }
+                takeOver(reading)
+                inForce.take(reading.taken, from: reading.values)
+                await tell(reading)
+            } catch {
+                logger.error("settings not reloaded, the old ones go on: \(error)")
+                await record(outcome: "refused", [])
+            }
+        }
+    }
+
+    private static func values(_ settings: Settings, _ tls: LoadedTLS?) -> SettingsValues {
+        var values = settings.values
+        values.include(tls?.certificateDigest, in: "TLS_CERT_FILE")
+        values.include(tls?.keyDigest, in: "TLS_KEY_FILE")
+        return values
+    }
+
+    /// Reads and checks everything before anything is taken over: a bad pair of certificate and key must not leave half of
+    /// the new settings in force. Blocks.
+    private func read(since inForce: SettingsValues) throws -> Reading {
+        let new = try Settings(environmentFile: environmentFile)
+        let newTLS = try tls == nil ? nil : new.listener.loadTLS()
+        let values = Self.values(new, newTLS)
+        let changed = values.changed(since: inForce)
+        let reloadable = Self.accessNames + (newTLS == nil ? [] : Self.certificateNames)
+        return Reading(
+            values: values, authenticator: try newAuthenticator(new), tls: newTLS, secretFiles: new.secretFiles,
+            taken: changed.filter(reloadable.contains), needRestart: changed.filter { !reloadable.contains($0) })
+    }
+
+    /// The rules of the start with the new secrets, lists and time.
+    private func newAuthenticator(_ new: Settings) throws(SettingsError) -> Authenticator {
+        var rules = try settings.requireTokens()
+        let newRules = try new.requireTokens()
+        // The new secrets were checked for the algorithm in the new settings, which may be another.
+        let minimum = rules.algorithm.minimumSecretBytes
+        guard newRules.secret.count >= minimum, newRules.previousSecret.map({ $0.count >= minimum }) ?? true else {
+            throw SettingsError(
+                "a secret is shorter than the \(minimum) bytes that \(rules.algorithm.rawValue) needs, the JWT_ALGORITHM in force",
+                fix: "restart the service to change JWT_ALGORITHM, or set a longer secret")
+        }
+        rules.secret = newRules.secret
+        rules.previousSecret = newRules.previousSecret
+        rules.notBefore = newRules.notBefore
+        var access = settings.access
+        access.adminUsers = new.access.adminUsers
+        access.runUsers = new.access.runUsers
+        access.deniedUsers = new.access.deniedUsers
+        return Authenticator(rules: rules, access: access)
+    }
+
+    private func takeOver(_ reading: Reading) {
+        runnerClient.hide(reading.secretFiles)
+        authenticator.replace(with: reading.authenticator)
+        if let tls, let loaded = reading.tls {
+            tls.value = loaded.context
+            hosts.replace(with: AllowedHosts(settings.listener, loaded.context))
+        }
+    }
+
+    /// Logs and records what is in force by now: a revoked token must not wait for a busy database.
+    private func tell(_ reading: Reading) async {
+        let taken = reading.taken.isEmpty ? "nothing has changed" : reading.taken.joined(separator: ", ")
+        let waiting = reading.needRestart.isEmpty ? "" : "; changed too, but in force only after a restart: \(reading.needRestart.joined(separator: ", "))"
+        logger.log(level: waiting.isEmpty ? .notice : .warning, "settings reloaded: \(taken)\(waiting)")
+        await record(
+            outcome: "reloaded",
+            [
+                .init("changed", .array(reading.taken.map { .string($0) })),
+                .init("need_restart", .array(reading.needRestart.map { .string($0) })),
+            ])
+    }
+
+    private func record(outcome: String, _ fields: [JSONValue.Member]) async {
+        // The kernel does not tell who sent the signal; only root and the service's own user may.
+        let event = AuditEvent(.settingsChanged, outcome: outcome, fields)
+        do {
+            let history = history
+            try await pool.run { try history.record([event]) }
+        } catch {
+            await events.add(event)
+            logger.error("settings_changed is not in the history yet, which is tried again: \(error)")
+        }
+    }
+}

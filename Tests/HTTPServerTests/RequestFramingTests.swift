@@ -1,0 +1,200 @@
+import TestSupport
+import Testing
+
+@testable import HTTPServer
+
+@Suite struct RequestFramingTests {
+    private static let plain = "GET /sync/status HTTP/1.1\r\nHost: a\r\n\r\n"
+    private static let fixed = "POST /sync/run HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+    private static let chunked = "POST /sync/run HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+
+    @Test(arguments: [plain, fixed, chunked])
+    func aRequestPassesWholeAndOnlyWhole(request: String) throws {
+        let bytes = Array(request.utf8)
+        // Cut at every byte boundary, and with the next request already behind it.
+        for cut in 0..<bytes.count {
+            var framing = RequestFraming()
+            #expect(try framing.inspect(Array(bytes[..<cut])) == .incomplete(continueExpected: false))
+            #expect(try framing.inspect(bytes + Array("GET / HT".utf8)) == .complete(length: bytes.count, closeAfterwards: false))
+        }
+        var byByte = RequestFraming()
+        for length in 1..<bytes.count { #expect(try byByte.inspect(Array(bytes[..<length])) == .incomplete(continueExpected: false)) }
+        #expect(try byByte.inspect(bytes) == .complete(length: bytes.count, closeAfterwards: false))
+    }
+
+    @Test(arguments: [
+        // Who sees another end of the request than we do could smuggle a second one through.
+        "Content-Length: 1\r\nContent-Length: 1", "Content-Length: 1\r\nTransfer-Encoding: chunked", "Content-Length: +1",
+        "Content-Length: -1", "Content-Length: 1,1", "Content-Length: 0x1", "Content-Length:", "Content-Length: 99999999999999999999",
+        "Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding : chunked", "Transfer-Encoding: chunked\t", "Transfer-Encoding: chunked, identity", " folded: x", "X: a\r\n b", "X: a\nY: b", "X: a\rY: b",
+        "X: a\u{0}b", "X: a\u{1}b", "no colon", ": no name", "Host: b", "X\u{e9}: a",
+        "Authorization: a\r\nAuthorization: b", "Expect: 200-ok",
+        // In Unicode's lower case these are chunked and a number.
+        "Transfer-Encoding: chun\u{212a}ed", "Transfer-Encoding: CHUN\u{212a}ED", "Content-Length: \u{ff11}",
+    ])
+    func malformedHeadsAreRefused(field: String) {
+        #expect(throws: RequestFraming.Refusal.self) { try Self.inspect("POST / HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n1") }
+    }
+
+    @Test(arguments: [
+        "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        "G@T / HTTP/1.1\r\nHost: a\r\n\r\n", "GET /\u{7f} HTTP/1.1\r\nHost: a\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}",
+        "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ])
+    func malformedRequestsAreRefused(request: String) {
+        #expect(throws: RequestFraming.Refusal.self) { try Self.inspect(request) }
+    }
+
+    @Test(arguments: ["1\r\nxx\r\n", "g\r\n", "\r\n", "-1\r\n", "123456789\r\n", "0\r\nX: y\r\n\r\n", "1\nx\r\n", "0x1\r\n", " 1\r\n", "1;x=y\r\nx\r\n", "1;\r\nx\r\n"])
+    func malformedChunksAreRefused(chunks: String) {
+        #expect(throws: RequestFraming.Refusal.self) {
+            try Self.inspect("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)")
+        }
+    }
+
+    @Test func whatIsNotOfferedIsRefusedAtOnce() {
+        #expect(throws: RequestFraming.Refusal.notOffered("CONNECT")) { try Self.inspect("CONNECT a:1 HTTP/1.1\r\n") }
+        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) { try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n") }
+        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) { try Self.inspect("GET / HTTP/1.1\r\nConnection: x, upgrade\r\n") }
+    }
+
+    /// At the limit it passes, one more is refused, and also while the end has not come.
+    @Test func sizesAreLimited() throws {
+        func target(_ length: Int) -> String { "GET /\(String(repeating: "a", count: length - 1)) HTTP/1.1\r\nHost: a\r\n\r\n" }
+        #expect(throws: Never.self) { try Self.inspect(target(4096)) }
+        #expect(throws: RequestFraming.Refusal.targetTooLong) { try Self.inspect(target(4097)) }
+        #expect(throws: RequestFraming.Refusal.targetTooLong) { try Self.inspect(String(repeating: "a", count: 5000)) }
+
+        func fields(_ length: Int) -> String { "GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: length))\r\n\r\n" }
+        #expect(throws: Never.self) { try Self.inspect(fields(16000)) }
+        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) { try Self.inspect(fields(16400)) }
+        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) {
+            try Self.inspect("GET / HTTP/1.1\r\n" + String(repeating: "X: y\r\n", count: 3000))
+        }
+
+        func body(_ length: Int) -> String { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\n" }
+        #expect(try Self.inspect(body(65536)) == .incomplete(continueExpected: false))
+        #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(body(65537)) }
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(head + "ffffffff\r\n") }
+        #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(head + String(repeating: "1\r\na\r\n", count: 65536)) }
+        #expect(throws: RequestFraming.Refusal.self) { try Self.inspect(head + "1;" + String(repeating: "e", count: 200)) }
+    }
+
+    /// The decoder refuses more without a word.
+    @Test func fieldsAreCounted() throws {
+        func fields(_ count: Int) -> String { "GET / HTTP/1.1\r\nHost: a\r\n" + String(repeating: "a:\r\n", count: count - 1) + "\r\n" }
+        #expect(throws: Never.self) { try Self.inspect(fields(256)) }
+        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) { try Self.inspect(fields(257)) }
+    }
+
+    /// What is joined to a comma or a blank for the eye is still one for the decoder.
+    @Test func optionsAreReadAsBytes() throws {
+        let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x,\u{301},close\r\n\r\n"
+        #expect(try Self.inspect(request) == .complete(length: request.utf8.count, closeAfterwards: true))
+        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) {
+            try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade,\u{301}x\r\n\r\n")
+        }
+    }
+
+    @Test func aClientThatWaitsIsToldOnceToContinue() throws {
+        let head = Array("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n".utf8)
+        var framing = RequestFraming()
+        #expect(try framing.inspect(head) == .incomplete(continueExpected: true))
+        #expect(try framing.inspect(head + [1]) == .incomplete(continueExpected: false))
+        #expect(try framing.inspect(head + [1, 2, 3]) == .complete(length: head.count + 3, closeAfterwards: false))
+    }
+
+    /// However it is cut, the same request ends in the same place, and nothing of its body is held.
+    @Test(arguments: [fixed, chunked, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n64\r\n\(String(repeating: "b", count: 100))\r\n0\r\n\r\n"])
+    func aBodyThatNothingReadsIsDiscarded(request: String) throws {
+        let next = Array("GET / HTTP/1.1\r\n".utf8)
+        let bytes = Array(request.utf8) + next
+        let head = request.firstRange(of: "\r\n\r\n").map { request[..<$0.upperBound].utf8.count } ?? 0
+        for step in [1, 2, 3, 5, 7, bytes.count] {
+            var framing = RequestFraming()
+            var received: [UInt8] = []
+            var end = 0
+            while end < bytes.count {
+                received += bytes[end..<min(end + step, bytes.count)]
+                end = min(end + step, bytes.count)
+                guard case .complete(let length, _) = try framing.inspect(received) else {
+                    framing.discardBody(from: &received)
+                    #expect(received.count <= head + step + 8)
+                    continue
+                }
+                #expect(Array(received[length...] + bytes[end...]) == next)
+                let passed = String(decoding: framing.headWithoutBody(of: received), as: UTF8.self)
+                #expect(try Self.inspect(passed) == .complete(length: passed.utf8.count, closeAfterwards: false))
+                #expect(passed.hasPrefix("POST /") && !passed.contains("Content-Length") && !passed.contains("Transfer-Encoding"))
+                break
+            }
+        }
+    }
+
+    @Test func aDiscardedBodyIsLimitedAsWell() throws {
+        var framing = RequestFraming()
+        var received = Array("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
+        #expect(throws: RequestFraming.Refusal.bodyTooLarge) {
+            for _ in 0..<65536 {
+                received += Array("1\r\na\r\n".utf8)
+                _ = try framing.inspect(received)
+                framing.discardBody(from: &received)
+                if received.count > 200 { return }
+            }
+        }
+    }
+
+    @Test func theConnectionEndsWhenTheClientSaysSo() throws {
+        #expect(try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n") == .complete(length: 46, closeAfterwards: true))
+        #expect(try Self.inspect("GET / HTTP/1.0\r\n\r\n") == .complete(length: 18, closeAfterwards: true))
+        #expect(try Self.inspect("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") == .complete(length: 42, closeAfterwards: false))
+    }
+
+    /// Nothing a client sends may trap the process, and what is let through is never longer than what was sent.
+    @Test func damagedRequestsNeverTrap() {
+        var generator = SeededGenerator(seed: 7)
+        let originals = [Self.plain, Self.fixed, Self.chunked].map { Array($0.utf8) }
+        for round in 0..<30_000 {
+            var bytes = originals[round % originals.count]
+            for _ in 0..<Int.random(in: 1...5, using: &generator) where !bytes.isEmpty {
+                let index = Int.random(in: 0..<bytes.count, using: &generator)
+                switch Int.random(in: 0..<4, using: &generator) {
+                case 0: bytes[index] = UInt8.random(in: 0...255, using: &generator)
+                case 1: bytes.remove(at: index)
+                case 2: bytes.insert(Array("\r\n;:, 0f".utf8).randomElement(using: &generator) ?? 0, at: index)
+                default: bytes.insert(contentsOf: bytes[index...].prefix(8), at: index)
+                }
+            }
+            var framing = RequestFraming()
+            if case .complete(let length, _)? = try? framing.inspect(bytes) { #expect((1...bytes.count).contains(length)) }
+            #expect(Self.verdict(bytes, step: bytes.count, discarding: false) == Self.verdict(bytes, step: round % 9 + 1, discarding: true))
+        }
+    }
+
+    /// How a request ends that comes in steps: the number of its bytes, or why it is refused; nil where it is not complete.
+    private static func verdict(_ bytes: [UInt8], step: Int, discarding: Bool) -> String? {
+        var framing = RequestFraming()
+        var received: [UInt8] = []
+        var end = 0
+        while end < bytes.count {
+            let next = min(bytes.count, end + step)
+            received += bytes[end..<next]
+            end = next
+            do {
+                if case .complete(let length, _) = try framing.inspect(received) { return "\(end - received.count + length) bytes" }
+                if discarding { framing.discardBody(from: &received) }
+            } catch {
+                return "\(error)"
+            }
+        }
+        return nil
+    }
+
+    private static func inspect(_ text: String) throws -> RequestFraming.Verdict {
+        var framing = RequestFraming()
+        return try framing.inspect(Array(text.utf8))
+    }
+}
