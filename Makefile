@@ -64,7 +64,7 @@ fuzz:
 	scripts/fuzz.sh 600
 
 soak: build
-	SOAK_ROUNDS=1000 /usr/bin/python3 -m pytest -q Tests/EndToEnd/test_deaths.py
+	SOAK_ROUNDS=1000 /usr/bin/python3 -m pytest -q Tests/EndToEnd/failures/test_kill_at_every_step.py
 
 bench-memory: build
 	/usr/bin/python3 -m pytest -q -s Tests/EndToEnd -k 'test_memory_under_five_thousand_idle_connections or \
