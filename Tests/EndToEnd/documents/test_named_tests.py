@@ -1,4 +1,4 @@
-"""Each test that a document names exists: a promise whose test went away is only a sentence."""
+"""Each test that a document names exists. Without its test a promise is only a sentence."""
 
 import re
 
@@ -6,14 +6,18 @@ import pytest
 
 from support.service import ROOT
 
-DOCUMENTS = [*sorted((ROOT / "security").glob("*.md")), ROOT / "ARCHITECTURE.md"]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "security").glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 NAMED = re.compile(r"\b((?:\w+/)*\w+\.(?:py|swift))(?:::(\w+))?")
+# `file::test`, `file`, or `::test` behind either in the same line
+REFERENCE = re.compile(rf"{NAMED.pattern}|(?<=`)::(\w+)")
+DOCUMENTS = sorted(page for page in PAGES if NAMED.search(page.read_text()))
 
 
 def files(name):
     """A file may be named with or without its folders; sources that are no tests may be named as well."""
-    return [path for folder in ("Tests", "Sources", "scripts") for path in (ROOT / folder).rglob(name.rsplit("/", 1)[-1])
-            if str(path).endswith(f"/{name}")]
+    base = name.rsplit("/", 1)[-1]
+    found = [*ROOT.glob(base), *(path for folder in ("Tests", "Sources", "scripts") for path in (ROOT / folder).rglob(base))]
+    return [path for path in found if str(path).endswith(f"/{name}")]
 
 
 def has(path, test):
@@ -24,12 +28,18 @@ def has(path, test):
     return re.search(rf"@Test\b(?:(?!\bfunc\b).)*\bfunc {test}\(", text, re.DOTALL)
 
 
+def named(document):
+    """Every file that a document names, and the test in it or an empty text."""
+    for line in document.read_text().splitlines():
+        latest = None
+        for name, test, bare in REFERENCE.findall(line):
+            latest = name or latest
+            yield latest or line, test or bare
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_test_that_is_named_exists(document):
-    missing = [
-        (name, test) for name, test in NAMED.findall(document.read_text())
-        if not any(not test or has(path, test) for path in files(name))
-    ]
+    missing = [(name, test) for name, test in named(document) if not any(not test or has(path, test) for path in files(name))]
     assert not missing
 
 
