@@ -99,7 +99,7 @@ def sandbox(tmp_path_factory):
 def test_every_section_with_commands_is_run_below():
     titles = list(dict.fromkeys(title for title, _ in BLOCKS))
     assert titles == ["The first run", "Every night", "Reading the journal", "Backup", "Checkpoints in a file", "Restore", "Moving to a new machine",
-                      "Rotating the JWT secret", "Renewing the certificate", "Rotating the key of the record", "A lock that nobody holds"]
+                      "Rotating the JWT secret", "Renewing the certificate", "Rotating the signing key", "A stale lock file"]
 
 
 def test_from_the_first_run_to_a_restored_history(sandbox):
@@ -178,7 +178,7 @@ def test_secrets_and_keys(sandbox):
     assert service.request("GET", "/sync/status").code == 200
 
     vkey = sandbox.command("audit", "vkey")
-    assert sandbox.section("Rotating the key of the record").splitlines()[-1] != vkey.strip()
+    assert sandbox.section("Rotating the signing key").splitlines()[-1] != vkey.strip()
     sandbox.section("Renewing the certificate")
 
 
@@ -194,7 +194,7 @@ def test_a_stale_lock(sandbox):
     sandbox.section("The first run")
     sandbox.service.lock_path.write_text("killed")
     assert sandbox.service.status() == "running"
-    said = sandbox.section("A lock that nobody holds")
+    said = sandbox.section("A stale lock file")
     assert '"script_process":"no"' in said and not sandbox.service.lock_path.exists()
     assert sandbox.service.status() == "idle"
 
