@@ -6,6 +6,8 @@ import pytest
 
 from machine import ROOT, Machine, eventually
 
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
 CLAIMS = re.findall(r"^- (.+)\n  `.+`$", (ROOT / "security/HARDENING.md").read_text(), re.M)
 CHECK = "/usr/share/sync-service/hardening-check"
 

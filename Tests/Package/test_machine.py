@@ -9,6 +9,8 @@ import pytest
 
 from machine import Machine, eventually, higher_version, processes_in
 
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
 GATE = "touch /var/lib/sync-script/arrived; read -r answer </opt/sync/gate; exit \"$answer\""
 
 

@@ -48,6 +48,7 @@ def test_runs_with_their_output_are_shown_to_few_at_a_time(laden):
     eventually(lambda: laden.admin("/admin/runs/1").code == 200, "there is room again")
 
 
+@pytest.mark.memory
 def test_outputs_that_nobody_takes_hold_neither_memory_nor_threads(laden):
     """More readers than threads, of more than there may be memory for."""
     laden.stop()

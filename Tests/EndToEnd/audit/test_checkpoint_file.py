@@ -22,6 +22,7 @@ def test_a_torn_note_spoils_no_other(kept):
         kept.file.write_bytes(whole)
 
 
+@pytest.mark.root
 def test_a_full_disk_tears_a_note(kept):
     """What a note begins with is there, and the next note is whole."""
     place = kept.folder / "small"

@@ -79,7 +79,8 @@ def filled(endpoint, size):
 HEADERS = {
     **{f"alg {value!r}": header(alg=value) for value in (
         "none", "None", "NONE", "nOnE", "", "hs256", "Hs256", "HS256 ", " HS256", "HS2560", "HS25", "HS384", "HS512", "RS256", "ES256",
-        "PS256", "EdDSA", "A128KW", "dir", "HMAC", "SHA256", ["HS256"], ["none", "HS256"], {"HS256": 1}, None, True, 256, "HS256\0", "HS\uff12\uff15\uff16")},
+        "PS256", "EdDSA", "A128KW", "dir", "HMAC", "SHA256", ["HS256"], ["none", "HS256"], {"HS256": 1},
+        None, True, 256, "HS256\0", "HS\uff12\uff15\uff16")},
     "no alg": b'{"typ":"JWT"}',
     "Alg": b'{"Alg":"HS256"}',
     "empty object": b"{}",
@@ -121,7 +122,8 @@ PAYLOADS = {
            f'"{int(time.time()) + 300}"', "true", "false", "null", "[]", "{}", "-1", "-0.5", "1e400", "-1e400", "1e30", "253402300800",
            "9223372036854775808", "99999999999999999999999999", '"1e10"', "[1]") if (name, value) != ("exp", "null-")},
     **{f"sub {value}": (lambda value=value: claims(sub=None)[:-1] + b',"sub":' + value.encode() + b"}") for value in (
-        "null", "true", "1.5", "1e3", "[]", '["rina"]', "{}", '""', '"a\\u0000b"', '"a\\nb"', '"a\\u007fb"', '"\\u009bx"', '"\\ud800"', f'"{"x" * 257}"',
+        "null", "true", "1.5", "1e3", "[]", '["rina"]', "{}", '""', '"a\\u0000b"', '"a\\nb"', '"a\\u007fb"',
+        '"\\u009bx"', '"\\ud800"', f'"{"x" * 257}"',
         "99999999999999999999")},
     **{f"name {value}": (lambda value=value: raw_claims(b'"name":' + value.encode())) for value in ("1", "[]", "{}", "true", f'"{"x" * 257}"')},
     "no exp": lambda: claims(exp=None),
@@ -232,7 +234,8 @@ def test_what_lies_just_within(endpoint):
     fine = [
         token(endpoint), token(endpoint, header=b'{"alg":"HS256"}'), token(endpoint, header=b' {"typ" : "jwt" , "alg" : "HS256" , "kid" : "1" } '),
         token(endpoint, payload=deep(8)), filled(endpoint, 8190), token(endpoint, payload=claims(exp=float(int(time.time())) + 300.5)),
-        token(endpoint, payload=raw_claims(b'"name":""')), token(endpoint, payload=raw_claims(b'"name":"a\\u001b[2Jb"')), token(endpoint, payload=raw_claims(b'"\\u0045xp":1')),
+        token(endpoint, payload=raw_claims(b'"name":""')), token(endpoint, payload=raw_claims(b'"name":"a\\u001b[2Jb"')),
+        token(endpoint, payload=raw_claims(b'"\\u0045xp":1')),
         token(endpoint, payload=claims(sub="x" * 256)), token(endpoint, payload=raw_claims(b'"nbf":1e9')), token(endpoint, payload=claims(iat=None)),
     ]
     for value in fine:

@@ -12,6 +12,8 @@ from support.processes import kill_service
 from support.service import BINARY, UNAVAILABLE
 from support.waiting import eventually
 
+pytestmark = pytest.mark.root
+
 LARGE = 2_000_000  # bytes a script prints here: more than is kept
 
 

@@ -75,7 +75,8 @@ def test_no_row_of_the_database_ends_a_process(installed, kind):
     for command in (["audit", "verify"], ["history"], ["history", "show", "1"], ["check"], ["run"]):
         assert service.command(*command).returncode >= 0, f"{command} was ended by a signal"
     service.launch()
-    for path in ("/healthz", "/admin/runs", "/admin/runs/1", "/admin/audit", "/admin/audit/verify", "/admin/audit/checkpoint", "/admin/runs/1/receipt"):
+    for path in ("/healthz", "/admin/runs", "/admin/runs/1", "/admin/audit", "/admin/audit/verify",
+                 "/admin/audit/checkpoint", "/admin/runs/1/receipt"):
         if service.process.poll() is None:
             eventually(lambda: service.process.poll() is not None or reachable(service), "it answers or has left")
         if service.process.poll() is None:

@@ -12,6 +12,8 @@ from support.processes import end_all
 from support.service import spool
 from support.waiting import eventually
 
+pytestmark = pytest.mark.root
+
 
 @pytest.fixture
 def machine(installed):

@@ -3,6 +3,8 @@
 import resource
 import sys
 
+import pytest
+
 from support.http_client import Connection
 from support.raw_http import MEBIBYTE
 from support.waiting import eventually
@@ -26,6 +28,7 @@ def report(endpoint, what, before):
     return grown
 
 
+@pytest.mark.memory
 def test_readers_of_the_log_that_have_stopped(own_endpoint):
     """A hundred of them, of one user: memory stays bounded and others still get the log."""
     own_endpoint.log_path.write_bytes(bytes(NULS))
@@ -65,6 +68,7 @@ def test_a_log_that_is_no_utf_8_is_repaired_across_pieces(own_endpoint):
         assert own_endpoint.request("GET", "/sync/log").json["log"] == content.decode("utf-8", "replace")
 
 
+@pytest.mark.memory
 def test_outputs_of_runs_that_nobody_reads(own_endpoint):
     """Each client that started a run is answered with all of its output, and may leave it unread."""
     own_endpoint.script(f"head -c {MEBIBYTE} /dev/zero")
@@ -97,6 +101,7 @@ def half_sent(endpoint, number, request):
     return wire
 
 
+@pytest.mark.memory
 def test_bodies_that_are_half_sent(own_endpoint):
     """With no token, with a token for a route that reads no body, in chunks, and to a route that is for others: none holds
     much more than its idle connection."""

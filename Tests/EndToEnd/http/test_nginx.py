@@ -13,6 +13,8 @@ from support.http_client import fetch
 from support.service import ROOT, Service, free_port
 from support.waiting import eventually
 
+pytestmark = pytest.mark.nginx
+
 EXAMPLE = ROOT / "config/nginx.conf.example"
 FOR_OLD_FRONT_ENDS = ROOT / "config/nginx-old-front-end.conf.example"
 NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
@@ -65,7 +67,8 @@ class Proxied(Service):
         places = "".join(f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (folder / "nginx.conf").write_text(
             # The workers' usual user may not enter the folder, where bodies are kept.
-            f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\nworker_processes 1;\npid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\n"
+            f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\nworker_processes 1;\n"
+            f"pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\n"
             f"http {{\naccess_log off;\n{places}include {folder}/sync-service.conf;\n}}\n")
         folder.chmod(0o755)
         self.nginx = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf"], stdin=subprocess.DEVNULL)

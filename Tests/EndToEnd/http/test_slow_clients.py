@@ -242,6 +242,7 @@ def test_a_storm_of_connections_does_not_end_the_listener(stopped_endpoint):
     eventually(lambda: connect_and_ask(stopped_endpoint, PROBE), "the listener lives")
 
 
+@pytest.mark.memory
 def test_memory_under_five_thousand_idle_connections(own_endpoint):
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, HARD_LIMIT), HARD_LIMIT))
     before = own_endpoint.peak_memory()

@@ -251,6 +251,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("case", FLOODS)
 def test_300_megabytes_take_no_memory(own_endpoint, case):
     for _ in range(3):

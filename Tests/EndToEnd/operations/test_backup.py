@@ -6,6 +6,8 @@ import sqlite3
 import stat
 import threading
 
+import pytest
+
 from support.assertions import all_recorded, is_sound, trail_is_intact
 from support.disks import disk, fill
 from support.service import UNAVAILABLE, USAGE
@@ -145,6 +147,7 @@ def test_nothing_is_overwritten(service):
     is_sound(service)
 
 
+@pytest.mark.root
 def test_no_half_copy_stays(service):
     service.script("head -c 1M /dev/urandom")
     for _ in range(3):
@@ -163,6 +166,7 @@ def test_no_half_copy_stays(service):
     all_recorded(service)
 
 
+@pytest.mark.root
 def test_the_copy_belongs_to_the_owner_of_the_history(installed):
     """root's backup of another user's history: written as that user, who may only write where he may."""
     for path in (installed.state, *installed.state.rglob("*")):

@@ -181,6 +181,7 @@ def test_a_certificate_of_tomorrow(over_tls):
     assert code == UNAVAILABLE and "not valid before" in message and "clock" in message, (code, message)
 
 
+@pytest.mark.root
 def test_an_audit_key_for_all(installed):
     assert installed.command("audit", "vkey").returncode == 0
     key = installed.state / "audit.key"
@@ -208,6 +209,7 @@ def runner_of_another_user(service):
         yield listener
 
 
+@pytest.mark.root
 def test_a_runner_that_answers_late(installed):
     """It accepts and says nothing for now, as on a busy machine."""
     with runner_of_another_user(installed):
@@ -215,6 +217,7 @@ def test_a_runner_that_answers_late(installed):
     assert code == UNAVAILABLE and "has not answered" in message and "systemctl status sync-runner.socket" in message
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("kind, status", [("failed", UNAVAILABLE), ("refused", CONFIGURATION)])
 def test_a_runner_that_says_why_not(installed, kind, status):
     """`failed`: it cannot start itself now (EAGAIN). `refused`: its settings are others, which a restart does not mend."""

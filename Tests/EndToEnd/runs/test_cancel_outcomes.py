@@ -108,6 +108,7 @@ def clear(service):
     return admin(service, "POST", "/admin/lock/clear", body=REASON)
 
 
+@pytest.mark.root
 def test_a_removal_that_cannot_be_recorded_is_not_done(installed):
     installed.script("exit 0")
     with disk(installed.state, 16):

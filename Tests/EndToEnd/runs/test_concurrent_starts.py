@@ -4,6 +4,8 @@ never ran twice (issue: runs that nobody loses)."""
 import subprocess
 import threading
 
+import pytest
+
 from support.assertions import all_recorded
 from support.processes import kill_service
 from support.service import ALREADY_RUNNING, UNAVAILABLE, free_port
@@ -47,6 +49,7 @@ def test_a_second_service_refuses_and_says_why(service):
     assert service.run().code == 200, "the first one is none the worse"
 
 
+@pytest.mark.root
 def test_a_second_service_under_another_name_of_the_folder(service):
     """The lock is on the file, not on its path."""
     alias = service.folder / "alias"

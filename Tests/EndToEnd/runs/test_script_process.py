@@ -110,7 +110,8 @@ def test_a_living_python_script_keeps_its_lock(service, command):
 
 
 @pytest.mark.parametrize("shebang", [
-    "#!{folder}/interpreter", "#!/usr/bin/env -S -u FOO python3", "#!/usr/bin/env -S nice python3", "#!/usr/bin/env -S setpriv --pdeathsig KILL python3"])
+    "#!{folder}/interpreter", "#!/usr/bin/env -S -u FOO python3", "#!/usr/bin/env -S nice python3",
+    "#!/usr/bin/env -S setpriv --pdeathsig KILL python3"])
 def test_a_living_script_whose_interpreter_is_hard_to_tell_keeps_its_lock(service, shebang):
     (service.folder / "interpreter").symlink_to("/usr/bin/python3")
     script = Living(service, shebang.format(folder=service.folder))

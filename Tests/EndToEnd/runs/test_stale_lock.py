@@ -31,6 +31,7 @@ def test_nothing_there(service):
     clear(service).is_error(409)
 
 
+@pytest.mark.root
 def test_what_is_told(service):
     service.script("exit 0")
     service.lock_path.touch()
@@ -231,6 +232,7 @@ def test_the_lease_is_held_meanwhile(stale):
         assert runner.ask("lock-clear", **seen)[0] == "lock-cleared"
 
 
+@pytest.mark.root
 def test_processes_that_cannot_be_seen(stale):
     """/proc mounted with hidepid, and a runner that is not root: none that it sees proves nothing."""
     hidden = "mount -t proc -o hidepid=invisible proc /proc && exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$0\""

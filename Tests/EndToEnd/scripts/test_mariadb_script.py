@@ -10,6 +10,8 @@ from support.mariadb import MEGABYTE, mysql_stand_ins, tables_of
 from support.mariadb_sync import PASSWORDS
 from support.service import ROOT, free_port
 
+pytestmark = pytest.mark.mariadb
+
 
 # What arrives
 

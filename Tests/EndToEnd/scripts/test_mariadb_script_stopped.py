@@ -12,6 +12,8 @@ from support.processes import alive
 from support.service import free_port
 from support.waiting import eventually
 
+pytestmark = pytest.mark.mariadb
+
 
 # Killed
 

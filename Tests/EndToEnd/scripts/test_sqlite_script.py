@@ -184,6 +184,7 @@ def test_both_scripts_take_the_lock_alike():
     assert functions("sync_sqlite.sh") == functions("sync_fkk_db.sh")
 
 
+@pytest.mark.root
 def test_prepared_locks_that_are_not_swept(sync):
     """Whatever somebody holds, or is not certain to be ours."""
     def named(end):

@@ -211,15 +211,17 @@ REFUSED = {
     "state directory a file": (state_is_a_file, ["SYNC_STATE_DIR"]),
     "state directory not writable": (chmod(0o500, "state"), ["SYNC_STATE_DIR"]),
 }
-if os.geteuid() == 0:  # only root can give a file away
-    REFUSED["settings of another user"] = (foreign(lambda s: s.folder / ".env"), [".env", "chown"])
-    REFUSED["secret of another user"] = (foreign(lambda s: s.secret_path), ["JWT_SECRET_FILE", "user root"])
-    REFUSED["state directory of another user"] = (foreign(lambda s: s.state), ["SYNC_STATE_DIR", "chown"])
+# Only root can give a file away.
+REFUSED_TO_ROOT = {
+    "settings of another user": (foreign(lambda s: s.folder / ".env"), [".env", "chown"]),
+    "secret of another user": (foreign(lambda s: s.secret_path), ["JWT_SECRET_FILE", "user root"]),
+    "state directory of another user": (foreign(lambda s: s.state), ["SYNC_STATE_DIR", "chown"]),
+}
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("case", [*REFUSED, *(pytest.param(case, marks=pytest.mark.root) for case in REFUSED_TO_ROOT)])
 def test_refused(installed, case):
-    arrange, words = REFUSED[case]
+    arrange, words = {**REFUSED, **REFUSED_TO_ROOT}[case]
     arrange(installed)
     code, message = installed.refused_start(*WITHOUT_OVERRIDE)
     assert code == CONFIGURATION, message

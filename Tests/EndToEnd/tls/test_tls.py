@@ -40,7 +40,8 @@ def issue(endpoint, names="DNS:localhost,IP:127.0.0.1", days=60, kind=P256, dige
     (folder / "own.ext").write_text(f"basicConstraints=critical,CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName={names}\n")
     authority.openssl("req", "-newkey", *kind, "-noenc", "-subj", "/CN=own", "-keyout", endpoint.key, "-out", folder / "own.csr")
     authority.openssl("x509", "-req", "-in", folder / "own.csr", "-CA", authority.root, "-CAkey", authority.root.with_name("root.key"),
-                      "-days", days, f"-{digest}", "-set_serial", random.getrandbits(120) | 1, "-extfile", folder / "own.ext", "-out", endpoint.certificate)
+                      "-days", days, f"-{digest}", "-set_serial", random.getrandbits(120) | 1,
+                      "-extfile", folder / "own.ext", "-out", endpoint.certificate)
     endpoint.key.chmod(0o600)
 
 

@@ -88,7 +88,8 @@ for one in waiting:
 open("{service.shared}/ready", "w").close()
 time.sleep(600)
 """)
-    service.script(f'setsid /usr/bin/python3 "{service.shared}/deaf.py" > /dev/null 2>&1 &\nuntil [ -e "{service.shared}/barrier" ]; do sleep 0.1; done')
+    service.script(f'setsid /usr/bin/python3 "{service.shared}/deaf.py" > /dev/null 2>&1 &\n'
+                   f'until [ -e "{service.shared}/barrier" ]; do sleep 0.1; done')
     client = service.begin_run()
     eventually((service.shared / "ready").exists, "the socket is there")
     admin = service.token("auditor", role="admin")
