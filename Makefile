@@ -1,18 +1,22 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build deb release test fuzz soak bench-memory bench-audit security-scan hardening-check clean
+.PHONY: help demo build deb release unit test lint format fuzz soak bench-memory bench-audit security-scan hardening-check clean
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
 DEB_PACKAGES   := $(BUILD_PACKAGES) binutils dpkg-dev git python3 xz-utils
 # For a clean Debian that the package is installed on.
 MACHINE_PACKAGES := $(DEB_PACKAGES) debootstrap systemd-container util-linux iproute2 python3-pytest
-TEST_PACKAGES  := $(MACHINE_PACKAGES) file lintian nginx-light systemd sqlite3 curl openssl strace nodejs shellcheck mariadb-server-core \
-                  mariadb-client slowhttptest golang-go golang-golang-x-mod-dev python3-venv xxd python3-jwt
+LINT_PACKAGES  := shellcheck flake8
+TEST_PACKAGES  := $(MACHINE_PACKAGES) $(LINT_PACKAGES) file lintian nginx-light systemd sqlite3 curl openssl strace nodejs \
+                  mariadb-server-core mariadb-client slowhttptest golang-go golang-golang-x-mod-dev python3-venv xxd python3-jwt
 
 help:
 	@echo 'make demo    build, sync a real database through the API, compare it row by row'
-	@echo 'make test    build and run every test (unit, scripts, end to end)'
+	@echo 'make unit    build and run the unit tests'
+	@echo 'make test    lint, build and run every test (unit, fuzz, end to end, package)'
+	@echo 'make lint    check the style of Swift, Python and shell, and which module imports which'
+	@echo 'make format  lay out the Swift sources as make lint wants them'
 	@echo 'make build   build only, into .build/debug'
 	@echo 'make deb     the Debian package, into .build/package'
 	@echo 'make release the package, an archive, an SBOM and checksums, into .build/release-files'
@@ -46,13 +50,26 @@ hardening-check:
 	@if systemctl is-active --quiet sync-service 2>/dev/null; then scripts/hardening-check.sh security/HARDENING.md; \
 	else scripts/install-packages.sh $(MACHINE_PACKAGES) && scripts/release.sh && /usr/bin/python3 -m pytest -q Tests/Package/test_hardening.py; fi
 
+unit:
+	@scripts/install-packages.sh $(BUILD_PACKAGES)
+	@scripts/build.sh --build-tests
+	SWIFT_BACKTRACE=enable=no swift test --skip-build
+
+# The rules are in .swift-format and .flake8. The documents' own scripts in Tests/EndToEnd/documents stay as they are.
+lint:
+	@scripts/install-packages.sh $(LINT_PACKAGES)
+	scripts/check-imports.sh
+	shellcheck config/*.sh scripts/*.sh packaging/p*inst packaging/p*rm Tests/Verifiers/*.sh .ci/run
+	/usr/bin/python3 -m flake8 Tests scripts
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+
+format:
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
 # Debian's python3 by its full name: python3-pytest and python3-jwt belong to it, not to the first python3 in the PATH.
 test:
 	@scripts/install-packages.sh $(TEST_PACKAGES)
-	@scripts/build.sh --build-tests
-	scripts/check-imports.sh
-	shellcheck config/*.sh scripts/*.sh packaging/p*inst packaging/p*rm Tests/Verifiers/*.sh .ci/run
-	SWIFT_BACKTRACE=enable=no swift test --skip-build
+	@$(MAKE) --no-print-directory lint unit
 	Tests/Verifiers/prepare.sh
 	scripts/fuzz.sh 60
 	scripts/release.sh
@@ -64,12 +81,10 @@ fuzz:
 	scripts/fuzz.sh 600
 
 soak: build
-	SOAK_ROUNDS=1000 /usr/bin/python3 -m pytest -q Tests/EndToEnd/test_deaths.py
+	SOAK_ROUNDS=1000 /usr/bin/python3 -m pytest -q Tests/EndToEnd/failures/test_kill_at_every_step.py
 
 bench-memory: build
-	/usr/bin/python3 -m pytest -q -s Tests/EndToEnd -k 'test_memory_under_five_thousand_idle_connections or \
-	  test_300_megabytes_take_no_memory or test_outputs_that_nobody_takes_hold_neither_memory_nor_threads or \
-	  test_readers_of_the_log_that_have_stopped or test_outputs_of_runs_that_nobody_reads or test_bodies_that_are_half_sent'
+	/usr/bin/python3 -m pytest -q -s -m memory Tests/EndToEnd
 
 bench-audit:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)

@@ -14,14 +14,9 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export LC_ALL=C.UTF-8 TZ=UTC
 readonly out=${1:-.build/package} built=.build/release
 readonly root=$out/root
-version=$(sed -n '1s/^sync-service (\([^)]*\)).*/\1/p' packaging/changelog)
+version=$(<VERSION)
 architecture=$(dpkg --print-architecture)
 readonly version architecture
-
-grep -qF "static let version = \"$version\"" Sources/SyncService/CLI/SyncService.swift || {
-    printf 'ERROR: packaging/changelog says %s, and SyncService.version another; make them equal\n' "$version" >&2
-    exit 1
-}
 
 # No run path: the loader must take Debian's libraries from where they belong. No path of this machine in what is built.
 # No build ID: it is a digest that covers what is stripped, the folder's name too.
@@ -31,7 +26,8 @@ scripts/build.sh -c release --static-swift-stdlib --disable-local-rpath \
 rm -rf -- "$out"
 place() { install -D -m "$1" -- "$2" "$root/$3"; }
 filled() {
-    sed -e "s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@DATE@/$(date -d "@$SOURCE_DATE_EPOCH" +%F)/" -- "$1"
+    sed -e "s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@DATE@/$(date -d "@$SOURCE_DATE_EPOCH" +%F)/" \
+        -e "s/@TIME@/$(date -d "@$SOURCE_DATE_EPOCH" -R)/" -- "$1"
 }
 
 for program in sync-service sync-runner; do
@@ -62,7 +58,7 @@ for example in sync_fkk_db.conf.example sync_fkk_db.cnf.example; do
 done
 readonly documents=usr/share/doc/sync-service
 place 644 packaging/copyright "$documents/copyright"
-gzip -9n <packaging/changelog >"$root/$documents/changelog.gz"
+filled packaging/changelog | gzip -9n >"$root/$documents/changelog.gz"
 for document in docs/OPERATIONS.md docs/MIGRATION.md security/HARDENING.md; do
     place 644 "$document" "$documents/${document##*/}"
 done

@@ -37,11 +37,12 @@ SEEDS = {
         b"\1" + json.dumps({"sub": 7, "exp": NOW + 1.5}).encode(), b'\2{"alg":"HS256","typ":"jwt","kid":"1"}\0' + CLAIMS.encode(),
         b'\2{"alg":"none","crit":["exp"],"b64":false}\0{}', b"\3" + f'{encoded("""{"alg":"HS256"}""")}.{encoded(CLAIMS)}'.encode()],
     "Framing": [text.encode() for text in (
-        f"GET /sync/status HTTP/1.1\r\n{HEAD}\r\n", f"GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        f"GET /sync/status HTTP/1.1\r\n{HEAD}\r\n", "GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
         f"POST /sync/run HTTP/1.1\r\n{HEAD}Content-Length: 2\r\nExpect: 100-continue\r\n\r\n{{}}",
         f"POST /sync/run HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n1;x=y\r\n{{\r\n1\r\n}}\r\n0\r\n\r\n",
         f'POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n00a;n="v;\\"";m\r\n0123456789\r\n0\r\n\r\nGET / HTTP/1.1\r\n',
-        f"GET / HTTP/1.1\r\n{HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", f"GET / HTTP/1.1\r\n{HEAD}Connection: close, Upgrade\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        f"GET / HTTP/1.1\r\n{HEAD}Connection: close, Upgrade\r\n\r\n",
         f"POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chun\u212aed\r\n\r\n0\r\n\r\n", f"GET / HTTP/1.1\r\n{HEAD}Connection: x,\u0301,close\r\n\r\n",
         "CONNECT a:1 HTTP/1.1\r\n", f"OPTIONS * HTTP/1.1\r\n{HEAD}X: a\r\n b\r\n\r\n")],
     "RunProtocol": [
@@ -52,7 +53,8 @@ SEEDS = {
         message("log-tail", ("log_path", "/a"), ("state_directory", "/b"), ("forbidden", "1:2")),
         b"\1" + (16).to_bytes(8, "big") + (40).to_bytes(8, "big") + b"0123456789abcdef",
         b"\1" + (65536).to_bytes(8, "big") + (2**63 - 1).to_bytes(8, "big") + b"x" * 300,
-        b"\2\x08hello\xffworld, more than fits\xff!", b"\3\0script=/a\nlock_path=/b\nrun_directory=/c\ntimeout_seconds=5\ngrace_seconds=1\noutput_limit=9",
+        b"\2\x08hello\xffworld, more than fits\xff!",
+        b"\3\0script=/a\nlock_path=/b\nrun_directory=/c\ntimeout_seconds=5\ngrace_seconds=1\noutput_limit=9",
         b"\3\x06lock_file_seen=true\nscript_changed=false\noutput_bytes=1\noutput_sha256=" + b"0" * 64 + b"\nfinished_at=5\nduration_ms=1"],
 }
 

@@ -6,6 +6,8 @@ import pytest
 
 from machine import ROOT, Machine, eventually
 
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
 CLAIMS = re.findall(r"^- (.+)\n  `.+`$", (ROOT / "security/HARDENING.md").read_text(), re.M)
 CHECK = "/usr/share/sync-service/hardening-check"
 
@@ -25,26 +27,26 @@ RECORD = "/var/lib/sync-service/history.sqlite"
 # The beginning of each line of the checklist: what breaks it, and what mends that again.
 BREAKAGES = {
     "The service and the script run as": drop_in("sync-runner", "User=root"),
-    "Neither of them can log in": ("usermod -s /bin/bash sync-runner", "usermod -s /usr/sbin/nologin sync-runner"),
+    "Neither user can log in": ("usermod -s /bin/bash sync-runner", "usermod -s /usr/sbin/nologin sync-runner"),
     "The script's user cannot change": ("chown sync-runner /opt/sync/sync.sh", "chown root /opt/sync/sync.sh"),
     "Only the service's user reaches": ("chmod 666 /run/sync-runner/runner.sock", "chmod 660 /run/sync-runner/runner.sock"),
-    "The script cannot put a socket": ("chown sync-runner /run/sync-runner", "chown root /run/sync-runner"),
-    "Settings and secrets can be": ("chmod 644 /etc/sync-service/jwt.secret", "chmod 640 /etc/sync-service/jwt.secret"),
-    "The record and its key are": ("chmod 750 /var/lib/sync-service", "chmod 700 /var/lib/sync-service"),
-    "The record is intact": (
+    "The script cannot replace the runner's": ("chown sync-runner /run/sync-runner", "chown root /run/sync-runner"),
+    "Only root can change settings": ("chmod 644 /etc/sync-service/jwt.secret", "chmod 640 /etc/sync-service/jwt.secret"),
+    "Only the service can access": ("chmod 750 /var/lib/sync-service", "chmod 700 /var/lib/sync-service"),
+    "The history is intact": (
         f"systemctl stop sync-service; cp -p {RECORD} /root/kept; sed -i s/budi/bodi/g {RECORD}",
         f"cp -p /root/kept {RECORD}; systemctl start sync-service"),
     "Checkpoints are kept": ("mv /srv/checkpoints/kept /srv/checkpoints/away", "mv /srv/checkpoints/away /srv/checkpoints/kept"),
-    "Nobody reads the service's": ("systemctl stop sync-runner", "systemctl start sync-runner"),
-    "Neither leaves core files": drop_in("sync-service", "LimitCORE=infinity"),
-    "Without TLS it listens": (OPEN, CLOSED),
+    "No process can read the memory": ("systemctl stop sync-runner", "systemctl start sync-runner"),
+    "Neither program leaves core files": drop_in("sync-service", "LimitCORE=infinity"),
+    "Without TLS the service listens": (OPEN, CLOSED),
     "Plain HTTP is not allowed": (OPEN, CLOSED),
-    "The sandbox is as tight": drop_in("sync-runner", "ProtectSystem=no\\nNoNewPrivileges=no\\nPrivateDevices=no\\nProtectHome=no"),
-    "A run is not cut off": drop_in("sync-runner", "KillMode=control-group"),
+    "The sandbox, drop-ins included": drop_in("sync-runner", "ProtectSystem=no\\nNoNewPrivileges=no\\nPrivateDevices=no\\nProtectHome=no"),
+    "A restart or an upgrade": drop_in("sync-runner", "KillMode=control-group"),
     "The programs and units are": (
         "cp -p /lib/systemd/system/sync-runner.socket /root/kept; echo >>/lib/systemd/system/sync-runner.socket",
         "cp -p /root/kept /lib/systemd/system/sync-runner.socket; systemctl daemon-reload"),
-    "TLS and database come from": (
+    "The TLS and database libraries": (
         "cp /lib/*/libsqlite3.so.0 /usr/local/lib; ldconfig", "rm /usr/local/lib/libsqlite3.so.0; ldconfig"),
 }
 

@@ -9,6 +9,8 @@ import pytest
 
 from machine import Machine, eventually, higher_version, processes_in
 
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
 GATE = "touch /var/lib/sync-script/arrived; read -r answer </opt/sync/gate; exit \"$answer\""
 
 
@@ -242,7 +244,7 @@ def test_mistakes_that_no_command_mends(machine):
 
 @pytest.mark.parametrize("section", [
     "The first run", "Every night", "Reading the journal", "Backup", "Checkpoints in a file", "Restore", "Rotating the JWT secret",
-    "Renewing the certificate", "Rotating the key of the record", "Backup", "Moving to a new machine", "A lock that nobody holds"])
+    "Renewing the certificate", "Rotating the signing key", "Backup", "Moving to a new machine", "A stale lock file"])
 def test_the_operations_page(machine, section):
     """Its commands, as written."""
     machine.script("exit 0")

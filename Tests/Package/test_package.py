@@ -12,6 +12,8 @@ import pytest
 
 from machine import ROOT, package
 
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
 RELEASE = ROOT / ".build/release-files"
 LIMITS = {"sync-service": 12, "sync-service-run": 12, "sync-runner": 20}
 

@@ -7,6 +7,9 @@ import pytest
 
 from machine import Machine, higher_version
 
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+
 # One shell in one process namespace: all that it starts ends with it.
 SESSION = r"""
 as() { local user=$1; shift; exec setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all "$@"; }

@@ -1,0 +1,173 @@
+"""Every route and every kind of caller: one table, and nobody gets further than it says."""
+
+import re
+from itertools import count
+
+import pytest
+
+from support.raw_http import Endpoint
+from support.service import ROOT
+
+# method, path, role it asks for (None: no token), what an entitled caller gets
+ROUTES = [
+    ("POST", "/sync/run", "runner", 200),
+    ("GET", "/sync/status", "user", 200),
+    ("GET", "/sync/log", "user", 200),
+    ("GET", "/admin/runs", "admin", 200),
+    ("GET", "/admin/runs/{id}", "admin", 200),
+    ("GET", "/admin/runs/{id}/output", "admin", 200),
+    ("GET", "/admin/runs/{id}/receipt", "admin", 200),
+    ("POST", "/admin/runs/{id}/cancel", "admin", 409),
+    ("GET", "/admin/lock", "admin", 200),
+    ("POST", "/admin/lock/clear", "admin", 400),
+    ("GET", "/admin/audit", "admin", 200),
+    ("GET", "/admin/audit/checkpoint", "admin", 200),
+    ("GET", "/admin/audit/verify", "admin", 200),
+    ("GET", "/healthz", None, 200),
+    ("GET", "/readyz", None, 200),
+]
+
+# caller: token, roles it has ("valid": none of them, None: no token that holds)
+CALLERS = {
+    "nobody": (lambda d: None, None),
+    "an empty token": (lambda d: "", None),
+    "garbage": (lambda d: "garbage", None),
+    "a token signed by another": (lambda d: d.token(secret=b"x" * 64, role="admin"), None),
+    "a token without signature": (lambda d: d.token(algorithm="none", secret="", role="admin"), None),
+    "an expired administrator": (lambda d: d.token(role="admin", lifetime=-120), None),
+    "a denied user": (lambda d: d.token("agus"), None),
+    "a denied administrator": (lambda d: d.token("agus", role="admin"), None),
+    "a user": (lambda d: d.token("tono"), {"user"}),
+    "a runner by name": (lambda d: d.token("rina"), {"user", "runner"}),
+    "a runner by role": (lambda d: d.token("tono", role="operator"), {"user", "runner"}),
+    "an administrator by role": (lambda d: d.token("tono", role="admin"), {"user", "admin"}),
+    "an administrator by one of several roles": (lambda d: d.token("tono", role=["x", "admin"]), {"user", "admin"}),
+    "an administrator by name": (lambda d: d.token("dewi"), {"user", "admin"}),
+    "an administrator who runs": (lambda d: d.token("rina", role="admin"), {"user", "runner", "admin"}),
+    **{f"almost an administrator: {role!r}": (lambda d, role=role: d.token("tono", role=role), {"user"}) for role in (
+        "Admin", "ADMIN", "admin ", " admin", "admin\n", "admin\0", "admin,operator", "administrator", "adm\u0131n", "\uff41dmin", "",
+        {"admin": True}, ["Admin"], [["admin"]], ["admin", 1], [{"role": "admin"}], True, 1, 0)},
+    **{f"almost an administrator by name: {name!r}": (lambda d, name=name: d.token(name), {"user"}) for name in (
+        "Dewi", "dewi ", " dewi", "de", "dewi,rina", "dewi2", "d\u0435wi")},
+    "an administrator in other claims": (lambda d: d.token(
+        "tono", roles=["admin"], admin=True, is_admin=True, scope="admin", groups=["admin"]), {"user"}),
+}
+SOURCES = count(1)
+APP = "https://app.example"
+
+
+@pytest.fixture(scope="module")
+def staffed(tmp_path_factory, scheme, authority):
+    endpoint = Endpoint(tmp_path_factory.mktemp("s"), scheme, authority,
+                        RUN_USERS="rina", JWT_RUN_ROLE="operator", ADMIN_USERS="dewi", DENY_USERS="agus", CORS_ALLOW_ORIGINS=APP)
+    endpoint.counting_script("echo out")
+    endpoint.log_path.write_text("a line\n")
+    endpoint.start()
+    assert endpoint.run().header("Sync-Run-Id") == "1"
+    yield endpoint
+    endpoint.remove()
+
+
+def asked(endpoint, method, path, token):
+    """Each refused token from an address of its own: too many from one are answered with 429."""
+    number = next(SOURCES)
+    with endpoint.wire(source=f"127.0.{8 + number // 250}.{1 + number % 250}") as wire:
+        headers = [f"Authorization: Bearer {token}"] if token is not None else []
+        wire.send(wire.head(f"{method} {path.replace('{id}', '1')} HTTP/1.1", *headers, "Connection: close", token=False))
+        if method == "HEAD":
+            while wire.more():
+                pass
+            return int(wire.buffer.split()[1])
+        (answer,) = wire.everything()
+        return answer.code
+
+
+def expected(roles, role, entitled):
+    if role is None:
+        return entitled
+    if roles is None:
+        return 401
+    return entitled if role in roles else 403
+
+
+@pytest.mark.parametrize("method, path, role, entitled", ROUTES, ids=[f"{method} {path}" for method, path, *_ in ROUTES])
+def test_every_caller_on_every_route(staffed, method, path, role, entitled):
+    wrong = {}
+    for name, (make, roles) in CALLERS.items():
+        ran = staffed.times_run()
+        should = expected(roles, role, entitled)
+        codes = {method: asked(staffed, method, path, make(staffed))}
+        if method == "GET":
+            codes["HEAD"] = asked(staffed, "HEAD", path, make(staffed))
+        runs = staffed.times_run() - ran
+        if set(codes.values()) != {should} or runs != (path == "/sync/run" and should == 200):
+            wrong[name] = (codes, should, runs)
+    assert not wrong
+
+
+def offered(path):
+    """The methods of a path, as Allow is to list them."""
+    methods = {method for method, other, *_ in ROUTES if other == path}
+    return methods | ({"HEAD"} if "GET" in methods else set()) | {"OPTIONS"}
+
+
+PATHS = sorted({path for _, path, *_ in ROUTES})
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_other_methods_are_nowhere_let_in(staffed, path):
+    for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PURGE", "LINK"} - offered(path):
+        # Whoever asks: what is offered is no secret, and nobody gets it by another method.
+        for token in (None, "garbage", staffed.token("tono"), staffed.token("rina"), staffed.token(role="admin")):
+            answer = staffed.request(method, path.replace("{id}", "1"), token=token)
+            answer.is_error(405)
+            assert set(answer.header("Allow").split(", ")) == offered(path), method
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_of_an_allowed_origin_reach_all_but_the_administration(staffed, path):
+    """Whatever the method, the caller and the answer."""
+    for method in sorted(offered(path) - {"HEAD"} | {"PUT"}):
+        for token in (None, staffed.token("tono"), staffed.token("dewi")):
+            answer = staffed.request(method, path.replace("{id}", "1"), token=token, headers=[
+                f"Origin: {APP}", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization"])
+            given = [name for name, _ in answer.headers if name.lower().startswith("access-control-")]
+            if path.startswith("/admin"):
+                assert given == [], (method, answer.code)
+            else:
+                assert answer.header("Access-Control-Allow-Origin") == APP, (method, answer.code)
+
+
+SPELLINGS = [
+    "//admin/runs", "/admin//runs", "/admin/runs/", "/./admin/runs", "/x/../admin/runs", "/%61dmin/runs", "/admin%2fruns", "/ADMIN/runs",
+    "/admin/runs;x", "/admin/runs%00", "/admin/runs%20", "/admin/runs#", "/admin\\runs", "/admin/runs/01", "/admin/runs/+1", "/admin/runs/1.0",
+    "/admin/runs/0x1", "/admin/runs/%31", "//localhost/admin/runs", "/admin/runs/1/output/", "/sync/run/../../admin/runs", "/;/admin/runs",
+]
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_a_route_has_one_spelling(staffed, path):
+    """A proxy that fences off /admin compares paths; no other way of writing one may lead there."""
+    assert asked(staffed, "GET", path, staffed.token(role="admin")) in (400, 404)
+
+
+def test_without_lists_every_valid_token_may_run(tmp_path_factory, scheme, authority):
+    endpoint = Endpoint(tmp_path_factory.mktemp("s"), scheme, authority)
+    endpoint.counting_script()
+    try:
+        endpoint.start()
+        assert asked(endpoint, "POST", "/sync/run", endpoint.token("anybody")) == 200
+        assert asked(endpoint, "POST", "/sync/run", endpoint.token("anybody", role={"admin": True})) == 200
+    finally:
+        endpoint.remove()
+
+
+def test_the_table_above_has_every_route_of_the_code():
+    """A route that is added without a line here is tested by nobody."""
+    found = set()
+    for path in (ROOT / "Sources/SyncService").rglob("*.swift"):
+        text = path.read_text()
+        rows = re.findall(r'Route\(\s*method: \.(\w+),\s*path: "([^"]+)",\s*role: (nil|\.\w+)', text)
+        assert len(rows) == len(re.findall(r"\bRoute\(", text)), f"{path.name} makes a route in a form that this test does not read"
+        found |= {(method.upper(), route, None if role == "nil" else role[1:]) for method, route, role in rows}
+    assert found == {(method, path, role) for method, path, role, _ in ROUTES}

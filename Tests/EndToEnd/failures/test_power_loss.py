@@ -1,0 +1,88 @@
+"""The machine goes (design, section 1): ext4 on a loop device stops at a moment and forgets what was not on the disk, and
+all processes end. What was answered is in the record; what was under way is interrupted."""
+
+import os
+import signal
+
+import pytest
+
+from support.assertions import all_recorded, trail_is_intact
+from support.disks import Ext4
+from support.processes import end_all
+from support.service import spool
+from support.waiting import eventually
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def machine(installed):
+    """A service whose state lies on a disk that can lose power."""
+    with Ext4(installed.state) as installed.ext4:
+        yield installed.start()
+        installed.stop()
+        installed.end_leftovers()
+
+
+def lose_power(service):
+    service.ext4.lose_power()
+    end_all(service)
+    service.ext4.mend()
+    service.start()
+
+
+def test_right_after_an_answer(machine):
+    """Again and again: each answer is kept, and numbers go on without a gap."""
+    for number in range(1, 6):
+        machine.script(f"echo {number}; exit 3")
+        answer = machine.run()
+        assert answer.header("Sync-Run-Id") == str(number)
+        lose_power(machine)
+        run = machine.admin(f"/admin/runs/{number}").json
+        assert (run["outcome"], run["exit_code"], run["output"]) == ("failed", 3, f"{number}\n")
+    all_recorded(machine)
+    trail_is_intact(machine)
+
+
+def test_while_a_script_runs(machine):
+    barrier = machine.waiting_script(before="echo before")
+    client = machine.begin_run()
+    barrier.reached()
+    lose_power(machine)
+    client.abandon()
+    run = machine.admin("/admin/runs/1").json
+    assert (run["outcome"], run["exit_code"], run["finished_at_exact"]) == ("interrupted", None, False)
+    assert run["output"] in ("", "before\n"), "as far as it had reached the disk"
+    assert machine.status() == "idle"
+    machine.script("exit 0")
+    assert machine.run().header("Sync-Run-Id") == "2"
+    all_recorded(machine)
+
+
+def test_while_the_script_is_just_begun(machine):
+    """The script itself is the moment: whatever it does, its start is on the disk."""
+    moment = machine.folder / "moment"
+    machine.script(f'touch "{moment}"; sleep 1000')
+    client = machine.begin_run()
+    eventually(moment.exists, "the script began")
+    lose_power(machine)
+    client.abandon()
+    assert machine.admin("/admin/runs/1").json["outcome"] == "interrupted"
+    all_recorded(machine)
+
+
+def test_with_a_result_that_nobody_recorded(machine):
+    """The service sleeps while the supervisor stores the result and frees the lease; then the power goes."""
+    barrier = machine.waiting_script(before="echo before", after="exit 3")
+    client = machine.begin_run()
+    barrier.reached()
+    os.kill(machine.process.pid, signal.SIGSTOP)
+    barrier.release()
+    eventually(spool(machine, 1, "result").exists, "the result has its name")
+    eventually(lambda: not spool(machine, 1, "sock").exists(), "and the folder is synced")
+    lose_power(machine)
+    client.abandon()
+    run = machine.admin("/admin/runs/1").json
+    facts = {"outcome": "failed", "exit_code": 3, "finished_at_exact": True, "output": "before\n", "output_truncated": False}
+    assert {name: run[name] for name in facts} == facts
+    all_recorded(machine)
