@@ -7,6 +7,7 @@ DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
 DEB_PACKAGES   := $(BUILD_PACKAGES) binutils dpkg-dev git python3 xz-utils
 # For a clean Debian that the package is installed on.
 MACHINE_PACKAGES := $(DEB_PACKAGES) debootstrap systemd-container util-linux iproute2 python3-pytest
+UNIT_PACKAGES  := $(BUILD_PACKAGES) openssl
 LINT_PACKAGES  := shellcheck flake8
 TEST_PACKAGES  := $(MACHINE_PACKAGES) $(LINT_PACKAGES) file lintian nginx-light systemd sqlite3 curl openssl strace nodejs \
                   mariadb-server-core mariadb-client slowhttptest golang-go golang-golang-x-mod-dev python3-venv xxd python3-jwt
@@ -51,7 +52,7 @@ hardening-check:
 	else scripts/install-packages.sh $(MACHINE_PACKAGES) && scripts/release.sh && /usr/bin/python3 -m pytest -q Tests/Package/test_hardening.py; fi
 
 unit:
-	@scripts/install-packages.sh $(BUILD_PACKAGES)
+	@scripts/install-packages.sh $(UNIT_PACKAGES)
 	@scripts/build.sh --build-tests
 	SWIFT_BACKTRACE=enable=no swift test --skip-build
 

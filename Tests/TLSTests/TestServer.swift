@@ -196,3 +196,5 @@ final class Outcome {
     var succeeded: Bool { if case .success? = results.first { results.count == 1 } else { false } }
     var error: (any Error)? { if case .failure(let error)? = results.first { error } else { nil } }
 }
+
+func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
