@@ -41,13 +41,13 @@ RUNS = {
 
 
 @pytest.mark.parametrize("case", RUNS)
-def test_run(shared, case):
+def test_a_run_is_answered_as_documented(shared, case):
     script, code, body = RUNS[case]
     shared.script(script)
     shared.run().is_json(code, body)
 
 
-def test_run_with_the_lease_held(service):
+def test_a_second_run_is_answered_409(service):
     barrier = service.waiting_script()
     first = service.begin_run()
     barrier.reached()
@@ -57,21 +57,21 @@ def test_run_with_the_lease_held(service):
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_run_without_a_script_set(installed, value):
+def test_a_run_without_a_script_set_is_answered_500(installed, value):
     installed.set(SYNC_SCRIPT_PATH=value)
     installed.start()
     installed.run().is_json(500, NOT_SET)
     assert installed.sql("SELECT count(*) FROM run_started") == [(0,)]
 
 
-def test_run_timed_out(installed):
+def test_a_run_that_timed_out_is_answered_500(installed):
     installed.set(SYNC_TIMEOUT_SECONDS=1)
     installed.start()
     installed.script("echo begun; sleep 1000")
     installed.run().is_json(500, failure("timed out after 1 seconds", "begun\\n"))
 
 
-def test_run_cancelled_by_an_administrator(service):
+def test_a_cancelled_run_is_answered_500(service):
     barrier = service.waiting_script(before="echo begun")
     run = service.begin_run()
     barrier.reached()
@@ -96,7 +96,7 @@ def test_run_whose_supervisor_dies_is_interrupted(service):
     assert (record["outcome"], record["exit_code"], record["signal"]) == ("interrupted", None, None)
 
 
-def test_run_that_cannot_be_recorded_does_not_run(service):
+def test_a_run_that_cannot_be_recorded_does_not_run(service):
     """Another process keeps the database to itself for longer than the service's bounded wait."""
     service.counting_script()
     holder = sqlite_holding(service.database)
@@ -120,7 +120,7 @@ def sqlite_holding(database):
     return connection
 
 
-def test_status(service):
+def test_the_status_is_answered_as_documented(service):
     def get():
         return service.request("GET", "/sync/status")
 
@@ -140,7 +140,7 @@ def test_status(service):
     get().is_json(200, STATUS_IDLE)
 
 
-def test_log(service):
+def test_the_log_is_answered_as_documented(service):
     def get():
         return service.request("GET", "/sync/log")
 
@@ -149,7 +149,7 @@ def test_log(service):
     get().is_json(200, r'{"status":"success","log":"[2025-01-01 00:00:00] Starting /opt/x\nLine 2 \"two\""}')
 
 
-def test_the_script_s_lock_file_stays_the_script_s(service):
+def test_the_service_leaves_the_lock_file_to_the_script(service):
     service.script("exit 0")
     service.lock_path.write_text("mine")
     assert service.run().code == 200

@@ -52,7 +52,7 @@ def test_every_fact_of_a_run(service):
     ("exit 0", "succeeded", 0, None), ("exit 3", "failed", 3, None), ("exit 2", "failed", 2, None),
     ("kill -9 $$", "failed", None, 9), ("kill -15 $$", "failed", None, 15),
 ])
-def test_outcomes(shared, script, outcome, code, number):
+def test_each_outcome_is_recorded(shared, script, outcome, code, number):
     shared.script(script)
     run = shared.run_recorded()[1]
     assert (run["outcome"], run["exit_code"], run["signal"]) == (outcome, code, number)
@@ -94,13 +94,13 @@ def ids(service, **parameters):
     return [run["id"] for run in page(service, **parameters)["runs"]]
 
 
-def test_listing(listed):
+def test_a_listing_begins_with_the_newest_run(listed):
     numbers = ids(listed)
     assert numbers == sorted(numbers, reverse=True) and numbers[-1] == 1
     assert all(list(run) == RUN_KEYS for run in listed.listing), "a listing never carries output"
 
 
-def test_filters(listed):
+def test_filters_select_runs(listed):
     def where(condition):
         return [run["id"] for run in listed.listing if condition(run)]
 
@@ -143,11 +143,11 @@ def test_pages_stay_put_while_runs_are_added(listed):
     "until=9999-12-31T23:59:59-00:01", "until=2025-01-01T00:00:00%2B24:00", "since=", "until=%202025-01-01",
     "limit=1&limit=2", "outcom=failed",
 ])
-def test_bad_queries(listed, query):
+def test_bad_queries_are_refused(listed, query):
     listed.admin(f"/admin/runs?{query}").is_error(400)
 
 
-def test_a_filter_is_data(listed):
+def test_a_filter_is_never_sql(listed):
     assert ids(listed, user="' OR 1=1 --") == [] == ids(listed, user="%")
 
 
@@ -186,7 +186,7 @@ def digits(shared):
 
 
 @pytest.mark.parametrize("value", RANGES)
-def test_ranges(shared, digits, value):
+def test_a_range_of_an_output_is_answered(shared, digits, value):
     code, body, where = RANGES[value]
     answer = shared.admin(digits, headers=[f"Range: {value}"])
     assert (answer.code, answer.header("Content-Range")) == (code, where)
@@ -197,7 +197,7 @@ TABLES = ("run_started", "run_finished", "run_output", "schema_migrations")
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_recorded_rows_stand(service, table):
+def test_recorded_rows_cannot_be_changed(service, table):
     """By the sqlite3 command line, whose connection has none of the service's own settings."""
     service.script("echo hello")
     service.run()

@@ -41,7 +41,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize("case", READABLE)
-def test_readable(shared, case):
+def test_a_readable_log_is_answered_as_text(shared, case):
     content, expected = READABLE[case]
     shared.log_path.write_bytes(content)
     answer = log(shared)
@@ -103,13 +103,13 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("case", UNREADABLE)
-def test_unreadable(service, case):
+def test_an_unreadable_log_is_answered_with_500(service, case):
     UNREADABLE[case](service)
     log(service).is_json(500, ERROR)
     assert service.status() == "idle", "and the service goes on"
 
 
-def test_without_permission(installed):
+def test_a_log_without_read_permission_is_answered_with_500(installed):
     """Root reads everything, so as root the service starts without that privilege."""
     installed.start(*WITHOUT_OVERRIDE)
     installed.log_path.write_text("secret\n")

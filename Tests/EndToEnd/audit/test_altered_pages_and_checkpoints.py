@@ -8,6 +8,8 @@ from support.audit_log import (
 from support.sqlite_pages import File
 from support.tampering import insert_backdated, move_index_cell
 
+pytestmark = pytest.mark.slow
+
 RUN, OTHER = RUNS // 2, RUNS // 2 + 7
 
 

@@ -11,6 +11,8 @@ from support.audit_log import (
 )
 from support.tampering import hide_from_index, insert_backdated, put_schema
 
+pytestmark = pytest.mark.slow
+
 RUN, OTHER = RUNS // 2, RUNS // 2 + 7
 NOT_EXCLUDED = "rollback and re-signing not excluded"
 

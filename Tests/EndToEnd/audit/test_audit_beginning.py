@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 
+import pytest
+
 from support.audit_log import event, events_of, is_found, is_intact, verify
 from support.service import ROOT, Service
 
@@ -21,6 +23,7 @@ def fresh(folder, name):
     return service
 
 
+@pytest.mark.slow
 def test_the_first_start_of_all_is_killed(tmp_path):
     """Key, schema, genesis: whatever is missing then is made by the next."""
     learning = fresh(tmp_path, "learning")
@@ -70,7 +73,7 @@ def test_the_key_is_gone(installed):
 
 
 def test_runs_of_the_time_before(installed):
-    source = (ROOT / "Sources/SyncService/History/HistorySchema.swift").read_text()
+    source = (ROOT / "Sources/History/Store/HistorySchema.swift").read_text()
     lines = re.search(r'private static let runs = """\n(.*?)\n {8}"""', source, re.DOTALL).group(1).split("\n")
     first = "\n".join(line.removeprefix(" " * 8) for line in lines)
     record = (ROOT / "Sources/Migrations/Migrator.swift").read_text()

@@ -16,6 +16,8 @@ from support.http_client import Connection
 from support.service import ALREADY_RUNNING, Service, admin
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 CALLS = ("pwrite64", "ftruncate", "fdatasync", "fsync", "unlink")
 
 

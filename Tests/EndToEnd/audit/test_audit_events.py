@@ -31,7 +31,7 @@ def is_by(found, token, user="rina"):
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found["at"]), found
 
 
-def test_start_and_stop(installed):
+def test_start_and_stop_are_events(installed):
     installed.start()
     installed.stop()
     first, started, stopped = events_of(installed)
@@ -42,7 +42,7 @@ def test_start_and_stop(installed):
     assert started["clock_synchronised"] in (True, False) and isinstance(started["clock_error_us"], int)
 
 
-def test_a_run_and_its_row(service):
+def test_a_run_s_entry_says_the_same_as_its_row(service):
     service.script("echo printed; exit 3")
     token = service.token(name="Rina Sari")
     service.run(token=token)
@@ -61,7 +61,7 @@ def test_a_run_and_its_row(service):
             assert found[name] == wanted, (name, found)
 
 
-def test_refused_cancelled(service):
+def test_a_refused_run_and_a_cancel_are_events(service):
     barrier = service.waiting_script()
     client = service.begin_run()
     barrier.reached()
@@ -78,7 +78,7 @@ def test_refused_cancelled(service):
     assert found["entry"] < event(service, "run_finished", run=1)["entry"]
 
 
-def test_refused_on_the_command_line(service):
+def test_a_run_refused_on_the_command_line_is_an_event(service):
     """Whoever was refused is in the trail, whichever endpoint was tried."""
     barrier = service.waiting_script()
     client = service.begin_run()
@@ -103,7 +103,7 @@ def test_a_lock_file_that_somebody_left(service):
     event(service, "external_run_seen", outcome="gone")
 
 
-def test_who_was_not_let_in(service):
+def test_refused_requests_are_events(service):
     bad = service.token(secret=b"z" * 64)
     assert service.request("GET", "/sync/status", token=bad).code == 401
     failed = event(service, "auth_failed")
@@ -120,7 +120,7 @@ def test_who_was_not_let_in(service):
     ("/admin/runs", "runs"), ("/admin/runs/1", "run"), ("/admin/runs/1/output", "output"), ("/admin/audit", "audit"),
     ("/admin/runs/1/receipt", "receipt"),
 ])
-def test_who_read_what(shared, path, what):
+def test_reading_the_history_is_an_event(shared, path, what):
     if not shared.sql("SELECT 1 FROM run_finished"):
         shared.script("exit 0")
         shared.run_recorded()
@@ -131,7 +131,7 @@ def test_who_read_what(shared, path, what):
     assert found["what"] == what and found.get("of_run") == (1 if "/1" in path else None)
 
 
-def test_commands(installed):
+def test_commands_are_events_of_their_user(installed):
     """Redacted, exported, issued, rotated, accepted: by the user the kernel knows."""
     installed.script("echo a password")
     installed.command("run", "--reason", HOSTILE)
@@ -197,7 +197,7 @@ def test_why_a_token_was_refused(installed, reason, token):
     assert set(found) == {"at", "entry", "event", "reason", "request_id", "source_ip", "token_fingerprint", "user"} and found["user"] is None
 
 
-def test_settings_read_again(service):
+def test_a_reload_is_an_event(service):
     service.set(JWT_NOT_BEFORE="2020-01-01T00:00:00Z")
     service.process.send_signal(signal.SIGHUP)
     assert event(service, "settings_changed")["changed"] == ["JWT_NOT_BEFORE"]

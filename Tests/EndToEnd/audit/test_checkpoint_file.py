@@ -56,6 +56,7 @@ def test_notes_are_synced(kept):
     assert calls[3:5] == ["write", "fsync"], lines
 
 
+@pytest.mark.slow
 def test_a_disk_that_hangs_holds_no_run_up(kept):
     """The file's disk takes longer to answer than anybody waits: the run is told of it and goes on."""
     kept.counting_script()

@@ -8,6 +8,8 @@ from support.assertions import reasons
 from support.audit_log import RUNS, Key, entries_of, event, events_of, forged_log, is_found, put_forged, tampering, verify
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 RUN = RUNS // 2
 
 

@@ -3,6 +3,8 @@
 import sqlite3
 from contextlib import closing
 
+import pytest
+
 from support.audit_log import entries_of, events_of, is_intact, verify
 from support.http_client import Connection
 from support.waiting import eventually
@@ -151,6 +153,7 @@ def test_a_summary_lists_a_thousand_runs_and_says_how_many_more(service):
     assert all(len(entry) <= 32768 for entry in entries_of(service))
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_while_the_history_cannot_be_written(service):
     """Another program holds the database while more events come than may wait singly."""
     with closing(sqlite3.connect(service.database, isolation_level=None)) as holder:

@@ -12,7 +12,7 @@ from support.audit_log import events_of, head_of, is_intact, run_until, size_of,
 from support.verifiers import accepted, export, go, openssl, refused, scales, vkey_of
 from support.waiting import eventually
 
-pytestmark = pytest.mark.usefixtures("built_verifiers")
+pytestmark = [pytest.mark.usefixtures("built_verifiers"), pytest.mark.slow]
 
 
 @pytest.fixture(params=[go, scales])

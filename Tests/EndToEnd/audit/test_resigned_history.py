@@ -18,6 +18,8 @@ from support.audit_log import (
 from support.service import BINARY, ROOT
 from support.waiting import DEADLINE, eventually
 
+pytestmark = pytest.mark.slow
+
 RUN = RUNS // 2
 NOT_EXCLUDED = "rollback and re-signing not excluded"
 

@@ -12,6 +12,8 @@ from support.audit_log import RUNS, is_found, tampering, verify
 from support.tampering import hide_from_index, move_index_cell, put_schema
 from support.waiting import DEADLINE, eventually
 
+pytestmark = pytest.mark.slow
+
 RUN, OTHER = RUNS // 2, RUNS // 2 + 7
 
 

@@ -214,22 +214,22 @@ def refused(endpoint, value):
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_headers(endpoint, case):
+def test_a_hostile_header_is_refused(endpoint, case):
     refused(endpoint, token(endpoint, header=HEADERS[case]))
     refused(endpoint, token(endpoint, header=HEADERS[case]).rpartition(b".")[0] + b".")
 
 
 @pytest.mark.parametrize("case", PAYLOADS)
-def test_claims(endpoint, case):
+def test_hostile_claims_are_refused(endpoint, case):
     refused(endpoint, token(endpoint, payload=PAYLOADS[case]()))
 
 
 @pytest.mark.parametrize("case", FORMS)
-def test_forms(endpoint, case):
+def test_a_hostile_compact_form_is_refused(endpoint, case):
     refused(endpoint, FORMS[case](endpoint))
 
 
-def test_what_lies_just_within(endpoint):
+def test_tokens_just_within_the_limits_are_accepted(endpoint):
     """So that the refusals above are for their own reason."""
     fine = [
         token(endpoint), token(endpoint, header=b'{"alg":"HS256"}'), token(endpoint, header=b' {"typ" : "jwt" , "alg" : "HS256" , "kid" : "1" } '),

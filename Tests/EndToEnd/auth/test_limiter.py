@@ -1,5 +1,7 @@
 """Repeated refusals from one address become 429; nobody else notices."""
 
+import pytest
+
 from support.raw_http import MEBIBYTE, STATUS
 
 ALLOWED = 10
@@ -61,6 +63,7 @@ def test_both_families_on_one_socket(stopped_endpoint):
     assert refusals(stopped_endpoint, 1, "127.0.2.2")[0].code == 401
 
 
+@pytest.mark.slow
 def test_thousands_of_addresses_take_no_memory(stopped_endpoint):
     """More than are kept: the flood neither grows the service nor locks anybody out."""
     stopped_endpoint.set(TRUSTED_PROXIES="127.0.0.1")

@@ -52,7 +52,7 @@ def refuses_to_run(service):
     assert service.status() == "idle" and service.request("GET", "/healthz", token=None).code == 200
 
 
-def test_full_before_the_first_run(small):
+def test_a_disk_that_is_full_before_the_first_run_refuses_it(small):
     small.counting_script()
     small.start()
     filler = fill(small.state)
@@ -65,7 +65,7 @@ def test_full_before_the_first_run(small):
     all_recorded(small)
 
 
-def test_full_before_a_later_run(small):
+def test_a_disk_that_is_full_before_a_run_refuses_it(small):
     """The room that is kept for the end of a run is there, but none for its output."""
     small.counting_script()
     small.start()
@@ -118,7 +118,7 @@ def is_whole(run):
     assert run["output_truncated"] and run["output"].startswith("x" * 1000) and run["output"].endswith("x" * 1000)
 
 
-def test_full_during_a_run(small):
+def test_a_disk_that_fills_during_a_run_does_not_disturb_it(small):
     """To the last byte, and still nothing is lost: all the room was taken before the script began."""
     barrier, client = begin(small)
     filler = fill(small.state)
@@ -231,7 +231,7 @@ def test_read_only_from_one_moment_to_the_next(installed):
 
 
 @pytest.mark.parametrize("which", ["history", "both"])
-def test_read_only_during_a_run(installed, which):
+def test_a_disk_that_turns_read_only_during_a_run_loses_no_run(installed, which):
     """The supervisor's result is stored where it still can be; what cannot be stored anywhere ends as interrupted."""
     if which == "history":
         run = installed.folder / "run"

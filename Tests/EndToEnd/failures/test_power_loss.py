@@ -31,7 +31,7 @@ def lose_power(service):
     service.start()
 
 
-def test_right_after_an_answer(machine):
+def test_an_answered_run_survives_a_power_loss(machine):
     """Again and again: each answer is kept, and numbers go on without a gap."""
     for number in range(1, 6):
         machine.script(f"echo {number}; exit 3")
@@ -44,7 +44,7 @@ def test_right_after_an_answer(machine):
     trail_is_intact(machine)
 
 
-def test_while_a_script_runs(machine):
+def test_a_run_is_interrupted_by_a_power_loss(machine):
     barrier = machine.waiting_script(before="echo before")
     client = machine.begin_run()
     barrier.reached()
@@ -59,7 +59,7 @@ def test_while_a_script_runs(machine):
     all_recorded(machine)
 
 
-def test_while_the_script_is_just_begun(machine):
+def test_a_run_that_has_just_begun_is_interrupted_by_a_power_loss(machine):
     """The script itself is the moment: whatever it does, its start is on the disk."""
     moment = machine.folder / "moment"
     machine.script(f'touch "{moment}"; sleep 1000')
@@ -71,7 +71,7 @@ def test_while_the_script_is_just_begun(machine):
     all_recorded(machine)
 
 
-def test_with_a_result_that_nobody_recorded(machine):
+def test_a_stored_result_survives_a_power_loss(machine):
     """The service sleeps while the supervisor stores the result and frees the lease; then the power goes."""
     barrier = machine.waiting_script(before="echo before", after="exit 3")
     client = machine.begin_run()

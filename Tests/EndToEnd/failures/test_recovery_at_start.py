@@ -151,7 +151,7 @@ HOSTILE_RESULTS = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE_RESULTS)
-def test_a_result_that_is_none(service, kind):
+def test_an_invalid_result_is_not_believed(service, kind):
     begin(service)
     script, supervisor = named(service)
     kill_service(service)
@@ -185,7 +185,7 @@ HOSTILE_OUTPUTS = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE_OUTPUTS)
-def test_an_output_that_is_none(service, kind):
+def test_an_invalid_output_is_not_stored(service, kind):
     begin(service)
     script, supervisor = named(service)
     kill_service(service)
@@ -204,7 +204,7 @@ def test_an_output_that_is_none(service, kind):
     all_recorded(service)
 
 
-def test_a_script_that_writes_into_the_lease(service):
+def test_a_script_that_writes_into_the_run_lock_changes_nothing(service):
     """It inherits the lease's descriptor. What stands in that file is for people; who holds the locks decides."""
     forged = service.folder / "forged"
     forged.write_bytes(encoded("holder", holder_run=99, holder_pid=1, holder_since=0))
@@ -311,7 +311,7 @@ def test_the_next_run_does_not_hold_up_the_record_of_the_last(service):
         os.kill(service.process.pid, signal.SIGCONT)
     is_whole(service.record(1))
     assert service.admin("/admin/runs/2").json["outcome"] == "running"
-    second.open()
+    second.release()
     assert command.wait() == 0
     all_recorded(service)
 

@@ -63,7 +63,7 @@ DATABASES = {
 
 
 @pytest.mark.parametrize("case", DATABASES)
-def test_database(installed, case):
+def test_an_unusable_database_stops_the_start_and_stays_as_it_was(installed, case):
     arrange, words = DATABASES[case]
     if case not in ("not a database", "somebody else's database"):
         installed.script("exit 0")

@@ -127,7 +127,7 @@ def test_malformed_requests_do_nothing(counted, case):
 
 
 @pytest.mark.parametrize("hosts", [[], ["Host: localhost", "Host: localhost"], ["Host: a b"], ["Host: user@localhost"]])
-def test_one_host(counted, hosts):
+def test_a_request_needs_exactly_one_valid_host(counted, hosts):
     """RFC 9112, section 3.2: none, two, or one with an invalid value is 400."""
     with Connection(counted) as connection:
         connection.send(connection.head(RUN, *hosts, host=False))
@@ -142,7 +142,7 @@ WRONG_METHODS = [
 
 
 @pytest.mark.parametrize("method, path, allowed", WRONG_METHODS)
-def test_wrong_method(shared, method, path, allowed):
+def test_a_wrong_method_gets_405_and_allow(shared, method, path, allowed):
     answer = shared.request(method, path, token=shared.token(role="admin"))
     answer.is_error(405)
     assert allowed in [name.strip() for name in answer.header("Allow").split(",")]
@@ -153,7 +153,7 @@ def test_wrong_method(shared, method, path, allowed):
     "/", "/sync", "/sync/run/", "/sync/runs", "/SYNC/run", "/admin", "/admin/runs/0", "/admin/runs/1",
     "/admin/runs/x", "/admin/runs/-1", "/admin/runs/99999999999999999999", "/admin/runs/9223372036854775807/output",
 ])
-def test_nothing_there(shared, path):
+def test_unknown_paths_get_404(shared, path):
     shared.request("GET", path, token=shared.token(role="admin")).is_error(404)
 
 

@@ -28,6 +28,7 @@ def report(endpoint, what, before):
     return grown
 
 
+@pytest.mark.slow
 @pytest.mark.memory
 def test_readers_of_the_log_that_have_stopped(own_endpoint):
     """A hundred of them, of one user: memory stays bounded and others still get the log."""
@@ -68,6 +69,7 @@ def test_a_log_that_is_no_utf_8_is_repaired_across_pieces(own_endpoint):
         assert own_endpoint.request("GET", "/sync/log").json["log"] == content.decode("utf-8", "replace")
 
 
+@pytest.mark.slow
 @pytest.mark.memory
 def test_outputs_of_runs_that_nobody_reads(own_endpoint):
     """Each client that started a run is answered with all of its output, and may leave it unread."""
@@ -149,6 +151,7 @@ def test_a_discarded_body_leaves_the_next_request_whole(own_endpoint):
     assert own_endpoint.times_run() == 6
 
 
+@pytest.mark.slow
 def test_large_heads_have_one_budget(own_endpoint):
     """Heads that never end, from many addresses: together they take no more than the budget, and small requests pass."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, HARD_LIMIT), HARD_LIMIT))

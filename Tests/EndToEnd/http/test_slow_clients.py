@@ -17,6 +17,8 @@ import pytest
 from support.raw_http import HEALTH, MEBIBYTE, PROBE, RUN, SCHEMES, STATUS, Endpoint
 from support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 LOG_BYTES = 900_000  # of NULs, each of which is six bytes in the answer
 HARD_LIMIT = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 GENEROUS = 20  # seconds on top of a deadline, for a busy machine

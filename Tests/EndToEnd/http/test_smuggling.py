@@ -108,7 +108,7 @@ def test_refused_closed_and_nothing_behind_it(endpoint, case):
     [], ["Host: localhost", "Host: localhost"], ["Host: localhost", "host: evil.example"], ["Host: localhost, evil.example"],
     ["Host:"], ["Host: "], ["Host: localhost\x80"],
 ])
-def test_exactly_one_host(endpoint, hosts):
+def test_only_exactly_one_host_is_accepted(endpoint, hosts):
     before = endpoint.times_run()
     with endpoint.wire() as wire:
         wire.send(wire.head(RUN, *hosts, "Connection: close", host=False))
@@ -117,7 +117,7 @@ def test_exactly_one_host(endpoint, hosts):
 
 
 @pytest.mark.parametrize("lead", [b"\r\n", b"\n", b" ", b"\t", b"\r\n\r\n", b"\0", b"\r\n" * 40000, b" " * 100000])
-def test_leading_blanks(endpoint, lead):
+def test_leading_blanks_are_refused(endpoint, lead):
     with endpoint.wire() as wire:
         data = lead + wire.head(RUN)
     expect_one_refusal(endpoint, data, (400, 414, 431))
@@ -169,7 +169,7 @@ def one_answer(endpoint, data):
 
 
 @pytest.mark.parametrize("case", AGREEMENT)
-def test_gate_and_decoder_agree(endpoint, case):
+def test_framing_and_decoder_agree(endpoint, case):
     headers, body = AGREEMENT[case]
     with endpoint.wire() as wire:
         data = wire.head(RUN, *headers).decode().encode("latin-1") + body
@@ -251,6 +251,7 @@ FLOODS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.memory
 @pytest.mark.parametrize("case", FLOODS)
 def test_300_megabytes_take_no_memory(own_endpoint, case):

@@ -29,7 +29,7 @@ def test_help_and_version(installed):
     ["--nonsense"], ["nonsense"], ["serve", "extra"], ["run", "--reason"], ["token"],
     ["token", "--user", "a", "--ttl", "soon"], ["history", "show"], ["history", "show", "x"], ["migrate", "--nonsense"],
 ])
-def test_usage(installed, arguments):
+def test_wrong_arguments_are_explained(installed, arguments):
     done = installed.command(*arguments)
     assert done.returncode == USAGE, done
     assert done.stderr and not done.stdout
@@ -61,7 +61,7 @@ def test_run_of_a_script_that_does_not_exit(installed, script):
     assert "signal 9" in done.stderr or "timed out after 1 seconds" in done.stderr
 
 
-def test_token(service):
+def test_token_makes_a_token_that_pyjwt_accepts(service):
     before = int(time.time())
     done = service.command("token", "--user", "rina", "--role", "admin", "--ttl", "1h")
     assert done.returncode == 0 and done.stdout.count("\n") == 1
@@ -91,7 +91,7 @@ def test_token_that_would_be_refused_is_not_made(installed, ttl):
     assert done.returncode in (USAGE, 1, CONFIGURATION) and not done.stdout
 
 
-def test_history(installed):
+def test_history_lists_and_shows_runs(installed):
     none = installed.command("history")
     assert none.returncode == 1 and str(installed.database) in none.stderr
     installed.command("migrate")
@@ -139,7 +139,7 @@ def test_a_pipe_gets_the_output_as_it_is(installed):
     assert installed.command("history", "show", "1").stdout.endswith("\033[2J")
 
 
-def test_migrate(installed):
+def test_migrate_creates_the_database(installed):
     none = installed.command("migrate", "--status")
     assert none.returncode == 1 and str(installed.database) in none.stderr + none.stdout
     assert not installed.database.exists(), "asking makes nothing"

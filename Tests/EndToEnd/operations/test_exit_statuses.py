@@ -40,7 +40,7 @@ def test_the_units_do_not_repeat_what_time_does_not_mend():
     assert "RestartPreventExitStatus" not in (ROOT / "config/sync-runner.service").read_text()
 
 
-def test_nobody_uses_a_number_of_his_own():
+def test_no_other_source_names_an_exit_status_by_number():
     sources = [path for path in (ROOT / "Sources").rglob("*.swift") if path.name != "ExitStatus.swift"]
     used = [path.name for path in sources if re.search(r"\bexit\(\d|Exit\(code: \d", path.read_text())]
     assert used == []
@@ -49,15 +49,15 @@ def test_nobody_uses_a_number_of_his_own():
 # Each status
 
 
-def test_fine(installed):
+def test_success_exits_with_0(installed):
     assert installed.command("--version").returncode == 0
 
 
-def test_wrong(installed):
+def test_a_finding_of_check_exits_with_1(installed):
     assert installed.command("check").returncode == WRONG
 
 
-def test_already_running(service):
+def test_a_run_in_progress_exits_with_2(service):
     barrier = service.waiting_script()
     client = service.begin_run()
     barrier.reached()
@@ -66,23 +66,23 @@ def test_already_running(service):
     assert client.result().code == 200
 
 
-def test_not_checked(installed):
+def test_a_verification_that_could_not_check_exits_with_3(installed):
     assert installed.command("audit", "verify").returncode == NOT_CHECKED
 
 
-def test_usage(installed):
+def test_wrong_arguments_exit_with_64(installed):
     assert installed.command("serve", "--nonsense").returncode == USAGE
     assert subprocess.run([RUNNER, "nonsense"], capture_output=True, check=False).returncode == USAGE
 
 
-def test_configuration(installed):
+def test_wrong_settings_exit_with_78(installed):
     installed.set(SYNC_TIMEOUT_SECONDS="soon")
     assert installed.refused_start()[0] == CONFIGURATION
     done = subprocess.run([RUNNER, "listen"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     assert done.returncode == CONFIGURATION and "sync-runner.socket" in done.stderr
 
 
-def test_a_busy_port(installed):
+def test_a_busy_port_is_temporary(installed):
     installed.script("exit 0")
     with socket.socket() as other:
         other.bind(("127.0.0.1", installed.port))

@@ -68,7 +68,7 @@ def test_ready_only_after_settling(installed):
         assert installed.sql("SELECT outcome FROM run_finished") == [("succeeded",)]
 
 
-def test_watchdog(installed):
+def test_watchdog_messages_are_sent_as_asked(installed):
     path = f"{installed.folder}/notify"
     with manager(path) as message:
         installed.launch(environment={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "200000"})
@@ -76,7 +76,7 @@ def test_watchdog(installed):
         assert [message(), message()] == ["WATCHDOG=1"] * 2
 
 
-def test_no_watchdog_unasked(installed):
+def test_without_a_watchdog_none_are_sent(installed):
     path = f"{installed.folder}/notify"
     with manager(path) as message:
         installed.launch(environment={"NOTIFY_SOCKET": path})

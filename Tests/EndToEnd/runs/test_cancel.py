@@ -29,7 +29,7 @@ def ends_with_everything(service, client, run=1):
     all_recorded(service)
 
 
-def test_cancel(service):
+def test_a_cancelled_run_is_recorded_as_cancelled(service):
     barrier = service.waiting_script(before="echo before")
     client = service.begin_run()
     barrier.reached()
@@ -41,7 +41,7 @@ def test_cancel(service):
     all_recorded(service)
 
 
-def test_who_may_cancel(service):
+def test_only_administrators_may_cancel(service):
     barrier = service.waiting_script()
     client = service.begin_run()
     barrier.reached()
@@ -55,7 +55,7 @@ def test_who_may_cancel(service):
     assert client.result().code == 200
 
 
-def test_what_is_not_running(service):
+def test_a_run_that_is_not_running_cannot_be_cancelled(service):
     cancel(service, 1).is_error(404)
     service.script("exit 0")
     service.run()
@@ -70,7 +70,7 @@ def test_what_is_not_running(service):
     assert client.result().code == 200
 
 
-def test_twice(service):
+def test_a_second_cancel_changes_nothing(service):
     service.script(f"trap '' TERM\n{naming(service)}\nwhile :; do sleep 1; done")
     client = service.begin_run()
     eventually((service.folder / "who").exists, "the script runs")
@@ -100,7 +100,7 @@ while True: time.sleep(60)
 
 
 @pytest.mark.parametrize("manner", HIDERS)
-def test_a_descendant(service, manner):
+def test_a_cancel_ends_a_hidden_descendant(service, manner):
     program, ready = service.folder / "hider.py", service.folder / "ready"
     program.write_text(f"{PYTHON}{HIDERS[manner]}\n{THEN}")
     service.script(f'/usr/bin/python3 "{program}" "{ready}" &\nwait; while :; do sleep 60; done')
@@ -109,7 +109,7 @@ def test_a_descendant(service, manner):
     ends_with_everything(service, client)
 
 
-def test_a_descendant_of_a_script_that_has_ended_its_own(service):
+def test_a_cancel_ends_a_descendant_of_a_script_that_ended_the_others(service):
     """TERM ends the script at once; what it left in other sessions still gets its grace and its KILL."""
     program, ready = service.folder / "hider.py", service.folder / "ready"
     program.write_text(f"{PYTHON}os.setsid(); signal.signal(15, signal.SIG_IGN)\n{THEN}")
@@ -119,7 +119,7 @@ def test_a_descendant_of_a_script_that_has_ended_its_own(service):
     ends_with_everything(service, client)
 
 
-def test_five_hundred_children(service):
+def test_a_cancel_ends_five_hundred_children(service):
     program, ready = service.folder / "many.py", service.folder / "ready"
     program.write_text(f"""{PYTHON}
 for number in range(500):
@@ -135,7 +135,7 @@ for number in range(500):
     ends_with_everything(service, client)
 
 
-def test_a_fork_chain(service):
+def test_a_cancel_ends_a_chain_of_forks(service):
     """Each process begets one in a session of its own and ends: none stays under its number for long. That it ended
     is told by a lock which all of them share: the kernel frees it with the last."""
     program, ready, lock = (service.folder / name for name in ("chain.py", "ready", "chain.lock"))

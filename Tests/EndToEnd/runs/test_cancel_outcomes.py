@@ -75,6 +75,7 @@ def test_a_script_that_is_over_while_its_output_drains(service):
     assert client.result().code == 200 and service.record(1)["outcome"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_ended_for_another_reason(installed):
     """The time limit was first. Its TERM is ignored, so that the cancel comes while it ends."""
     installed.set(SYNC_TIMEOUT_SECONDS=1, SYNC_STOP_GRACE_SECONDS=10)

@@ -48,7 +48,7 @@ def barrier(service, name):
 
 
 @pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood(service, kind):
+def test_a_flood_of_output_is_counted_and_cut(service, kind):
     command = FLOODS[kind].format(folder=service.folder)
     service.script("head -c 2M /dev/zero | tr '\\0' w")
     assert service.run().code == 200, "a first run, so that what is measured is not the first use of everything"
@@ -58,10 +58,10 @@ def test_a_flood(service, kind):
     before.reached()
     script, supervisor = named(service)
     peaks = {"service": (service.process.pid, peak(service.process.pid)), "runner": (supervisor, peak(supervisor))}
-    before.open()
+    before.release()
     eventually(after.arrived.exists, "the flood is over", seconds=300)
     growth = {"runner": peak(supervisor) - peaks["runner"][1]}
-    after.open()
+    after.release()
     answer = client.result()
     growth["service"] = peak(service.process.pid) - peaks["service"][1]
     assert answer.code == 200
@@ -81,14 +81,14 @@ def test_a_flood(service, kind):
     all_recorded(service)
 
 
-def test_a_flood_from_many_at_once(service):
+def test_a_flood_from_many_processes_is_counted(service):
     """Eight processes into one pipe: nothing is lost, whatever the order."""
     service.script("for i in 1 2 3 4 5 6 7 8; do head -c 8M /dev/zero | tr '\\0' $i & done; wait")
     answer, run = service.run_recorded()
     assert (answer.code, run["output_bytes"], run["output_truncated"]) == (200, 64 << 20, True)
 
 
-def test_a_flood_that_nobody_waits_for(service):
+def test_a_flood_is_counted_without_the_service(service):
     """The service is killed at its start; the supervisor alone counts and digests."""
     first = barrier(service, "first")
     service.script(f"{first.wait}\nhead -c 256M /dev/zero | tr '\\0' z")
@@ -96,7 +96,7 @@ def test_a_flood_that_nobody_waits_for(service):
     first.reached()
     kill_service(service)
     client.abandon()
-    first.open()
+    first.release()
     service.start()
     eventually(lambda: service.status() == "idle", "the flood is over", seconds=120)
     run = service.record(1)
@@ -106,7 +106,7 @@ def test_a_flood_that_nobody_waits_for(service):
     assert (run["outcome"], run["output_bytes"], run["output_sha256"]) == ("succeeded", 256 << 20, digest.hexdigest())
 
 
-def test_without_a_flood_nothing_is_cut(service):
+def test_an_output_within_the_limit_is_kept_whole(service):
     """At the limit to the byte, and one more."""
     for size, truncated in ((KEPT, False), (KEPT + 1, True)):
         service.script(f"head -c {size} /dev/zero | tr '\\0' q")

@@ -83,7 +83,7 @@ def test_probing_never_disturbs_a_start(service):
     assert set(asked) == {200}
 
 
-def test_a_script_that_unlocks_its_descriptors_still_holds_the_lease(service):
+def test_a_script_that_unlocks_its_descriptors_still_holds_the_run_lock(service):
     unlock = 'for d in /proc/$$/fd/*; do n=${d##*/}; flock -u "$n" 2>/dev/null; done'
     barrier = service.waiting_script(before=f'{unlock}\necho run >> "{service.folder}/ran"')
     run = service.begin_run()
@@ -96,7 +96,7 @@ def test_a_script_that_unlocks_its_descriptors_still_holds_the_lease(service):
     assert service.times_run() == 1
 
 
-def test_a_script_whose_supervisor_is_killed_still_holds_the_lease(service):
+def test_a_script_whose_supervisor_is_killed_still_holds_the_run_lock(service):
     barrier = service.waiting_script(before=f'echo $$ $PPID > "{service.folder}/pids"')
     run = service.begin_run()
     barrier.reached()
@@ -125,7 +125,7 @@ DESCRIPTORS = {
 
 
 @pytest.mark.parametrize("manner", DESCRIPTORS)
-def test_a_script_that_uses_descriptors_keeps_the_lease(service, manner):
+def test_a_script_that_uses_descriptors_keeps_the_run_lock(service, manner):
     shebang, line = DESCRIPTORS[manner]
     barrier = service.waiting_script()
     service.script(f'{line}\n{naming(service)}\n{barrier.wait}', shebang=shebang)
@@ -141,7 +141,7 @@ def test_a_script_that_uses_descriptors_keeps_the_lease(service, manner):
 
 
 @pytest.mark.parametrize("limit", [64, 1000, 1024, "hard"])
-def test_the_lease_descriptor_fits_any_limit(installed, limit):
+def test_the_lock_descriptor_fits_any_limit(installed, limit):
     """The script has the lease open under 1000, or under the highest number that the machine allows, and nothing else."""
     installed.start("bash", "-c", f'ulimit -n {limit} && exec "$@"', "bash")
     limit = 1024 if limit == "hard" else limit
@@ -160,7 +160,7 @@ CLOSING = {
 
 
 @pytest.mark.parametrize("manner", CLOSING)
-def test_check_finds_a_script_that_closes_the_lease(installed, manner):
+def test_check_finds_a_script_that_closes_the_run_lock(installed, manner):
     installed.script(CLOSING[manner])
     assert "descriptor 1000" in installed.command("check").stdout
 
@@ -171,7 +171,7 @@ def test_check_leaves_scripts_alone_that_close_their_own(installed, name):
     assert "descriptor 1000" not in installed.command("check").stdout
 
 
-def test_a_daemon_left_behind_does_not_hold_the_lease(service):
+def test_a_daemon_left_behind_does_not_hold_the_run_lock(service):
     service.script(f'setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! > "{service.folder}/daemon"')
     assert service.run().code == 200
     daemon = int((service.folder / "daemon").read_text())
@@ -183,7 +183,7 @@ def test_a_daemon_left_behind_does_not_hold_the_lease(service):
     assert service.command("run").returncode == 0
 
 
-def test_the_lease_is_no_symbolic_link(service):
+def test_the_run_lock_is_no_symbolic_link(service):
     """Somebody who may write in the run directory cannot make the runner lock or open another file."""
     victim = service.folder / "victim"
     victim.write_text("untouched")

@@ -41,7 +41,7 @@ def seen(shared):
     return json.loads(answer.json["output"])
 
 
-def test_environment(seen, shared):
+def test_the_script_gets_the_documented_environment(seen, shared):
     assert sorted(seen["environment"]) == ["HOME", "LANG", "PATH", "SHELL", "SYNC_RUN_ID", "SYNC_STOP_GRACE_SECONDS", "TZ", "USER"]
     assert seen["environment"]["SYNC_RUN_ID"] == "1"
     assert seen["environment"]["SYNC_STOP_GRACE_SECONDS"] == str(shared.settings["SYNC_STOP_GRACE_SECONDS"])
@@ -51,7 +51,7 @@ def test_environment(seen, shared):
     assert all(part.startswith("/") for part in seen["environment"]["PATH"].split(":"))
 
 
-def test_descriptors(seen, shared):
+def test_the_script_gets_only_its_output_and_the_run_lock(seen, shared):
     kinds = seen["descriptors"]
     lease = str(shared.state / "run" / "run.lock")
     assert kinds["0"] == "/dev/null"
@@ -79,7 +79,7 @@ def test_dirname_and_dollar_zero_work(shared):
     assert shared.run().json["output"] == f"{shared.script_path}\nbeside me\n"
 
 
-def test_signals(shared):
+def test_the_script_begins_with_default_signals(shared):
     """Seen by a program that changes neither masks nor dispositions; the service's own threads block TERM.
 
     32 and 33 are glibc's own: its posix_spawn leaves them ignored, and no program can set them.
@@ -123,7 +123,7 @@ def test_bytes_are_kept_exactly(shared):
     assert shared.admin(f"/admin/runs/{record['id']}/output").body == stream
 
 
-def test_no_output(shared):
+def test_a_run_without_output_records_none(shared):
     shared.script("exit 0")
     record = shared.run_recorded()[1]
     assert (record["output"], record["output_bytes"], record["output_truncated"]) == ("", 0, False)

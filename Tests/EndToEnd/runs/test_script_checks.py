@@ -86,7 +86,7 @@ def cases(table):
 
 
 @pytest.mark.parametrize("case", cases(CHECKS))
-def test_refused(installed, case):
+def test_a_script_that_is_unfit_is_not_started(installed, case):
     arrange, why = CHECKS[case]
     installed.counting_script("echo ran")
     arrange(installed)
@@ -110,7 +110,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("case", cases(FINE))
-def test_started(installed, case):
+def test_a_script_that_is_fit_is_started(installed, case):
     installed.counting_script()
     FINE[case](installed)
     installed.start()

@@ -25,14 +25,14 @@ def refuses(service, word, body=REASON):
     assert service.lock_path.lstat().st_ino == before.st_ino, "the lock file was left"
 
 
-def test_nothing_there(service):
+def test_without_a_lock_file_there_is_nothing_to_clear(service):
     service.script("exit 0")
     assert lock(service) == {"lease_held": False, "holder": None, "lock_file": None, "script_process": "no", "processes": []}
     clear(service).is_error(409)
 
 
 @pytest.mark.root
-def test_what_is_told(service):
+def test_the_lock_names_its_file_and_what_is_known_about_it(service):
     service.script("exit 0")
     service.lock_path.touch()
     os.utime(service.lock_path, (time.time() - 3600,) * 2)
@@ -46,7 +46,7 @@ def test_what_is_told(service):
     assert 3600 <= file["age_seconds"] <= 3600 + 60
 
 
-def test_a_run_holds_it(service):
+def test_a_lock_of_a_running_script_is_not_cleared(service):
     barrier = service.waiting_script(before=f'touch "{service.lock_path}"; {naming(service)}', after=f'rm "{service.lock_path}"')
     client = service.begin_run()
     barrier.reached()
@@ -62,7 +62,7 @@ def test_a_run_holds_it(service):
     assert lock(service)["lock_file"] is None
 
 
-def test_who_may(service):
+def test_only_administrators_may_clear_the_lock(service):
     service.lock_path.touch()
     for method, path in (("GET", "/admin/lock"), ("POST", "/admin/lock/clear")):
         service.request(method, path, token=None, body=REASON).is_error(401)
@@ -76,14 +76,14 @@ def test_who_may(service):
     None, "", "{}", "[]", "x", '"reason"', '{"reason":""}', '{"reason":"  "}', '{"reason":5}', '{"reason":null}',
     '{"reason":"a","reason":"b"}', json.dumps({"reason": "x" * 1025}), '{"reason":"\\ud800"}', "[" * 5000,
 ])
-def test_without_a_reason(service, body):
+def test_clearing_needs_a_reason(service, body):
     service.script("exit 0")
     service.lock_path.touch()
     clear(service, body).is_error(400)
     assert service.lock_path.exists()
 
 
-def test_a_stale_lock_file(service):
+def test_a_stale_lock_file_is_cleared(service):
     """A killed script leaves it; until it is gone the status is running and the script answers 2."""
     barrier = service.waiting_script(
         before=f'test -e "{service.lock_path}" && exit 2; touch "{service.lock_path}"; {naming(service)}',
@@ -108,7 +108,7 @@ def test_a_stale_lock_file(service):
     all_recorded(service)
 
 
-def test_by_hand_as_documented(service):
+def test_a_lock_file_can_be_removed_by_hand(service):
     service.script("exit 0")
     service.lock_path.touch()
     assert service.status() == "running"
@@ -156,7 +156,7 @@ def test_a_script_that_runs_past_the_service(service, manner):
     assert clear(service).code == 200
 
 
-def test_without_a_script_set(installed):
+def test_without_a_script_set_the_lock_stays(installed):
     """Nobody knows what to look for among the processes then."""
     installed.set(SYNC_SCRIPT_PATH=None)
     installed.start()
@@ -218,7 +218,7 @@ def test_a_lock_file_that_is_gone_by_now(stale):
         assert runner.ask("lock-clear", **seen)[0] == "lock-kept"
 
 
-def test_the_lease_is_held_meanwhile(stale):
+def test_a_run_that_started_meanwhile_keeps_its_lock(stale):
     seen = question(stale)
     barrier = stale.waiting_script()
     client = stale.begin_run()

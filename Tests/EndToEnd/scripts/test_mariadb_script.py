@@ -10,7 +10,7 @@ from support.mariadb import MEGABYTE, mysql_stand_ins, tables_of
 from support.mariadb_sync import PASSWORDS
 from support.service import ROOT, free_port
 
-pytestmark = pytest.mark.mariadb
+pytestmark = [pytest.mark.mariadb, pytest.mark.slow]
 
 
 # What arrives

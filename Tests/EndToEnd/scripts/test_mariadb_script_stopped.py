@@ -12,7 +12,7 @@ from support.processes import alive
 from support.service import free_port
 from support.waiting import eventually
 
-pytestmark = pytest.mark.mariadb
+pytestmark = [pytest.mark.mariadb, pytest.mark.slow]
 
 
 # Killed

@@ -133,7 +133,7 @@ def test_its_lock_is_cleared_only_when_it_is_dead(sync):
     writer.close()
 
 
-def test_a_second_sync(sync):
+def test_a_second_sync_exits_with_2(sync):
     writer = sync.writer()
     run = sync.service.begin_run()
     sync.copying()
@@ -285,7 +285,7 @@ def test_a_lock_file_of_another_script(sync):
     assert sync.service.lock_path.read_text() == "4711\n" and sync.rows() == 1
 
 
-def test_what_is_not_ours_is_not_swept(sync):
+def test_files_of_others_stay(sync):
     others = [sync.folder / ".sync_sqlite.original", sync.folder / ".sync_sqlite.12345678"]
     others[0].write_text("kept")
     others[1].mkdir()

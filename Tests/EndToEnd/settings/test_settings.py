@@ -140,7 +140,7 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize("line", SPELLINGS)
-def test_spellings(installed, line):
+def test_each_spelling_of_a_line_is_read(installed, line):
     installed.set(SYNC_ENV_PASS="FLAVOUR")
     with (installed.folder / ".env").open("a", newline="") as file:
         file.write(line + "\n")
@@ -220,7 +220,7 @@ REFUSED_TO_ROOT = {
 
 
 @pytest.mark.parametrize("case", [*REFUSED, *(pytest.param(case, marks=pytest.mark.root) for case in REFUSED_TO_ROOT)])
-def test_refused(installed, case):
+def test_unsafe_files_stop_the_start(installed, case):
     arrange, words = {**REFUSED, **REFUSED_TO_ROOT}[case]
     arrange(installed)
     code, message = installed.refused_start(*WITHOUT_OVERRIDE)

@@ -46,7 +46,7 @@ def attempt(service, command, **target):
 
 
 @pytest.mark.parametrize("name", ["state/history.sqlite", "state/audit.key", "jwt.secret", ".env", "state/service.lock"])
-def test_it_cannot_read(service, name):
+def test_the_script_cannot_read_the_service_s_files(service, name):
     assert (service.folder / name).exists()
     assert attempt(service, READ.format(service.folder / name)) == "denied"
     assert attempt(service, READ.format(service.script_path)) == "done", "it can read at all"
@@ -54,7 +54,7 @@ def test_it_cannot_read(service, name):
 
 @pytest.mark.parametrize("what", ["environ", "mem", "maps", "fd/0", "root/etc/passwd"])
 @pytest.mark.parametrize("whose", ["service", "listener", "supervisor"])
-def test_it_cannot_look_into(service, whose, what):
+def test_the_script_cannot_look_into_our_processes(service, whose, what):
     """Its own supervisor has its user, so only that it is not dumpable keeps the script out."""
     target = {"service": f"/proc/{service.process.pid}", "listener": f"/proc/{service.runner_process.pid}", "supervisor": "/proc/$PPID"}[whose]
     assert attempt(service, READ.format(f"{target}/{what}")) == "denied"
@@ -72,20 +72,20 @@ needs_scope = pytest.mark.skipif(landlock() < 6, reason="THIS KERNEL cannot scop
 
 @pytest.mark.parametrize("whose", ["service", pytest.param("listener", marks=needs_scope), pytest.param("supervisor", marks=needs_scope)])
 @pytest.mark.parametrize("signal", ["0", "TERM", "KILL", "STOP"])
-def test_it_cannot_signal(service, whose, signal):
+def test_the_script_cannot_signal_our_processes(service, whose, signal):
     target = {"service": service.process.pid, "listener": service.runner_process.pid, "supervisor": 0}[whose]
     assert attempt(service, SIGNAL.format(signal), target=target) == "denied"
     assert attempt(service, 'sleep 9 & kill $! && wait $! ; [ $? = 143 ]') == "done", "its own children it can"
 
 
 @pytest.mark.parametrize("whose", ["service", "listener", "supervisor"])
-def test_it_cannot_trace(service, whose):
+def test_the_script_cannot_trace_our_processes(service, whose):
     target = {"service": service.process.pid, "listener": service.runner_process.pid, "supervisor": 0}[whose]
     assert attempt(service, TRACE, target=target) == "denied"
     assert attempt(service, "sleep 9 & target=$!; " + TRACE + "; result=$?; kill $target; [ $result = 0 ]") == "done"
 
 
-def test_it_cannot_reach_the_runner(service):
+def test_the_script_cannot_reach_the_runner(service):
     """Neither by the file's mode nor, were that wrong, by its credentials."""
     connect = f"/usr/bin/python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.connect(\"{service.socket_path}\"); s.recv(1)'"
     assert attempt(service, f"{connect} 2>/dev/null") == "denied"
@@ -94,7 +94,7 @@ def test_it_cannot_reach_the_runner(service):
     service.runner_says(f"refused a connection of user {RUNNER.pw_name}")
 
 
-def test_it_cannot_cancel_in_our_name(service):
+def test_the_script_cannot_cancel_in_our_name(service):
     """The run's own socket lies in its user's folder; what it says there is nobody's word."""
     service.script(f"""/usr/bin/python3 - <<'PY'
 import socket
@@ -112,7 +112,7 @@ exit 5""")
     assert (run["outcome"], run["exit_code"], run["output"]) == ("failed", 5, "hung up\n")
 
 
-def test_nobody_else_is_served(service):
+def test_the_runner_serves_only_its_client(service):
     """Not even root: only the one user the runner was told of."""
     with socket.socket(socket.AF_UNIX) as stranger:
         # Served, it would be waited for: the silence has to end.
@@ -164,7 +164,7 @@ def test_only_the_listed_environment(prepared):
 
 # What works across the users
 
-def test_cancel(service):
+def test_a_cancel_ends_a_script_of_the_other_user(service):
     barrier = service.waiting_script(before="trap '' TERM")
     client = service.begin_run()
     barrier.reached()
@@ -173,7 +173,7 @@ def test_cancel(service):
     assert service.record(1)["outcome"] == "cancelled"
 
 
-def test_the_scripts_lock(service):
+def test_the_runner_s_lock_file_is_seen_and_cleared(service):
     service.lock_path.touch()
     os.chown(service.lock_path, RUNNER.pw_uid, RUNNER.pw_gid)
     assert service.status() == "running"
@@ -240,7 +240,7 @@ def test_the_runner_is_away_for_a_while(service):
     assert client.result().code == 200
 
 
-def test_both_are_restarted(service):
+def test_a_run_outlives_a_restart_of_both(service):
     barrier, client, _ = begin(service)
     kill_service(service)
     client.abandon()
@@ -275,7 +275,7 @@ def test_a_run_that_ended_while_the_service_was_away(service):
     all_recorded(service)
 
 
-def test_no_runner(prepared):
+def test_without_a_runner_the_service_does_not_start(prepared):
     prepared.socket.close()
     prepared.socket_path.unlink()
     done = prepared.command("serve", prefix=becoming(SERVICE))

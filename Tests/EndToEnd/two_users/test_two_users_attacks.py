@@ -25,7 +25,7 @@ def message(kind, **fields):
 
 @pytest.mark.parametrize("whose", ["listener", "supervisor"])
 @pytest.mark.parametrize("limit", ["cpu=0:0", "fsize=0:0", "nofile=3:3"])
-def test_it_cannot_set_limits(service, whose, limit):
+def test_the_script_cannot_set_limits_of_our_processes(service, whose, limit):
     """No CPU time or no room to write ends a process as a kill would, and only the user counts for prlimit(2)."""
     target = service.runner_process.pid if whose == "listener" else "$PPID"
     service.script(f"prlimit --pid {target} --{limit} 2>&1; prlimit --nofile=20:20 bash -c 'ulimit -n'; ulimit -n 30 && ulimit -n")
@@ -68,7 +68,7 @@ PY
     assert "run-1.output" in service.output() and service.database.stat().st_size < 8 << 20
 
 
-def test_a_deaf_socket_holds_nothing_up(service):
+def test_a_socket_that_never_answers_holds_nothing_up(service):
     """Put in the place of the supervisor's own: nobody accepts, and its queue is full."""
     (service.shared / "deaf.py").write_text(f"""
 import os, socket, time
@@ -172,7 +172,7 @@ except TimeoutError:
     return subprocess.run([*becoming(SERVICE), "/usr/bin/python3", "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def test_it_outlives_a_want_of_descriptors(service):
+def test_the_listener_outlives_a_lack_of_descriptors(service):
     limit = [*becoming(RUNNER), "prlimit", f"--pid={service.runner_process.pid}"]
     subprocess.run([*limit, "--nofile=5:"], check=True)
     waiting = service.begin_run()
@@ -181,7 +181,7 @@ def test_it_outlives_a_want_of_descriptors(service):
     assert waiting.result().code == 200
 
 
-def test_it_says_that_it_cannot_start_a_process(prepared):
+def test_the_listener_says_that_it_cannot_start_a_process(prepared):
     prepared.start_runner("prlimit", "--nproc=1:1")
     told = served(prepared)
     assert "Resource temporarily unavailable" in told and "TasksMax=" in told
