@@ -1,79 +1,78 @@
 #!/bin/bash
 #
-# Replaces the tables of one MariaDB or MySQL database (the target) by a consistent copy of another (the source), on
-# another server as a rule, with its views, triggers, routines and events.
+# Replaces the tables of one MariaDB or MySQL database (the target) by a consistent copy of another (the source), usually
+# on another server, with its views, triggers, routines and events.
 #
-# Written for MariaDB 10.6 and MySQL 8.0 or later. Tested on MariaDB only, with clients that take no option and servers
-# that take no statement which MySQL 8 lacks. Try it on a copy of your MySQL target first.
+# Written for MariaDB 10.6 and MySQL 8.0 or later. Tested on MariaDB only, with clients and servers that refuse the options
+# and statements which MySQL 8 lacks. Try it on a copy of your MySQL target first.
 #
-# Settings: sync_fkk_db.conf beside this script, or the file that SYNC_SETTINGS_FILE names; sync_fkk_db.conf.example
-# explains each of them. Credentials: an option file, see sync_fkk_db.cnf.example. Nothing secret is in arguments or in
-# the environment.
+# Settings: sync_fkk_db.conf in this script's folder, or the file in SYNC_SETTINGS_FILE. sync_fkk_db.conf.example explains
+# them. Credentials: an option file, see sync_fkk_db.cnf.example. No secret is in arguments or in the environment.
 #
 # Exit codes: 0 synced, 2 already running, anything else failed.
 #
-# The lock file is there while a sync runs, and this script and its clients hold flock on it. The kernel ends that with
-# the last of them, also after KILL, and the next sync takes over the file that was left. A lock file that another
-# script has made is respected as long as it is there.
+# The lock file exists while a sync runs, and this script and its clients hold flock on it. The kernel releases flock when
+# the last of them ends, also after KILL, and the next sync takes over the file. A lock file of another script is respected
+# as long as it exists.
 #
 # How the target is replaced, and what holds if it is interrupted
 #
 #   1. The source is dumped in one transaction and imported into <target>_sync_new on the target server. There the rows
 #      are read back and compared with the dump, table by table (number and SHA-256), and all definitions but events
-#      are tried. Whatever fails up to here, the target has not been touched.
-#   2. Triggers cannot move across databases, so the target's are dropped. A table, sync_fkk_db_switch in
-#      <target>_sync_new, holds what is needed to undo this and to finish the switch.
+#      are tried. A failure up to this point leaves the target untouched.
+#   2. Triggers cannot move across databases, so the target's are dropped. The table sync_fkk_db_switch in
+#      <target>_sync_new has what is needed to undo this and to finish the switch.
 #   3. One RENAME TABLE moves all old tables to <target>_sync_old, all new ones to the target, and sync_fkk_db_switch
-#      along with them: all of it happens or nothing, even if the server dies meanwhile.
+#      along with them. All of this happens or nothing, even if the server dies meanwhile.
 #   4. Views, routines, triggers and events of the target are replaced, one by one, and both helper databases dropped.
 #
-# Atomic is step 3 and nothing else: a statement sees all the old tables or all the new ones. From step 2 to 4, a
-# moment as a rule, writes fire no triggers, and views and routines may still be the old ones.
-# An interrupted switch is settled by the same script, on its way out or else as the first thing of its next run, from
-# the target server alone: where sync_fkk_db_switch is tells whether step 3 happened. It did: step 4 is finished. It
-# did not: the triggers are put back.
+# Only step 3 is atomic: a statement sees all the old tables or all the new ones. From step 2 to 4, usually for a
+# moment, writes fire no triggers, and views and routines may still be the old ones.
+# The script settles an interrupted switch during its cleanup, or otherwise at the beginning of its next run. It needs only
+# the target server: the place of sync_fkk_db_switch shows whether step 3 happened. If it did, the script finishes step 4. If
+# not, it restores the triggers.
 #
 # - Tables in SYNC_KEEP_TABLES stay as they are, with their triggers. Everything else that the source does not have is
-#   dropped, and what others wrote into the target is gone.
+#   dropped, and writes of other programs into the target are lost.
 # - DEFINERs are left out, so everything belongs to the account of the sync. The accounts of the source rarely exist at
 #   the target (calling the object would fail), and a source that could choose one could have its code run as root there.
-# - Routines and events are dropped and made anew: a grant on one routine ends with it. Grant on the database instead.
-# - A view, routine or event that names the source's database, instead of leaving it out, names that very database at
-#   the target too. The history of system-versioned tables is not copied. Accounts and grants are not touched.
+# - Routines and events are dropped and created again, which ends a grant on one routine. Grant on the database instead.
+# - A view, routine or event that names the source's database names the same database at the target.
+# - The history of system-versioned tables is not copied. Accounts and grants stay unchanged.
 
 set -euo pipefail
 
 readonly SWITCH=sync_fkk_db_switch           # the table that describes a switch
-# A table in each helper database; no others are ever dropped, unless they are empty. A database is dropped table by
-# table, so the name is behind all others.
+# A table in each helper database; the script drops no others, unless they are empty. A database is dropped table by
+# table, so the name sorts after all others.
 readonly HELPER=zz_made_by_sync_fkk_db
-readonly WORK_MARK=made_by_sync_fkk_db       # a file in our own folders; no others are ever removed
-readonly LOCK_MARK='held with flock'         # second line of our lock files; no others are ever taken over
-readonly PREPARED_MARK=prepared_by_sync      # in the names of our prepared locks; no others are ever removed
+readonly WORK_MARK=made_by_sync_fkk_db       # a file in our own folders; the script removes no other folders
+readonly LOCK_MARK='held with flock'         # second line of our lock files; the script takes over no others
+readonly PREPARED_MARK=prepared_by_sync      # in the names of our prepared locks; the script removes no others
 readonly SERVER_ID="SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir);"
 readonly SETTINGS=(SYNC_SOURCE_DB SYNC_TARGET_DB SYNC_KEEP_TABLES SYNC_CREDENTIALS_FILE SYNC_WORK_DIR
     SYNC_LOCK_WAIT_SECONDS SYNC_LOCK_PATH SYNC_LOG_PATH)
 
-work=            # our own folder; the dump lies there, and the shell is in it
+work=            # our own folder, with the dump; it is the working directory
 lock=            # descriptor of our lock file
-prepared=        # our lock file before it has its name
+prepared=        # our lock file before it gets its name
 child=           # the program we are waiting for
 die_with_us=(setpriv --pdeathsig KILL --)
-must_go_on=      # set where leaving would do harm: in the switch and on the way out
+must_go_on=      # set where exiting would do harm: in the switch and during the cleanup
 already_running=
-staging=         # set while helper databases of this run may be there
+staging=         # set while helper databases of this run may exist
 switching=
 target_is='the target is as it was'
-answer=          # what `ask` was answered
+answer=          # the answer to `ask`
 client_options=()
 dump_options=()
 
-# The file first: it is what stays. A sync that nobody can read about goes no further, unless it has to.
+# The file comes first, because it is permanent. A sync that cannot write its log stops, unless it must finish.
 log() {
     local line written=yes
     printf -v line '[%(%Y-%m-%d %H:%M:%S)T] %s' -1 "$1"
     printf '%s\n' "$line" >>"$SYNC_LOG_PATH" || written=
-    # In a subshell: where the reader of our output is gone, SIGPIPE ends whoever writes.
+    # In a subshell: if the reader of our output is gone, SIGPIPE ends the process that writes.
     (printf '%s\n' "$line") 2>/dev/null || true
     [[ -n $written || -n $must_go_on ]] || exit 1
 }
@@ -83,16 +82,16 @@ fail() {
     exit 1
 }
 
-# Without the log: for what is wrong before there is one.
+# Without the log: for errors before the log is known to work.
 refuse() {
     printf 'ERROR: %s\n' "$1" >&2
     exit 1
 }
 
-# bash runs a trap only after the program in the foreground has ended. Programs that may take long are therefore
-# waited for, so that TERM does not have to wait for them. What they complain of becomes the reason in the log.
-# If this script is killed the kernel kills them too. Until they are gone they hold the lock, whose descriptor they
-# inherit: an import that went on would write into the next run's database.
+# bash runs a trap only after the program in the foreground has ended. So programs that may take long run in the background,
+# and the script waits for them; TERM interrupts the wait. Their error output becomes the reason in the log. If this script is
+# killed, the kernel kills them too. Until they are gone they hold the lock, because they inherit its descriptor: an import
+# that continued would write into the next run's database.
 run() {
     local status=0
     "${die_with_us[@]}" "$@" <&0 >answered 2>printed &
@@ -148,7 +147,7 @@ cleanup() {
 
 # --- Settings and lock ------------------------------------------------------------------------------------------------
 
-# Read, never sourced: a settings file must not be able to run anything.
+# The file is read, never sourced: a settings file must not be able to execute anything.
 read_settings() {
     local file=$1 line number=0 name value
     [[ -r $file ]] || refuse "the settings file $file cannot be read; start from sync_fkk_db.conf.example"
@@ -202,13 +201,13 @@ check_lock_wait() {
         refuse "SYNC_LOCK_WAIT_SECONDS=$SYNC_LOCK_WAIT_SECONDS needs $needed s to stop in the switch, and sync-service kills after $grace s; fix: $fix"
 }
 
-# The lock file is prepared under another name: under its own it is never there without its lock and its lines.
+# The lock file is prepared under another name, so that it never appears under its own without its lock and its lines.
 take_lock() {
     local holder='' seen='' reason=''
     prepare_lock
     for _ in {1..50}; do
-        # A hard link either makes the lock or fails: no moment between looking and making.
-        # An ln that was killed may have made it.
+        # A hard link either creates the lock or fails, with no moment between looking and creating.
+        # An ln that was killed may have created it.
         if reason=$(ln -T -- "$prepared" "$SYNC_LOCK_PATH" 2>&1) || [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$lock ]]; then
             rm -f -- "$prepared"
             return
@@ -218,20 +217,20 @@ take_lock() {
         elif [[ -e $SYNC_LOCK_PATH || -L $SYNC_LOCK_PATH ]]; then
             fail "the lock $SYNC_LOCK_PATH is there, but it is not a file"
         fi
-        # It went away or was replaced between two looks: other syncs start or end. The next look decides.
+        # The file vanished or was replaced between two looks, because other syncs start or end. The next look decides.
         sleep 0.1
     done
-    # Where nobody's lock was ever seen, nobody was in the way.
+    # If no other lock was ever seen, no other sync is running.
     [[ -n $seen ]] || fail "cannot create the lock $SYNC_LOCK_PATH: $reason"
     leave_to_others
 }
 
-# Until the prepared file is locked, it looks like one that a killed sync has left, and a sync that is running may
-# remove it. Then another is prepared. Once it is locked it stays.
+# Until the prepared file is locked, it looks like one that a killed sync left, and a running sync may remove it. Then this
+# one prepares another. A locked one is safe.
 prepare_lock() {
     for _ in {1..20}; do
         prepared=$(mktemp -- "$SYNC_LOCK_PATH.$PREPARED_MARK.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
-        # Opened for reading: that never makes a file that is gone anew.
+        # Opened for reading, because that never creates a file that is gone.
         if { exec {lock}<"$prepared"; } 2>/dev/null; then
             if flock -n "$lock" && [[ ! -L $prepared && $prepared -ef /proc/self/fd/$lock ]]; then
                 printf '%s\n%s\n' $$ "$LOCK_MARK" >"/proc/self/fd/$lock" || fail "cannot write to $prepared"
@@ -253,16 +252,16 @@ leave_to_others() {
     exit 2
 }
 
-# Replaces a lock file that a killed sync has left. Exits with 2 where it is not certain that one has.
+# Replaces a lock file that a killed sync left. Exits with 2 if that is not certain.
 take_over() {
     local file mark='' locked=yes
     { exec {file}<"$SYNC_LOCK_PATH"; } 2>/dev/null || return 1
     { read -r holder && read -r mark; } <&"$file" || true
-    # Waits a moment, because sync-service takes the lock for an instant to see whether somebody has it.
+    # Waits a moment, because sync-service takes the lock for an instant to see whether it is held.
     flock -w 1 "$file" || locked=
     if [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file ]]; then
         [[ -n $locked && $mark == "$LOCK_MARK" ]] || leave_to_others
-        # Nobody else replaces it meanwhile: we have its lock.
+        # No other sync replaces it meanwhile, because we hold its lock.
         mv -fT -- "$prepared" "$SYNC_LOCK_PATH" || fail "cannot replace the lock $SYNC_LOCK_PATH"
         exec {file}<&-
         log "Took over the lock of a sync that was killed (PID $holder)"
@@ -272,8 +271,8 @@ take_over() {
     return 1
 }
 
-# What syncs have left that were killed before their lock had its name. The name says that it is ours: it may be empty.
-# Only the sync that has the lock does this, so there is never more than one that does.
+# Removes what syncs left that were killed before their lock got its name. The file may be empty; its name shows that it is
+# ours. Only the sync that holds the lock does this, so no two do it at once.
 remove_prepared() {
     local leftover
     for leftover in "$SYNC_LOCK_PATH.$PREPARED_MARK".????????; do
@@ -283,7 +282,7 @@ remove_prepared() {
     done
 }
 
-# The dump is the source's data in the clear. A folder that a killed sync left is free of its lock, and is removed.
+# The dump is the source's data, not encrypted. The folder of a killed sync is no longer locked, and is removed.
 make_work_folder() {
     local leftover
     work=$(mktemp -d -- "$SYNC_WORK_DIR/sync_fkk_db.XXXXXXXX") || fail "cannot write to $SYNC_WORK_DIR"
@@ -301,14 +300,14 @@ make_work_folder() {
 
 # --- The servers ------------------------------------------------------------------------------------------------------
 
-# MariaDB's programs, or MySQL's under the names that both have, and those of the options that only some of them know.
+# MariaDB's programs, or MySQL's under the names that both have, and the options that only some of them know.
 find_clients() {
     local pair
     for pair in 'mariadb mariadb-dump' 'mysql mysqldump'; do
         read -r client_program dump_program <<<"$pair"
         if command -v "$client_program" >/dev/null && command -v "$dump_program" >/dev/null; then
-            # --sandbox: the client runs no program and reads no file, whatever the text says that it is given.
-            # --print-query-on-error: a statement that fails is the source's rows, and they do not belong in a log.
+            # --sandbox: the client executes no program and reads no file, whatever its input says.
+            # --print-query-on-error: a failed statement contains the source's rows, which must not be in a log.
             # --column-statistics asks for a table that older servers lack. --set-gtid-purged writes a statement into the
             # dump that needs all privileges at the target.
             known "$client_program" client_options sandbox=--sandbox print-query-on-error=--skip-print-query-on-error
@@ -319,7 +318,7 @@ find_clients() {
     fail "the client programs are missing; fix: apt-get install mariadb-client"
 }
 
-# known PROGRAM RESULT NAME=OPTION...: those options whose names the program's help has.
+# known PROGRAM RESULT NAME=OPTION...: the options whose names the program's help lists.
 known() {
     local -n result=$2
     local help entry
@@ -333,9 +332,9 @@ known() {
 }
 
 # client SERVER [DATABASE]: runs the SQL on standard input at the source or the target.
-# --defaults-file, not --defaults-extra-file: what another option file says must not change what is copied.
-# --binary-mode and --skip-local-infile: text from the source can neither run programs here nor read our files.
-# --comments: without it the client takes the comments out of routines and triggers.
+# --defaults-file, not --defaults-extra-file: another option file must not change what is copied.
+# --binary-mode and --skip-local-infile: text from the source can neither execute programs here nor read our files.
+# --comments: without it the client removes the comments from routines and triggers.
 client() {
     run "$client_program" --defaults-file="$SYNC_CREDENTIALS_FILE" --defaults-group-suffix="_$1" \
         --default-character-set=utf8mb4 --batch --skip-column-names --raw --comments --binary-mode --skip-local-infile \
@@ -343,8 +342,8 @@ client() {
         --init-command="SET sql_mode = '', lock_wait_timeout = $lock_wait, group_concat_max_len = 1 << 30" "${@:2}"
 }
 
-# ask SERVER SQL: the answer is in $answer, one row a line. Its last line says that it is whole: on a full disk the
-# client drops rows without an error, and a table that is missing in a list would be dropped.
+# ask SERVER SQL: puts the answer into $answer, one row per line. Its last line proves that it is complete: on a full disk the
+# client loses rows without an error, and a table that is missing from a list would be dropped.
 ask() {
     client "$1" <<<"$2 SELECT 'that is all';" || fail "the $1 did not answer: $(printed)"
     answer=$'\n'$(<answered)
@@ -369,7 +368,7 @@ dump_definitions() {
     dump "$1" "$2" --skip-opt --set-charset --no-data --skip-triggers "${@:3}"
 }
 
-# list_none SERVER SQL COMPLAINT: fails with the list that the SQL gives, unless it is empty.
+# list_none SERVER SQL COMPLAINT: fails with the list that the SQL returns, unless it is empty.
 list_none() {
     ask "$1" "$2"
     [[ $answer == NULL ]] || fail "$3: $answer"
@@ -391,7 +390,7 @@ events_of() { printf "information_schema.EVENTS WHERE EVENT_SCHEMA = '%s'" "$1";
 not_innodb() { printf "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM %s AND ENGINE <> 'InnoDB';" "$(tables_of "$1")"; }
 collation_of() { printf "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '%s';" "$1"; }
 
-# Every object that is to be the same, one a line, bodies as digests. Rows have a comparison of their own.
+# Every object that must be the same, one per line, bodies as digests. Rows are compared separately.
 objects_of() {
     cat <<SQL
 SELECT CONCAT('table ', TABLE_NAME) AS object FROM $(tables_of "$1")
@@ -403,7 +402,7 @@ ORDER BY object;
 SQL
 }
 
-# check_server SERVER: which of the two it is goes into $kind, its version into $version, such as 1006 for 10.6.
+# check_server SERVER: puts the kind of server into $kind and its version into $version, such as 1006 for 10.6.
 check_server() {
     ask "$1" "SELECT VERSION();"
     [[ $answer =~ ^([0-9]+)\.([0-9]+) ]] || fail "the version of the $1 is not understood: $answer"
@@ -419,8 +418,8 @@ check_source() {
     source_server=$answer
     ask source "$(collation_of "$SYNC_SOURCE_DB")"
     source_collation=$answer
-    # Without these, objects are not refused but unseen, and would be dropped at the target. What a role grants
-    # information_schema does not tell.
+    # Without these privileges, objects are not refused but invisible, and would be dropped at the target. information_schema
+    # does not show what a role grants.
     list_none source "SET @me = CURRENT_USER();
         SET @me = CONCAT(QUOTE(SUBSTRING_INDEX(@me, '@', 1)), '@', QUOTE(SUBSTRING_INDEX(@me, '@', -1)));
         SELECT GROUP_CONCAT(privilege SEPARATOR ', ') FROM (SELECT 'SELECT' AS privilege UNION SELECT 'SHOW VIEW'
@@ -459,7 +458,7 @@ check_target() {
         fail "source and target are the same database"
     ask target "$(collation_of "$SYNC_TARGET_DB")"
     [[ -n $answer ]] || fail "the target server has no database $SYNC_TARGET_DB, or the account no access; create it first"
-    # Variables of routines and triggers take it.
+    # Variables of routines and triggers use it.
     [[ $answer == "$source_collation" ]] ||
         fail "the default collations differ; fix at the target: ALTER DATABASE \`$SYNC_TARGET_DB\` COLLATE $source_collation"
     while IFS= read -r -d , name; do
@@ -467,7 +466,7 @@ check_target() {
             WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND CAST(TABLE_NAME AS BINARY) = '$name';"
         [[ $answer == 1 ]] || fail "SYNC_KEEP_TABLES names '$name', which the target does not have"
     done <<<"${SYNC_KEEP_TABLES:+$SYNC_KEEP_TABLES,}"
-    # RENAME would take the foreign key along, to the old table.
+    # RENAME would move the foreign key along to the old table.
     list_none target "SELECT GROUP_CONCAT(CONSTRAINT_SCHEMA, '.', TABLE_NAME SEPARATOR ', ')
         FROM information_schema.REFERENTIAL_CONSTRAINTS
         WHERE UNIQUE_CONSTRAINT_SCHEMA = '$SYNC_TARGET_DB' AND NOT $(kept REFERENCED_TABLE_NAME)
@@ -477,8 +476,8 @@ check_target() {
 
 # --- The copy ---------------------------------------------------------------------------------------------------------
 
-# The header and every row of each table to sha256sum. Line ends in values are escaped. MariaDB writes one row a line,
-# MySQL one INSERT a line. Where an INSERT ends and the next begins is left out: that is not content.
+# Sends the header and every row of each table to sha256sum. Line ends in values are escaped. MariaDB writes one row per line,
+# MySQL one INSERT per line. The boundary between two INSERTs is left out, because it is not content.
 # shellcheck disable=SC2016  # the backtick is awk's
 readonly DIGEST_ROWS='
     function finish() {
@@ -523,8 +522,8 @@ digest_rows() {
     mv -- answered "$2"
 }
 
-# Views are replaced, so that none is missing for a moment. MySQL has CREATE OR REPLACE for nothing else. ALTER DATABASE,
-# which the dump has around objects of another collation, names the source's database: at the target another one.
+# Views are replaced, so that none is missing for a moment. MySQL has CREATE OR REPLACE only for views. The dump has ALTER
+# DATABASE around objects of another collation. It names the source's database, which has another name at the target.
 portable() {
     LC_ALL=C sed -E -e '/^(ALTER DATABASE `|\/\*M!999999)/d' -e 's,^/\*!50001 CREATE\b,& OR REPLACE,' -- "$@"
 }
@@ -537,8 +536,8 @@ without_definers() {
         -e "s,^/\*!50013 DEFINER=$name(@$name)? ,/*!50013 ," -- "$@"
 }
 
-# The beginning of a trigger is as somebody once typed it, and may name a database: tried in the staging database it
-# would be made in the target. So it is written anew.
+# The beginning of a trigger is as its author typed it, and may name a database. Tried in the staging database, such a trigger
+# would be created in the target. So the beginning is rewritten.
 # shellcheck disable=SC2016  # the backtick is awk's
 readonly UNQUALIFY_TRIGGERS='
     function eat(pattern) {
@@ -593,7 +592,7 @@ dump_source() {
     without_definers triggers.own >triggers.sql || fail "cannot copy the triggers"
     if (( ${#views[@]} > 0 )); then
         dump_definitions source views.raw "$SYNC_SOURCE_DB" -- "${views[@]}"
-        # One file a view. What comes before the first DROP VIEW are stand-ins, for views that use views.
+        # One file per view. The part before the first DROP VIEW contains stand-ins, for views that use views.
         portable views.raw | without_definers |
             awk '/^\/\*!50001 DROP VIEW/ { close(file); file = sprintf("view.%05d", ++n); next }
                 n && /^\/\*!500(01|13) / { print >file }' || fail "cannot copy the views"
@@ -635,18 +634,18 @@ SQL
     log "$(awk '{ rows += $(NF - 2) } END { printf "Verified: %d rows", rows }' source.rows) in ${#tables[@]} tables"
 }
 
-# Definitions are tried in the staging database, so that one that the target server does not take is found before the
-# switch. Not the events: the server might run them.
+# Definitions are tried in the staging database, so that one which the target server refuses is found before the switch. Events are
+# not tried, because the server might execute them.
 try_definitions() {
     local pending view later
     log "Trying views, triggers and routines..."
-    # Views may use the tables that stay. The structure is enough.
+    # Views may use the tables that stay. Their structure is enough.
     ask target "SELECT CONCAT('CREATE TABLE ', $(name_of "$new" TABLE_NAME), ' AS SELECT * FROM ',
         $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' LIMIT 0;')
         FROM information_schema.TABLES WHERE TABLE_SCHEMA = '$SYNC_TARGET_DB' AND $(kept TABLE_NAME);"
     client target "$new" <<<"$answer" || fail "cannot make stand-ins for the tables that stay: $(printed)"
     client target "$new" <routines.sql || fail "the target does not take the routines: $(printed)"
-    # Views may use views. The order is found by trying.
+    # Views may use views, so the order is found by trying.
     : >views.sql
     pending=(view.*)
     while [[ -e ${pending[0]-} ]]; do
@@ -669,8 +668,8 @@ try_definitions() {
 
 # --- The switch -------------------------------------------------------------------------------------------------------
 
-# drops_of_triggers DATABASE: the answer drops the triggers of that database at the target. The last of a table is the
-# first to go: what is left where the switch ends early is in the right order.
+# drops_of_triggers DATABASE: the answer drops the triggers of that database at the target, the last of each table first. So
+# the remaining ones are in the right order if the switch ends early.
 drops_of_triggers() {
     ask target "SELECT CONCAT('DROP TRIGGER IF EXISTS ', $(name_of "$SYNC_TARGET_DB" TRIGGER_NAME), ';')
         FROM $(triggers_of "$1") ORDER BY ACTION_ORDER DESC;"
@@ -684,7 +683,7 @@ plan_switch() {
         AND TRIGGER_NAME IN (SELECT TRIGGER_NAME FROM $(triggers_of "$new"));" \
         "tables that stay have triggers of the same name as triggers of the source"
 
-    # What is made anew is dropped first, so that the plan can be begun again at any point.
+    # Objects are dropped before they are created, so the plan can start again at any point.
     ask target "SELECT CONCAT('DROP VIEW IF EXISTS ', $(name_of "$SYNC_TARGET_DB" TABLE_NAME), ';')
         FROM $(views_of "$SYNC_TARGET_DB") AND TABLE_NAME NOT IN (SELECT TABLE_NAME FROM $(views_of "$new"))
         UNION SELECT CONCAT('DROP ', ROUTINE_TYPE, ' IF EXISTS ', $(name_of "$SYNC_TARGET_DB" ROUTINE_NAME), ';')
@@ -705,8 +704,8 @@ plan_switch() {
     # The copy's triggers were only a trial.
     ask target "SELECT CONCAT('DROP TRIGGER ', $(name_of "$new" TRIGGER_NAME), ';') FROM $(triggers_of "$new");"
     client target <<<"$answer" || fail "cannot drop the copy's triggers: $(printed)"
-    # All locks first, so that no trigger is dropped while somebody is in the way. RENAME does not work with them held.
-    # Together the statements wait no longer than one may.
+    # Takes all locks first, so that no trigger is dropped while another client blocks a table. RENAME does not work with the
+    # locks held. Together the statements wait no longer than one statement may.
     ask target "SELECT CONCAT('LOCK TABLES ', GROUP_CONCAT($(name_of "$SYNC_TARGET_DB" TABLE_NAME), ' WRITE' SEPARATOR ', '), ';')
         FROM $(tables_of "$SYNC_TARGET_DB");"
     {
@@ -732,7 +731,7 @@ switch_target() {
         echo "INSERT INTO $SWITCH VALUES (1, FROM_BASE64('$(base64 before.sql)'), FROM_BASE64('$(base64 after.sql)'));"
     } >plan.sql
     client target "$new" <plan.sql || fail "cannot write down the switch: $(printed)"
-    # A switch that has begun is brought to its end. See check_lock_wait for how long that may take.
+    # A switch that has begun is finished. check_lock_wait says how long that may take.
     trap '' TERM INT HUP
     must_go_on=yes
     switching=yes
@@ -743,7 +742,7 @@ switch_target() {
     must_go_on=
 }
 
-# A dump of triggers without those that are there: awk -f THERE DUMP
+# A dump of triggers without the existing ones: awk -f THERE DUMP
 # shellcheck disable=SC2016  # the backtick is awk's
 readonly MISSING_TRIGGERS='
     function name_in(line) {
@@ -762,8 +761,8 @@ readonly MISSING_TRIGGERS='
     name == "" && /^\/\*!50003 CREATE\*\// { name = name_in($0) }
     /^DELIMITER ;$/ { inside = 0; if (!(name in there)) print text }'
 
-# Makes the triggers of undo.sql that are missing. Whoever is in the way is waited for: without triggers the target takes
-# writes that nobody notices.
+# Creates the missing triggers of undo.sql. It waits for clients that block the tables, because without triggers the target
+# accepts writes unnoticed.
 put_back_triggers() {
     local attempt definers=cat
     for attempt in {1..20}; do
@@ -778,7 +777,7 @@ put_back_triggers() {
         elif [[ $(<printed) == *'ERROR 1205 '* ]]; then
             (( attempt > 1 )) || log "Somebody is in the way of the triggers; trying again for a while"
         elif [[ $definers == cat ]]; then
-            # The account may be unable to name the old DEFINERs. Triggers of its own are better than none.
+            # The account may not be allowed to set the old DEFINERs. Triggers of its own are better than none.
             definers=without_definers
         else
             break
@@ -787,7 +786,7 @@ put_back_triggers() {
     fail "the target has its old tables, but not all their triggers: $(printed)"
 }
 
-# Brings a switch to its end, or back to its beginning if the tables were not switched; drops the helper databases.
+# Finishes a switch, or undoes it if the tables were not switched. Then drops the helper databases.
 settle() {
     local found
     ask target "SELECT TABLE_SCHEMA FROM information_schema.TABLES
@@ -834,7 +833,7 @@ trap 'stopped TERM 143' TERM
 trap 'stopped INT 130' INT
 trap 'stopped HUP 129' HUP
 
-# Some sandboxes forbid it. Then a program that outlives us keeps the lock until it is done.
+# Some sandboxes forbid setpriv. Then a program that outlives this script holds the lock until it ends.
 "${die_with_us[@]}" true 2>/dev/null || die_with_us=()
 take_lock
 log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="

@@ -2,7 +2,7 @@
 #
 # Replaces one SQLite database (the target) by a consistent copy of another (the source).
 #
-# Settings, from the environment or from sync_sqlite.conf beside this script (KEY=value, the environment wins):
+# Settings, from the environment or from sync_sqlite.conf in this script's folder (KEY=value; the environment takes precedence):
 #
 #   SYNC_SOURCE_DB   the database to copy; absolute path; only read
 #   SYNC_TARGET_DB   the database to replace; absolute path; need not exist yet
@@ -10,39 +10,39 @@
 #   SYNC_LOG_PATH    default /var/log/sync_fkk_db.log
 #
 # Exit codes: 0 synced, 2 already running, anything else failed. Unless the message says otherwise, a sync that
-# did not end with 0 left the target as it was.
+# does not end with 0 leaves the target unchanged.
 #
-# The lock file is there while a sync runs, and this script and its programs hold flock on it. The kernel ends that with
-# the last of them, also after KILL, and the next sync takes over the file that was left. A lock file that another
-# script has made is respected as long as it is there.
+# The lock file exists while a sync runs, and this script and its programs hold flock on it. The kernel releases flock when
+# the last of them ends, also after KILL, and the next sync takes over the file. A lock file of another script is respected
+# as long as it exists.
 #
-# The target is for readers. What others write into it is gone after the next sync.
-# - A reader that opens the target sees all the old rows or all the new ones, never a mixture and never no file.
-# - A reader that had it open keeps reading the old rows, whole, until it opens the file again.
-# - For the time of the copy the source cannot be written to, unless it is in WAL mode.
+# The target is for readers. The next sync discards what other programs write into it.
+# - A reader that opens the target sees all the old rows or all the new ones, never a mixture, and never a missing file.
+# - A reader that has it open continues to read all the old rows until it opens the file again.
+# - During the copy the source cannot be written, unless it is in WAL mode.
 
 set -euo pipefail
 
 readonly BUSY_MILLISECONDS=60000
-readonly WORK_MARK=made_by_sync_sqlite       # a file in our own folders; no others are ever removed
-readonly LOCK_MARK='held with flock'         # second line of our lock files; no others are ever taken over
-readonly PREPARED_MARK=prepared_by_sync      # in the names of our prepared locks; no others are ever removed
+readonly WORK_MARK=made_by_sync_sqlite       # a file in our own folders; the script removes no other folders
+readonly LOCK_MARK='held with flock'         # second line of our lock files; the script takes over no others
+readonly PREPARED_MARK=prepared_by_sync      # in the names of our prepared locks; the script removes no others
 
-work=            # our own folder beside the target; the copy is made and verified in it
+work=            # our own folder in the target's folder; the copy is made and verified in it
 lock=            # descriptor of our lock file
-prepared=        # our lock file before it has its name
+prepared=        # our lock file before it gets its name
 child=           # the program we are waiting for
 die_with_us=(setpriv --pdeathsig KILL --)
-must_go_on=      # set where leaving would do harm: on the way out
+must_go_on=      # set where exiting would do harm: during the cleanup
 already_running=
 switching=
 
-# The file first: it is what stays. A sync that nobody can read about goes no further, unless it has to.
+# The file comes first, because it is permanent. A sync that cannot write its log stops, unless it must finish.
 log() {
     local line written=yes
     printf -v line '[%(%Y-%m-%d %H:%M:%S)T] %s' -1 "$1"
     printf '%s\n' "$line" >>"$SYNC_LOG_PATH" || written=
-    # In a subshell: where the reader of our output is gone, SIGPIPE ends whoever writes.
+    # In a subshell: if the reader of our output is gone, SIGPIPE ends the process that writes.
     (printf '%s\n' "$line") 2>/dev/null || true
     [[ -n $written || -n $must_go_on ]] || exit 1
 }
@@ -52,15 +52,15 @@ fail() {
     exit 1
 }
 
-# Without the log: for what is wrong before there is one.
+# Without the log: for errors before the log is known to work.
 refuse() {
     printf 'ERROR: %s\n' "$1" >&2
     exit 1
 }
 
-# bash runs a trap only after the program in the foreground has ended. Programs that may take long are therefore
-# waited for, so that TERM does not have to wait for them. What they print becomes the reason in the log.
-# If this script is killed the kernel kills them too. Until they are gone they hold the lock, whose descriptor they inherit.
+# bash runs a trap only after the program in the foreground has ended. So programs that may take long run in the background,
+# and the script waits for them; TERM interrupts the wait. What they print becomes the reason in the log. If this script is
+# killed, the kernel kills them too. Until they are gone they hold the lock, because they inherit its descriptor.
 run() {
     local status=0
     "${die_with_us[@]}" "$@" >"$work/printed" 2>&1 &
@@ -107,14 +107,14 @@ cleanup() {
     if [[ -n $prepared ]]; then
         rm -f -- "$prepared"
     fi
-    # 2 means "already running", and many programs end with 2 for reasons of their own.
+    # 2 means "already running", and many programs exit with 2 for other reasons.
     if [[ $status -eq 2 && -z $already_running ]]; then
         status=1
     fi
     exit "$status"
 }
 
-# Read, never sourced: a settings file must not be able to run anything.
+# The file is read, never sourced: a settings file must not be able to execute anything.
 read_settings() {
     local file=$1 line number=0 name value
     [[ -e $file ]] || return 0
@@ -148,13 +148,13 @@ check_settings() {
     : >>"$SYNC_LOG_PATH" || refuse "cannot write to the log $SYNC_LOG_PATH; check SYNC_LOG_PATH and the folder's permissions"
 }
 
-# The lock file is prepared under another name: under its own it is never there without its lock and its lines.
+# The lock file is prepared under another name, so that it never appears under its own without its lock and its lines.
 take_lock() {
     local holder='' seen='' reason=''
     prepare_lock
     for _ in {1..50}; do
-        # A hard link either makes the lock or fails: no moment between looking and making.
-        # An ln that was killed may have made it.
+        # A hard link either creates the lock or fails, with no moment between looking and creating.
+        # An ln that was killed may have created it.
         if reason=$(ln -T -- "$prepared" "$SYNC_LOCK_PATH" 2>&1) || [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$lock ]]; then
             rm -f -- "$prepared"
             return
@@ -164,20 +164,20 @@ take_lock() {
         elif [[ -e $SYNC_LOCK_PATH || -L $SYNC_LOCK_PATH ]]; then
             fail "the lock $SYNC_LOCK_PATH is there, but it is not a file"
         fi
-        # It went away or was replaced between two looks: other syncs start or end. The next look decides.
+        # The file vanished or was replaced between two looks, because other syncs start or end. The next look decides.
         sleep 0.1
     done
-    # Where nobody's lock was ever seen, nobody was in the way.
+    # If no other lock was ever seen, no other sync is running.
     [[ -n $seen ]] || fail "cannot create the lock $SYNC_LOCK_PATH: $reason"
     leave_to_others
 }
 
-# Until the prepared file is locked, it looks like one that a killed sync has left, and a sync that is running may
-# remove it. Then another is prepared. Once it is locked it stays.
+# Until the prepared file is locked, it looks like one that a killed sync left, and a running sync may remove it. Then this
+# one prepares another. A locked one is safe.
 prepare_lock() {
     for _ in {1..20}; do
         prepared=$(mktemp -- "$SYNC_LOCK_PATH.$PREPARED_MARK.XXXXXXXX") || fail "cannot create the lock $SYNC_LOCK_PATH"
-        # Opened for reading: that never makes a file that is gone anew.
+        # Opened for reading, because that never creates a file that is gone.
         if { exec {lock}<"$prepared"; } 2>/dev/null; then
             if flock -n "$lock" && [[ ! -L $prepared && $prepared -ef /proc/self/fd/$lock ]]; then
                 printf '%s\n%s\n' $$ "$LOCK_MARK" >"/proc/self/fd/$lock" || fail "cannot write to $prepared"
@@ -199,16 +199,16 @@ leave_to_others() {
     exit 2
 }
 
-# Replaces a lock file that a killed sync has left. Exits with 2 where it is not certain that one has.
+# Replaces a lock file that a killed sync left. Exits with 2 if that is not certain.
 take_over() {
     local file mark='' locked=yes
     { exec {file}<"$SYNC_LOCK_PATH"; } 2>/dev/null || return 1
     { read -r holder && read -r mark; } <&"$file" || true
-    # Waits a moment, because sync-service takes the lock for an instant to see whether somebody has it.
+    # Waits a moment, because sync-service takes the lock for an instant to see whether it is held.
     flock -w 1 "$file" || locked=
     if [[ $SYNC_LOCK_PATH -ef /proc/self/fd/$file ]]; then
         [[ -n $locked && $mark == "$LOCK_MARK" ]] || leave_to_others
-        # Nobody else replaces it meanwhile: we have its lock.
+        # No other sync replaces it meanwhile, because we hold its lock.
         mv -fT -- "$prepared" "$SYNC_LOCK_PATH" || fail "cannot replace the lock $SYNC_LOCK_PATH"
         exec {file}<&-
         log "Took over the lock of a sync that was killed (PID $holder)"
@@ -218,8 +218,8 @@ take_over() {
     return 1
 }
 
-# What syncs have left that were killed before their lock had its name. The name says that it is ours: it may be empty.
-# Only the sync that has the lock does this, so there is never more than one that does.
+# Removes what syncs left that were killed before their lock got its name. The file may be empty; its name shows that it is
+# ours. Only the sync that holds the lock does this, so no two do it at once.
 remove_prepared() {
     local leftover
     for leftover in "$SYNC_LOCK_PATH.$PREPARED_MARK".????????; do
@@ -230,15 +230,15 @@ remove_prepared() {
 }
 
 sqlite() {
-    # No ~/.sqliterc: what that file says must not change what is copied.
+    # No ~/.sqliterc, because it must not change what is copied.
     run sqlite3 -batch -bail -init /dev/null -list -noheader "$@"
 }
 
-# The online backup, not VACUUM INTO: VACUUM refuses to run inside a transaction, the backup uses the one that is
-# open. So the rows counted here and the rows copied belong to the same moment, however busy the source is.
+# Uses the online backup, not VACUUM INTO: VACUUM refuses to run inside a transaction, and the backup uses the open one. So
+# the counted rows and the copied rows belong to the same moment, however busy the source is.
 copy_source() {
     log "Copying $SYNC_SOURCE_DB ($(stat -L -c %s -- "$SYNC_SOURCE_DB") bytes)..."
-    # Read only, so that a wrong path is an error and not a new, empty database.
+    # Read-only, so that a wrong path is an error and not a new, empty database.
     sqlite -readonly "$SYNC_SOURCE_DB" \
         ".timeout $BUSY_MILLISECONDS" \
         'BEGIN' \
@@ -255,10 +255,10 @@ copy_source() {
 
 verify_copy() {
     log "Verifying the copy..."
-    # The backup brings the source's WAL flag along. A target in WAL mode has a second file, and two files cannot
-    # be switched at once.
+    # The backup also copies the source's WAL flag. A target in WAL mode has a second file, and two files cannot
+    # be replaced atomically.
     sqlite "$work/copy.db" 'PRAGMA journal_mode=DELETE' || fail "cannot open the copy: $(printed)"
-    # The backup copies pages without looking at them, the bad ones too.
+    # The backup copies pages without checking them, including damaged ones.
     sqlite -readonly "$work/copy.db" 'PRAGMA integrity_check(1)' || fail "cannot check the copy: $(printed)"
     [[ $(printed) == 'ok ' ]] || fail "the source is damaged: $(printed)"
     sqlite -readonly "$work/copy.db" ".output $work/copy.counts" ".read $work/count.sql" ||
@@ -267,9 +267,9 @@ verify_copy() {
     log "$(awk -F '|' '{ rows += $1 } END { printf "Verified: %d rows in %d tables", rows, NR }' "$work/source.counts")"
 }
 
-# A -journal or -wal left beside the old target belongs to the old rows; SQLite would play it into the new file and
-# ruin it. Opening the old target for writing makes SQLite finish what a crashed writer left behind, and refuses what
-# is no database at all (a wrong path). If the file is still there then, somebody is writing at this moment.
+# A -journal or -wal of the old target belongs to the old rows. SQLite would apply it to the new file and ruin it. Opening the
+# old target for writing makes SQLite finish what a crashed writer left, and fails for a file that is not a database (a wrong
+# path). If the -journal or -wal still exists after that, another program is writing now.
 settle_old_target() {
     local suffix
     if [[ -e $target ]]; then
@@ -289,7 +289,7 @@ switch_target() {
     settle_old_target
     run sync -- "$work/copy.db" || fail "the copy did not reach the disk: $(printed)"
     log "Switching to the new target..."
-    # In the foreground: a signal is looked at when it is known whether the target was replaced.
+    # In the foreground, so that a signal is handled only when it is known whether the target was replaced.
     switching=yes
     mv -fT -- "$work/copy.db" "./$target" >"$work/printed" 2>&1 || fail "cannot replace the target: $(printed)"
     run sync -- . || fail "the target is replaced, but a power cut may bring the old one back: $(printed)"
@@ -305,7 +305,7 @@ trap 'stopped TERM 143' TERM
 trap 'stopped INT 130' INT
 trap 'stopped HUP 129' HUP
 
-# Some sandboxes forbid it. Then a program that outlives us keeps the lock until it is done.
+# Some sandboxes forbid setpriv. Then a program that outlives this script holds the lock until it ends.
 "${die_with_us[@]}" true 2>/dev/null || die_with_us=()
 take_lock
 log "=== Starting database sync${SYNC_RUN_ID:+ (run $SYNC_RUN_ID)} ==="
@@ -315,8 +315,8 @@ command -v sqlite3 >/dev/null || fail "sqlite3 is missing; fix: apt-get install 
 [[ -f $SYNC_SOURCE_DB && -r $SYNC_SOURCE_DB ]] || fail "the source $SYNC_SOURCE_DB is not a file that can be read"
 [[ ! $SYNC_SOURCE_DB -ef $SYNC_TARGET_DB ]] || fail "source and target are the same file"
 
-# In the target's folder: a rename is atomic only within one file system. Everything there has a short relative name,
-# so that no path has to be quoted for sqlite3. A symbolic link as target keeps pointing where it points.
+# Works in the target's folder, because a rename is atomic only within one file system. All names there are short and
+# relative, so no path has to be quoted for sqlite3. A target that is a symbolic link stays one.
 resolved=$(readlink -f -- "$SYNC_TARGET_DB") || fail "the folder of the target $SYNC_TARGET_DB does not exist"
 target=$(basename -- "$resolved")
 [[ -f $resolved || ! -e $resolved ]] || fail "the target $SYNC_TARGET_DB is not a file"
