@@ -1,4 +1,4 @@
-"""The three documented endpoints, byte for byte: texts, key order, codes, content type (design, section 2)."""
+"""The three documented endpoints, byte for byte: texts, key order, status codes, content type."""
 
 import json
 import os

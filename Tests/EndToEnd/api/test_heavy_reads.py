@@ -1,4 +1,4 @@
-"""Reads that cost much are few at a time, and one that nobody takes costs others nothing."""
+"""Few expensive reads run at a time, and an answer that its client does not read costs other clients nothing."""
 
 import json
 import sys
@@ -94,7 +94,7 @@ def test_one_verification_at_a_time(laden):
 
 def test_a_search_of_a_long_log_holds_no_run_up(installed):
     """It looks for an event that is in entry 0 alone, and so reads all of the log, from a disk that takes seven milliseconds
-    for a page: eight seconds, longer than anybody would wait for one transaction."""
+    for a page: eight seconds, too long for one transaction."""
     installed.script("exit 0")
     installed.command("run")
     entries = entries_of(installed)

@@ -1,4 +1,4 @@
-"""The record of runs: what is in it, who may read it, and that nobody changes it (design, sections 2 and 5)."""
+"""The record of runs: its facts, who may read it, and that recorded rows cannot be changed."""
 
 import hashlib
 import os

@@ -1,5 +1,5 @@
-"""How a run ended, in the headers of GET /sync/status (design, section 7): the body stays as documented, and only the user
-who started the last run and administrators are told."""
+"""The headers of GET /sync/status say how the last run ended. The body stays as documented. Only administrators and the user
+who started the run get the headers."""
 
 import sqlite3
 
@@ -95,7 +95,7 @@ def test_pages_of_an_allowed_origin_may_read_them(installed):
 
 
 def test_the_status_reads_no_history(service):
-    """While somebody holds the database for himself, the status still tells of the last run."""
+    """The status still tells of the last run while another program has the database locked."""
     service.script("exit 0")
     service.run()
     with sqlite3.connect(service.database, isolation_level=None) as other:

@@ -1,4 +1,4 @@
-"""GET /sync/log on every kind of file somebody may leave at that path (design, section 2)."""
+"""GET /sync/log for every kind of file that may be at that path."""
 
 import errno
 import json
@@ -159,7 +159,7 @@ def test_a_log_in_the_state_directory_is_not_shown(installed, place):
 
 
 def test_a_fifo_holds_nobody_up(service):
-    """Nobody is left waiting in open(2): a writer that does not wait finds no reader."""
+    """No reader waits in open(2): a writer that does not wait finds none."""
     fifo(service)
     log(service).is_json(500, ERROR)
     with pytest.raises(OSError) as refused:

@@ -176,7 +176,7 @@ def test_a_spoiled_checkpoint_is_the_newest(copy, note):
 
 
 def test_the_checkpoint_is_filed_under_another_size(copy):
-    """Whatever that hides: rows without entries are looked for all the same."""
+    """Rows without entries are found all the same."""
     with tampering(copy) as connection:
         insert_backdated(connection)
         connection.execute(f"UPDATE checkpoint SET size = size + 1 WHERE size = {size_of(head_of(copy))}")

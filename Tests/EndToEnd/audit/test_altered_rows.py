@@ -163,7 +163,7 @@ def test_receipts_are_led_to_another_entry(copy):
 
 
 def test_a_redacted_output_is_put_back(copy):
-    """The digest fits; and yet somebody wanted it gone."""
+    """The digest fits, but a recorded redaction removed these bytes."""
     output, = copy.sql(f"SELECT bytes FROM run_output WHERE id = {RUN}")[0]
     assert copy.command("history", "redact", str(RUN), "--reason", "for a test").returncode == 0
     with tampering(copy) as connection:

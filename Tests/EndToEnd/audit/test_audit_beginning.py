@@ -1,6 +1,5 @@
-"""How a trail begins: key, schema, genesis, by one or by several at once, killed at each step, and over the runs of the time
-before there was one.
-"""
+"""How an audit log begins: key, schema and first entry. Several programs begin at once, are killed at each step, or find
+runs from before there was an audit log."""
 
 import re
 import sqlite3
@@ -25,7 +24,7 @@ def fresh(folder, name):
 
 @pytest.mark.slow
 def test_the_first_start_of_all_is_killed(tmp_path):
-    """Key, schema, genesis: whatever is missing then is made by the next."""
+    """The next start makes what is missing of key, schema and first entry."""
     learning = fresh(tmp_path, "learning")
     calls = "trace=openat,write,link,rename,pwrite64,fdatasync,fsync,unlink"
     everything = ("strace", "-o", learning.folder / "trace", "-e", calls)
@@ -51,7 +50,7 @@ def test_the_first_start_of_all_is_killed(tmp_path):
 
 
 def test_several_begin_at_once(tmp_path):
-    """One key and one genesis, whoever is first."""
+    """There is one key and one first entry, whichever program is first."""
     for number in range(15):
         service = fresh(tmp_path, f"{number}")
         with ThreadPoolExecutor(4) as pool:

@@ -1,7 +1,7 @@
-"""kill -9 at each step of an append, and two who append at once: the trail always ends intact at a durable entry.
+"""kill -9 at each step of an append, and two programs that append at once. The log always ends intact at a durable entry.
 
-The steps are not a list of ours: one command is traced, and each call that changes the database, its journal or their
-folder is a step. In a round strace kills the process in front of one of them.
+A trace of one command finds the steps: each call that changes the database, its journal or their folder. In each round
+strace kills the process before one of them.
 """
 
 import re
@@ -55,7 +55,7 @@ def ends_intact(service, before, kept):
     """At once, and after the next run, the trail is whole and goes on from what was there."""
     (service.folder / "kept").write_bytes(kept)
     at_once = verify(service, service.folder / "kept")
-    # What a writer left half done only a writer may undo; whoever may only read is told.
+    # Only a writer may roll back a half-done write. A reader gets an error.
     assert at_once.returncode == 0 or (at_once.returncode == 3 and "A writer was interrupted" in at_once.stderr), at_once
 
     def next_run():
@@ -109,7 +109,7 @@ def test_a_redaction_is_killed(base, tmp_path):
 
 
 def test_a_change_of_key_is_killed(base, tmp_path):
-    """Between the entry that names the new key and the file of that key nobody may sign with the old one."""
+    """Between the entry that names the new key and that key's file, nothing may be signed with the old key."""
     learning = copy_of(base, tmp_path, "learning")
     assert learning.command("audit", "rotate-key", prefix=traced(learning)).returncode == 0
     for number, (call, occurrence) in enumerate([*steps(learning), ("rename", 1)]):

@@ -79,7 +79,7 @@ def test_a_refused_run_and_a_cancel_are_events(service):
 
 
 def test_a_run_refused_on_the_command_line_is_an_event(service):
-    """Whoever was refused is in the trail, whichever endpoint was tried."""
+    """A run that is refused on the command line is in the audit log too."""
     barrier = service.waiting_script()
     client = service.begin_run()
     barrier.reached()

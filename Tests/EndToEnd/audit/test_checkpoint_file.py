@@ -58,7 +58,7 @@ def test_notes_are_synced(kept):
 
 @pytest.mark.slow
 def test_a_disk_that_hangs_holds_no_run_up(kept):
-    """The file's disk takes longer to answer than anybody waits: the run is told of it and goes on."""
+    """The file's disk answers too late: the run's output says so, and the run goes on."""
     kept.counting_script()
     done = kept.command("run", prefix=(
         "strace", "-f", "-o", "/dev/null", "-P", str(kept.file), "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=15000000"))
@@ -70,7 +70,7 @@ def test_a_disk_that_hangs_holds_no_run_up(kept):
     "— log.example AAAA\n".encode() * 100_000 + b"\n",
 ], ids=("NULs", "line feeds", "signature lines", "texts", "one line", "signatures"))
 def test_hostile_content_keeps_nothing_from_running(kept, content):
-    """Nobody's note is in it, so it says nothing; whoever may write the file cannot stop runs with it."""
+    """It holds no valid note, so it proves nothing. A writer of the file cannot stop runs with it."""
     kept.file.write_bytes(content)
     is_intact(verify(kept), "no checkpoint of this log")
     is_intact(goes_on(kept), "It extends the checkpoint of")

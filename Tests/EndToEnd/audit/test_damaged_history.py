@@ -144,7 +144,7 @@ def accept(copy, sql):
 
 
 def test_a_spoiled_newest_checkpoint_is_accepted(copy):
-    """The entries and the stored hashes tell what to sign, and whatever else is wrong is found as well."""
+    """The entries and the stored hashes say what to sign. Other damage is found as well."""
     with tampering(copy) as connection:
         spoil_seal(connection)
         damage(connection)
@@ -179,7 +179,7 @@ def test_a_spoiled_checkpoint_under_more_entries_than_there_are(copy):
 
 
 def test_a_spoiled_checkpoint_and_another_key(copy):
-    """Nobody but the key that the entries end with goes on."""
+    """Only the key that the entries end with may continue the log."""
     Key.new(copy.state / "audit.key")
     with tampering(copy) as connection:
         spoil_seal(connection)

@@ -28,7 +28,7 @@ def test_five_hundred_bad_tokens(service):
 
 
 def test_bad_tokens_from_many_addresses(service):
-    """Whoever has not shown a token gets at most 60 entries a minute, all addresses together, and no more at the end."""
+    """Requests without a valid token write at most 60 entries a minute, all addresses together, also at the end."""
     service.set(TRUSTED_PROXIES="127.0.0.1")
     service.stop()
     service.start()

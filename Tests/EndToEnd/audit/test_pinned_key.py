@@ -89,7 +89,7 @@ def entries_approving_ours(entries, ours, theirs):
 
 @pytest.mark.parametrize("forge", [entries_naming_ours, entries_approving_ours])
 def test_a_history_that_only_names_the_pinned_key(installed, tmp_path, forge):
-    """Anybody can write our key's name into a log; the key in the file did not come from it."""
+    """Anyone can write our key's name into a log. That does not make it our log."""
     installed.script("exit 0")
     installed.command("run")
     ours = vkey_of(installed)
@@ -105,7 +105,7 @@ def test_a_history_that_only_names_the_pinned_key(installed, tmp_path, forge):
 
 
 def test_another_key_from_now_on(installed):
-    """Twice. Each of the three keys may be pinned: somebody may have noted it while it was the newest."""
+    """The key changes twice. Each of the three keys may be pinned, because an auditor may have noted any of them."""
     installed.script("exit 0")
     installed.command("run")
     keys, kept = [vkey_of(installed)], [installed.folder / "kept0"]

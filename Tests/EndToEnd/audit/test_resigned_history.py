@@ -133,7 +133,7 @@ def test_a_running_service_does_not_sign_what_was_forged(copy):
 
 
 def test_a_command_does_not_go_on_with_a_key_of_somebody(copy, tmp_path):
-    """Another key in the file: whoever appends now would make the log unverifiable for good."""
+    """Another key is in the file. An append with it would make the log unverifiable for good."""
     shutil.copy2(Key.new(tmp_path / "own.key").path, copy.state / "audit.key")
     before = len(events_of(copy))
     copy.command("run")

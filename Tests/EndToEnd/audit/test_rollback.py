@@ -85,7 +85,7 @@ def gone_on(service):
 
 
 def test_copies_hide_no_rollback(kept):
-    """Somebody who may append puts a checkpoint that the history extends behind the one it does not, again and again."""
+    """An attacker who can append adds many checkpoints that the history extends after the one that it does not."""
     kept.counting_script()
     note = gone_on(kept)[-1]
     with kept.file.open("ab") as file:
@@ -197,7 +197,7 @@ def test_the_decision_is_lost_with_the_history(kept):
 
 
 def test_a_copy_of_what_was_given_up_excuses_nothing(kept):
-    """Somebody who may append puts the checkpoint that was given up behind the new ones, and an older history in place."""
+    """An attacker who can append adds the given-up checkpoint after the new ones and puts back an older history."""
     given_up = notes_in(kept.file)[-1]
     roll_back(kept)
     resumed(kept)

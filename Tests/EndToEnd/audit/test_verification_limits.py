@@ -121,7 +121,7 @@ def test_a_lock_says_nothing_about_the_history(copy):
 
 
 def test_a_lock_only_delays_the_verification_at_the_start(copy):
-    """Whoever holds the lock while the service starts keeps nothing hidden."""
+    """A lock on the database at the start hides no damage."""
     with tampering(copy) as connection:
         connection.execute(f"UPDATE run_started SET user = 'eva' WHERE id = {RUN}")
     try:

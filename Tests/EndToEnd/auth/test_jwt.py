@@ -1,4 +1,4 @@
-"""Who gets in: tokens made by PyJWT, an implementation that is not ours (design, sections 2 and 3)."""
+"""Which tokens are accepted. PyJWT, an independent implementation, makes them."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def tampered_claims(service):
     return f'{head}.{b64(json.dumps({"sub": "root", "exp": now() + 600}).encode())}.{signature}'
 
 
-# Everything a token can be and still not let anybody in. name: service -> token
+# Tokens that must be refused. name: service -> token
 REFUSED = {
     "wrong secret": lambda s: s.token(secret=b"x" * 64),
     "no expiry": lambda s: s.token(exp=None),

@@ -1,5 +1,5 @@
-"""Tokens built byte by byte, most of them with a MAC that is right, and none of them lets anybody in: 401, always the
-same bytes, and without a run (RFC 7515, RFC 7519, RFC 8725)."""
+"""Hostile tokens, built byte by byte, most of them with a correct MAC. Each gets the same bytes of a 401 and starts no run
+(RFC 7515, RFC 7519, RFC 8725)."""
 
 import base64
 import hashlib
@@ -41,7 +41,7 @@ def token(endpoint, header=HEADER, payload=None, **options):
 
 
 def segments(endpoint, header, payload, **options):
-    """The MAC is over the segments as they stand, whatever they are."""
+    """The MAC covers the segments as they stand."""
     signed = header + b"." + payload
     return signed + b"." + encode(mac(endpoint, signed, **options))
 
@@ -75,7 +75,7 @@ def filled(endpoint, size):
     return made
 
 
-# Whatever the header says, name: header with which the MAC is right
+# Headers with a correct MAC. name: header
 HEADERS = {
     **{f"alg {value!r}": header(alg=value) for value in (
         "none", "None", "NONE", "nOnE", "", "hs256", "Hs256", "HS256 ", " HS256", "HS2560", "HS25", "HS384", "HS512", "RS256", "ES256",
@@ -115,7 +115,7 @@ HEADERS = {
     "thousands of levels": b'{"alg":"HS256","kid":' + b"[" * 5000,
 }
 
-# Whatever the claims say, name: payload
+# Claims with a correct MAC. name: payload
 PAYLOADS = {
     **{f"{name} {value}": (lambda name=name, value=value: claims(**{name: None})[:-1] + f',"{name}":{value}}}'.encode())
        for name in ("exp", "nbf", "iat") for value in (

@@ -1,4 +1,4 @@
-"""Repeated refusals from one address become 429; nobody else notices."""
+"""Repeated refusals from one address become 429. Other addresses are not affected."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_both_families_on_one_socket(stopped_endpoint):
 
 @pytest.mark.slow
 def test_thousands_of_addresses_take_no_memory(stopped_endpoint):
-    """More than are kept: the flood neither grows the service nor locks anybody out."""
+    """More addresses than the service remembers: its memory does not grow, and no address is locked out."""
     stopped_endpoint.set(TRUSTED_PROXIES="127.0.0.1")
     stopped_endpoint.start()
 

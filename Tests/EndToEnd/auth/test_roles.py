@@ -1,4 +1,4 @@
-"""Every route and every kind of caller: one table, and nobody gets further than it says."""
+"""Every route with every kind of caller. One table says what each may do."""
 
 import re
 from itertools import count
@@ -117,7 +117,7 @@ PATHS = sorted({path for _, path, *_ in ROUTES})
 @pytest.mark.parametrize("path", PATHS)
 def test_other_methods_are_nowhere_let_in(staffed, path):
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PURGE", "LINK"} - offered(path):
-        # Whoever asks: what is offered is no secret, and nobody gets it by another method.
+        # The list of methods is no secret, and no other method gives access.
         for token in (None, "garbage", staffed.token("tono"), staffed.token("rina"), staffed.token(role="admin")):
             answer = staffed.request(method, path.replace("{id}", "1"), token=token)
             answer.is_error(405)
@@ -126,7 +126,7 @@ def test_other_methods_are_nowhere_let_in(staffed, path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_pages_of_an_allowed_origin_reach_all_but_the_administration(staffed, path):
-    """Whatever the method, the caller and the answer."""
+    """For every method, caller and answer."""
     for method in sorted(offered(path) - {"HEAD"} | {"PUT"}):
         for token in (None, staffed.token("tono"), staffed.token("dewi")):
             answer = staffed.request(method, path.replace("{id}", "1"), token=token, headers=[
@@ -163,7 +163,7 @@ def test_without_lists_every_valid_token_may_run(tmp_path_factory, scheme, autho
 
 
 def test_the_table_above_has_every_route_of_the_code():
-    """A route that is added without a line here is tested by nobody."""
+    """A new route needs a line in ROUTES, or no test covers it."""
     text = (ROOT / "Sources/SyncService/Routes.swift").read_text()
     rows = re.findall(r'\(Route\(\.(\w+), "([^"]+)", (nil|\.\w+)', text)
     assert len(rows) == text.count("Route("), "a row of the table is in a form that this test does not read"

@@ -1,4 +1,4 @@
-"""docs/MIGRATION.md says what is: its texts are those of the program, its settings exist, its commands do what they are for."""
+"""docs/MIGRATION.md is true: its texts are the program's, its settings exist, its commands work."""
 
 import re
 import subprocess

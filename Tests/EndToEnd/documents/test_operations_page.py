@@ -1,4 +1,4 @@
-"""docs/OPERATIONS.md: its commands are run one block after the other, in a folder that stands for the machine."""
+"""docs/OPERATIONS.md: its commands run one block after the other, in a folder that stands for the machine."""
 
 import os
 import re
@@ -131,7 +131,7 @@ def test_a_history_is_restored_behind_its_checkpoint_file(sandbox):
 
 
 def leave_hot_journal(database):
-    """What a service killed while it wrote leaves: SQLite plays it into whatever file has that name next."""
+    """A service killed while it wrote leaves a journal. SQLite would play it into the next file of that name."""
     connection = sqlite3.connect(database, isolation_level=None)
     connection.execute("PRAGMA cache_size=1")
     connection.execute("BEGIN IMMEDIATE")

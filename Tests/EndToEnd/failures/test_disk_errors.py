@@ -1,5 +1,5 @@
-"""Disks that fail (design, section 1): strace makes the kernel answer with an error where a row is committed and where the
-supervisor stores what it knows. After an I/O error nothing runs until a restart; no run is lost or recorded twice."""
+"""Failing disks: strace injects an error where a row is committed and where the supervisor stores its result. After an I/O
+error nothing runs until a restart. No run is lost or recorded twice."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_an_io_error_at_the_start_of_a_run(service, case):
     service.start()
     assert reasons(service) == []
     all_recorded(service)
-    # The row may have been kept although its commit failed: then it says that nobody knows, and keeps its number.
+    # The row may be there although its commit failed. Then it says `interrupted` and keeps its number.
     kept = service.sql("SELECT outcome, exit_code FROM runs WHERE id > 1 AND outcome <> 'succeeded'")
     assert kept in ([], [("interrupted", None)])
     assert service.run().code == 200 and service.times_run() == executed + 1

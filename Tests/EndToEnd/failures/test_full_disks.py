@@ -1,5 +1,5 @@
-"""Disks that are full or turn read-only (design, section 1): nothing runs that cannot be recorded, and what ran is recorded
-once, as soon as that is possible. Needs root, for the disks of its own."""
+"""Full and read-only disks. A run that cannot be recorded does not start. A run that took place is recorded once, as soon as
+there is room."""
 
 import subprocess
 from contextlib import contextmanager
@@ -146,7 +146,7 @@ def test_the_run_directory_full_during_a_run(apart):
 
 @contextmanager
 def without_any_room(service):
-    """Even what was kept for the end of a run is taken: somebody removed it to make room for something else."""
+    """The reserve for the end of a run is gone too: an operator removed it to make room."""
     (service.state / "reserve").unlink()
     fill(service.state)
     yield
@@ -177,7 +177,7 @@ def test_no_room_for_the_end_and_a_killed_service(apart):
         barrier.release()
         is_unavailable(client.result(), run="2")
         kill_service(apart)
-        # Nobody can be served who might see a run that is long over as running.
+        # No client may see a run that is long over as running.
         code, message = apart.refused_start()
         assert code == UNAVAILABLE and "full" in message
         assert result.exists(), "and it survives that"

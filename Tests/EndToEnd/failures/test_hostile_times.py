@@ -1,5 +1,5 @@
-"""Numbers that others chose: times in a file's metadata, rows of the database. None of them ends a process of ours, which
-would be started again and end again (tmpfs stores any time)."""
+"""Hostile numbers: times in a file's metadata (tmpfs stores any), rows of the database. None of them ends a process of ours,
+which would be restarted and end again."""
 
 import subprocess
 import tempfile
@@ -48,7 +48,7 @@ def test_no_time_of_a_file_ends_a_process(installed, memory, seconds):
     assert service.run().code == 200
 
 
-# What somebody who can write the file may put there. The service may refuse runs; it must not die of it.
+# What a writer of the file may put there. The service may refuse runs, but must not end.
 ROWS = {
     "a run with the largest number": "INSERT INTO run_started SELECT 9223372036854775807, {columns} FROM run_started LIMIT 1",
     "an entry with the largest number": "INSERT INTO leaf VALUES (9223372036854775807, x'00')",

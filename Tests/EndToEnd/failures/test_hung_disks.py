@@ -1,5 +1,5 @@
-"""A disk of the script's that hangs keeps whoever looks at it in the kernel. The service asks about such paths through one
-process each, and everything else goes on. The hang is a delay before one system call of the runner, on one path."""
+"""A hanging disk of the script holds every process that touches it in the kernel. The service asks about such paths through
+one process each, and everything else goes on. The hang is a delay before one system call of the runner, on one path."""
 
 import json
 import os
@@ -88,7 +88,7 @@ def test_a_run_beside_a_log_that_hangs(watched):
 
 
 def test_a_log_that_answers_again(watched):
-    """Late answers are of nobody's question; the next question is answered anew."""
+    """A late answer is dropped; the next question gets a new answer."""
     before = hangs_at_the_log(watched)
     tracers = [pid for pid in strays(watched) if "strace" in Path(f"/proc/{pid}/comm").read_text()]
     assert len(tracers) == 1
@@ -113,7 +113,7 @@ def strays(service):
 
 
 def test_a_lock_file_that_hangs(watched):
-    """Nobody can tell whether the script runs past the service. That is said; it is never taken for `idle`."""
+    """Whether the script runs outside the service is unknown. The answer says so; it is never `idle`."""
     watched.script("exit 0")
     watched.start()
     assert watched.status() == "idle", "the last answer before it hangs"

@@ -1,9 +1,9 @@
-"""kill -9 of service, supervisor or both at each step of a run (design, section 1), and what must hold afterwards.
+"""kill -9 of service, supervisor or both at each step of a run, and what must hold afterwards.
 
-The steps are not a list of ours: one run is traced, and each system call that changes something, or says something to
-somebody, is a step. In a round strace holds the process in front of one of them, so that the kill comes exactly there.
+A trace of one run finds the steps: each system call that changes something or sends a message. In each round strace holds the
+process before one of them, so that the kill comes exactly there.
 
-SOAK_ROUNDS sets the number of rounds. Without it there are as many as it takes to meet each death at each step once.
+SOAK_ROUNDS sets the number of rounds. Without it there are as many as are needed to meet each kill at each step once.
 """
 
 import os

@@ -1,5 +1,5 @@
-"""A supervisor is killed and its script lives on (design, section 1): the run stays one that is known, can be cancelled and
-has its time limit, even where the script has closed every descriptor."""
+"""A supervisor is killed and its script lives on. The run stays known, can be cancelled and keeps its time limit, even where
+the script has closed every descriptor."""
 
 import subprocess
 
@@ -113,7 +113,7 @@ def test_a_run_of_the_command_line_without_supervisor_has_its_time_limit(install
 
 
 def test_what_a_killed_command_and_supervisor_left_has_its_time_limit(installed):
-    """Nobody waits for that run any more; the service that runs ends it."""
+    """No process waits for that run any more. The running service ends it."""
     installed.set(SYNC_TIMEOUT_SECONDS=4)
     service = installed.start()
     service.script(f"{naming(service)}\nwhile :; do sleep 60; done")

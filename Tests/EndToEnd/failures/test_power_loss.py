@@ -1,5 +1,5 @@
-"""The machine goes (design, section 1): ext4 on a loop device stops at a moment and forgets what was not on the disk, and
-all processes end. What was answered is in the record; what was under way is interrupted."""
+"""The machine loses power: an ext4 on a loop device stops at one moment and forgets what was not on the disk, and all
+processes end. The record holds every answered run; a run under way is interrupted."""
 
 import os
 import signal
@@ -60,7 +60,7 @@ def test_a_run_is_interrupted_by_a_power_loss(machine):
 
 
 def test_a_run_that_has_just_begun_is_interrupted_by_a_power_loss(machine):
-    """The script itself is the moment: whatever it does, its start is on the disk."""
+    """The power goes while the script begins. Its start is already on the disk."""
     moment = machine.folder / "moment"
     machine.script(f'touch "{moment}"; sleep 1000')
     client = machine.begin_run()

@@ -1,4 +1,4 @@
-"""What a service finds at its start: runs that still go, that ended meanwhile, or that are gone (design, section 1)."""
+"""What a service does at its start about runs that still go on, ended meanwhile, or are gone."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""A history file that is not ours, damaged or from another version stops the start, and stays as it was."""
+"""A history file that is damaged, not ours or from another version stops the start and is not changed."""
 
 import sqlite3
 

@@ -1,4 +1,4 @@
-"""What every answer carries and what none does; HEAD, OPTIONS and TRACE (RFC 9110, section 9.3)."""
+"""The headers of every answer; HEAD, OPTIONS and TRACE (RFC 9110, section 9.3)."""
 
 import pytest
 

@@ -1,5 +1,4 @@
-"""Only Host values that are ours, so that a page of somebody else's name cannot talk to us (DNS rebinding); and whose
-word counts about where a request comes from (TRUSTED_PROXIES)."""
+"""Only known Host values are answered, which stops DNS rebinding. TRUSTED_PROXIES decides whose forwarding headers count."""
 
 import pytest
 

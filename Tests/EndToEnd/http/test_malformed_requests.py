@@ -1,4 +1,4 @@
-"""What does not get past the guard in front of the HTTP codec, sent over a bare socket (design, section 2)."""
+"""Malformed and incomplete requests, sent over a bare socket. None of them does anything."""
 
 import json
 

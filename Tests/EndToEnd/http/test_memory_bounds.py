@@ -1,4 +1,4 @@
-"""What one client can make the service hold is bounded: answers it does not read, bodies it does not finish."""
+"""What one client can make the service hold in memory is bounded: unread answers and unfinished bodies."""
 
 import resource
 import sys
@@ -133,7 +133,7 @@ def test_bodies_that_are_half_sent(own_endpoint):
 
 
 def test_a_discarded_body_leaves_the_next_request_whole(own_endpoint):
-    """Whatever the body is, and however it is cut into pieces, the request behind it is the next one."""
+    """The request after a discarded body is the next one, however the body is cut into pieces."""
     trap = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"
     for piece in (1, 7, 100_000):
         with own_endpoint.wire() as wire:

@@ -1,5 +1,5 @@
-"""config/nginx.conf.example in a real nginx: who asked is recorded, long runs are answered in time, web pages get their
-permission, the administration stays inside, other paths go to the old backend; and what an old front end gets."""
+"""config/nginx.conf.example in a real nginx: the record names the client, long runs are answered in time, web pages get
+their CORS headers, /admin stays inside, other paths go to the old backend. Also the configuration for an old front end."""
 
 import http.server
 import os

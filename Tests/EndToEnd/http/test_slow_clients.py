@@ -1,7 +1,7 @@
-"""Clients that take their time: deadlines count from the beginning however steadily single bytes come, connections are
-capped, and whoever comes from elsewhere is answered meanwhile.
+"""Slow clients. Deadlines are absolute, however steadily single bytes come; connections are capped; other clients are
+answered meanwhile.
 
-The long waits (10 to 80 s) all run beside each other and beside the other tests, at endpoints of their own.
+The long waits (10 to 80 s) run at the same time, each against a service of its own, while the other tests run.
 """
 
 import resource

@@ -1,5 +1,5 @@
-"""Requests that two readers could cut apart differently: refused and closed, and what stands behind them is never a
-request of its own (RFC 9112, sections 3, 5, 6, 7 and 11.2). Nothing pumped in afterwards takes memory."""
+"""Requests that two readers could split differently are refused, and the connection is closed. The bytes after them are
+never read as a request (RFC 9112, sections 3, 5, 6, 7 and 11.2). Pumping in more takes no memory."""
 
 import random
 import sys
@@ -162,7 +162,7 @@ def one_answer(endpoint, data):
     codes = [answer.code for answer in found]
     ran = endpoint.times_run() - before
     if codes[0] == 200:
-        # A second health, or a refusal instead of it, would be somebody else's answer behind a proxy.
+        # Behind a proxy a second answer would go to another client.
         assert (len(codes), ran) == (1, 1) if b"close" in data else (codes, ran) == ([200, 200], 1), (codes, ran)
     else:
         assert len(codes) == 1 and ran == 0, (codes, ran)

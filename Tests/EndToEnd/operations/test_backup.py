@@ -1,4 +1,4 @@
-"""A copy of the history while the service works, and the way back (README, `sync-service backup`)."""
+"""A copy of the history while the service works, and its restoration (README, `sync-service backup`)."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it exits with (design, section 4)."""
+"""The command line: output and exit statuses."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""One table of exit statuses for both programs (Sources/RunProtocol/ExitStatus.swift): the pages and the units repeat it as
-it is, and each status is met here once. 78 keeps a unit from starting again, so nothing that time mends may give it."""
+"""Both programs share one table of exit statuses (Sources/RunProtocol/ExitStatus.swift). Pages and units repeat it, and each
+status occurs here once. 78 keeps systemd from restarting a unit, so no temporary failure may give it."""
 
 import errno
 import os

@@ -1,4 +1,5 @@
-"""The service and the sync-runner beside it belong together; anything else in its place is refused in clear words."""
+"""The service works only with the sync-runner of its own release. It refuses any other program in its place with a clear
+message."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""What a service manager is told (sd_notify(3)), by a socket as systemd makes it."""
+"""What a service manager is told (sd_notify(3)), over a socket as systemd makes it."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Told to stop: the service leaves at once and the run goes on; the runner ends what it started (design, section 1)."""
+"""SIGTERM: the service leaves at once and the run goes on; the runner ends the script that it started."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def test_a_service_that_leaves_takes_no_new_run(service):
 
 
 def test_a_client_that_waits_for_a_followed_run(service):
-    """After a restart nobody waits for the run any more, and the service leaves as quickly."""
+    """After a restart no client waits for the run, and the service leaves as quickly."""
     barrier = service.waiting_script()
     client = service.begin_run()
     barrier.reached()

@@ -1,4 +1,4 @@
-"""An administrator ends a run: all that came of it ends with it, wherever it hid (design, sections 1 and 2)."""
+"""An administrator cancels a run. All its processes end with it, however they hide."""
 
 import fcntl
 import os
@@ -212,7 +212,7 @@ def test_who_cancelled_is_in_the_log(service):
 
 
 def test_cancel_races_with_the_end(service):
-    """Whoever wins, the answer and the record agree, and nothing is recorded twice."""
+    """Answer and record agree, whichever is first, and nothing is recorded twice."""
     barrier = service.waiting_script()
     for run in range(1, 11):
         (service.folder / "arrived").unlink(missing_ok=True)

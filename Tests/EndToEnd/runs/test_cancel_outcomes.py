@@ -1,5 +1,5 @@
-"""A cancel is answered 202 only where the run is being ended for it, and then its record says `cancelled`; what was wanted
-and what came of it are in the audit log."""
+"""A cancel is answered with 202 only where it ends the run, and the record then says `cancelled`. The audit log holds the
+request and its result."""
 
 import json
 
@@ -26,7 +26,7 @@ listener.listen()
 open(ready, "w").close()
 while True:
     connection, _ = listener.accept()
-    # Whatever it is asked, it says it back; before, any answer counted.
+    # It echoes each question. Once any answer counted as consent.
     connection.sendall(connection.recv(65536))
 """
 
@@ -151,7 +151,7 @@ def test_a_runner_that_is_lost_during_the_removal_is_not_asked_again(watched):
     assert watched.status() == "running"
     watched.arm("-e", "trace=unlink", "-P", str(watched.lock_path), "-e", "inject=unlink:signal=KILL")
     clear(watched).is_error(503)
-    # Whether the file is gone or not: nobody looked a second time and called it another's.
+    # The file may be gone or not. No second look took it for another file.
     assert event(watched, "lock_clear_failed", outcome="unknown")["user"] == "auditor"
     assert len(events_of(watched, "lock_clear_failed")) == 1 and not events_of(watched, "lock_cleared")
     assert len(events_of(watched, "lock_clear_requested")) == 1

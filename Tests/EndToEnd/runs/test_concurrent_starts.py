@@ -1,5 +1,5 @@
-"""Everybody at once: two services on one history, the API and cron in a loop. The script itself is the witness that it
-never ran twice (issue: runs that nobody loses)."""
+"""Many starters at once: two services on one history, the API and cron in a loop. The script itself proves that it never ran
+twice at a time."""
 
 import subprocess
 import threading

@@ -1,5 +1,5 @@
-"""Scripts that print without measure: neither program grows, and count and digest are those of the whole stream (design,
-section 1). What was measured is printed (pytest -s): memory by the kernel's high-water mark."""
+"""Unbounded output grows neither program, and count and digest cover the whole stream. `pytest -s` prints the measured
+memory (the kernel's high-water mark)."""
 
 import hashlib
 import subprocess
@@ -82,7 +82,7 @@ def test_a_flood_of_output_is_counted_and_cut(service, kind):
 
 
 def test_a_flood_from_many_processes_is_counted(service):
-    """Eight processes into one pipe: nothing is lost, whatever the order."""
+    """Eight processes write into one pipe. Nothing is lost, in any order."""
     service.script("for i in 1 2 3 4 5 6 7 8; do head -c 8M /dev/zero | tr '\\0' $i & done; wait")
     answer, run = service.run_recorded()
     assert (answer.code, run["output_bytes"], run["output_truncated"]) == (200, 64 << 20, True)

@@ -1,4 +1,4 @@
-"""One run at a time, whoever starts it and whoever dies (design, section 1)."""
+"""Only one run at a time, whoever starts it and whichever process dies."""
 
 import json
 import os
@@ -184,7 +184,7 @@ def test_a_daemon_left_behind_does_not_hold_the_run_lock(service):
 
 
 def test_the_run_lock_is_no_symbolic_link(service):
-    """Somebody who may write in the run directory cannot make the runner lock or open another file."""
+    """A writer in the run directory cannot make the runner lock or open another file."""
     victim = service.folder / "victim"
     victim.write_text("untouched")
     lease = service.state / "run" / "run.lock"

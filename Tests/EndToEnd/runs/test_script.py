@@ -1,4 +1,4 @@
-"""What a script finds when it starts, and what it cannot do to us (issue: sync-runner)."""
+"""What the script finds when it starts, and what it cannot do to the service."""
 
 import hashlib
 import json
@@ -194,7 +194,7 @@ def test_the_time_limit_reaches_other_sessions(installed):
 
 
 def test_many_files_of_the_service_stay_with_it(service):
-    """Open connections and the database are nothing the script may see, whatever their descriptors."""
+    """The script may see neither connections nor the database, at any descriptor number."""
     service.script("ls -l /proc/$$/fd")
     waiting = [service.begin("GET", "/sync/status") for _ in range(5)]
     output = service.run().json["output"]
@@ -203,7 +203,7 @@ def test_many_files_of_the_service_stay_with_it(service):
 
 
 def test_what_the_service_inherited_stays_with_it(installed):
-    """A descriptor that whoever started the service left open, as shells and supervisors do."""
+    """A descriptor that the service's parent left open, as shells and supervisors do."""
     installed.start("bash", "-c", 'exec "$0" "$@" 9</etc/hostname')
     assert Path(f"/proc/{installed.process.pid}/fd/9").exists()
     installed.script("ls -l /proc/$$/fd")

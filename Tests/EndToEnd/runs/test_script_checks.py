@@ -1,4 +1,4 @@
-"""A script that must not be started: each reason, as the contract words it, and the row it leaves."""
+"""Scripts that must not be started: each reason as documented, and the record of it."""
 
 import os
 

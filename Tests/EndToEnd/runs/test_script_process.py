@@ -1,5 +1,5 @@
-"""Whether the script runs past the service (design, section 1): found however it was started, `no` only where that is
-certain, and `no` on a machine where many other things run."""
+"""Whether a process of the script runs outside the service. It is found however it was started. `no` is said only when that
+is certain, even on a busy machine."""
 
 import os
 import pty
@@ -276,7 +276,7 @@ def test_a_runner_without_privileges_is_sure_on_an_ordinary_machine(service):
 
 
 def test_a_missing_script_leaves_the_question_open(service):
-    """Nobody can say of which file a process would have to be."""
+    """Without a script there is no file to look for in processes."""
     service.lock_path.touch()
     assert lock(service)["script_process"] == "cannot_see"
     clear(service).is_error(409)

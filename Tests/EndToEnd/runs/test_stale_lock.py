@@ -1,5 +1,5 @@
-"""The script's own lock file that a killed script left behind (design, sections 1 and 2): seen, explained, removed
-only when it is certain that nobody runs, and always removable by hand."""
+"""The script's own lock file after its script was killed. It is shown and explained, removed only when it is certain that no
+script runs, and can always be removed by hand."""
 
 import json
 import os
@@ -98,7 +98,7 @@ def test_a_stale_lock_file_is_cleared(service):
     answer = clear(service)
     assert (answer.code, answer.json["status"]) == (200, "cleared")
     assert not service.lock_path.exists() and service.status() == "idle"
-    # Somebody did something; who and why must be found again.
+    # The audit log says who cleared it and why.
     assert "auditor" in service.output() and "lost power" in service.output()
     (service.folder / "arrived").unlink()
     client = service.begin_run()
@@ -157,7 +157,7 @@ def test_a_script_that_runs_past_the_service(service, manner):
 
 
 def test_without_a_script_set_the_lock_stays(installed):
-    """Nobody knows what to look for among the processes then."""
+    """Without a script there is nothing to look for among the processes."""
     installed.set(SYNC_SCRIPT_PATH=None)
     installed.start()
     installed.lock_path.touch()

@@ -1,5 +1,5 @@
-"""config/sync_fkk_db.sh between two real MariaDB servers, through the API: what arrives, what keeps it from beginning, and
-what MySQL needs."""
+"""config/sync_fkk_db.sh between two real MariaDB servers, through the API: the copied contents, what stops it from starting,
+and what MySQL needs."""
 
 import re
 from pathlib import Path

@@ -1,5 +1,5 @@
-"""config/sync_fkk_db.sh between two real MariaDB servers: what is left where it is stopped, killed, cut off or in the way of
-somebody, at every step."""
+"""config/sync_fkk_db.sh between two real MariaDB servers: what is left when it is stopped, killed, cut off or blocked, at
+every step."""
 
 import os
 import signal
@@ -116,7 +116,7 @@ def test_a_reader_in_the_way_of_the_switch(small_sync):
 
 
 def reader_between_triggers_and_tables(small_sync, table):
-    """Somebody begins to read when the triggers are dropped and the tables not yet moved."""
+    """A reader begins when the triggers are dropped and the tables are not yet moved."""
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
     small_sync.client.stop_before("RENAME TABLE")
     run = small_sync.service.begin_run()

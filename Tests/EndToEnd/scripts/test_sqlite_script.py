@@ -1,4 +1,4 @@
-"""config/sync_sqlite.sh through the API: what arrives, and what is left where it is killed or cannot say anything."""
+"""config/sync_sqlite.sh through the API: the copied rows, and what is left after a kill or without an output."""
 
 import fcntl
 import os
@@ -68,7 +68,7 @@ turn=$(wc -l <"$turns")
             shutil.rmtree(tools)
 
     def writer(self):
-        """Somebody who writes to the source, for whom the copy waits."""
+        """A writer to the source, which the copy waits for."""
         connection = sqlite3.connect(self.source, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
         return connection
@@ -114,7 +114,7 @@ def test_a_killed_sync_leaves_a_lock_that_the_next_takes_over(sync):
 
 
 def test_its_lock_is_cleared_only_when_it_is_dead(sync):
-    """Whatever name it was started by: the kernel knows who holds the lock."""
+    """The name it was started by does not matter: the kernel knows which process holds the lock."""
     def lock(method, path, **options):
         return sync.service.request(method, path, token=sync.service.token(role="admin"), **options)
     alias = sync.service.folder / "nightly"
@@ -186,7 +186,7 @@ def test_both_scripts_take_the_lock_alike():
 
 @pytest.mark.root
 def test_prepared_locks_that_are_not_swept(sync):
-    """Whatever somebody holds, or is not certain to be ours."""
+    """Locks that a process holds, or that are not certain to be ours, stay."""
     def named(end):
         return sync.service.lock_path.with_name(f"{sync.service.lock_path.name}.{end}")
     held, folder, link, foreign = (named(f"prepared_by_sync.0000000{number}") for number in range(4))

@@ -1,4 +1,4 @@
-"""SIGHUP: secrets, users and JWT_NOT_BEFORE change while connections and runs go on; wrong new values and other settings
+"""SIGHUP changes secrets, users and JWT_NOT_BEFORE while connections and runs go on. Invalid values and other settings
 change nothing."""
 
 import os

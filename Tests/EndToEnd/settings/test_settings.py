@@ -1,4 +1,5 @@
-"""Every wrong setting, file and folder stops the start: exit code 78, the name, where it stands, what to do."""
+"""Every wrong setting, file and folder stops the start with exit status 78. The message names the setting, its place and the
+remedy."""
 
 import os
 import socket
@@ -95,7 +96,7 @@ def test_one_mistake_always_gets_the_same_answer(installed):
 
 @pytest.mark.parametrize("name", ["TLS_CERT_FILE", "CORS_ALLOW_ORIGINS", "SYNC_RUNNER_SOCKET", "AUDIT_VKEY"])
 def test_protection_that_is_not_built_is_not_silently_absent(installed, name):
-    """Whoever sets one of these relies on it."""
+    """An operator who sets one of these relies on it."""
     installed.set(**{name: "/etc/hostname"})
     code, message = installed.refused_start()
     assert code == CONFIGURATION and name in message

@@ -1,10 +1,10 @@
-"""What must hold of answers and of the record, whatever happened before."""
+"""What must hold of answers and of the record after every test."""
 
 from support.waiting import eventually
 
 
 def reasons(service):
-    """What /readyz says to somebody with a token; nothing when it is ready."""
+    """The reasons that /readyz gives to a valid token; none when it is ready."""
     answer = service.request("GET", "/readyz")
     assert answer.code == (503 if "reasons" in answer.json else 200), answer
     return answer.json.get("reasons", [])

@@ -1,5 +1,5 @@
-"""The audit trail as an attacker or an auditor with a few lines of Python has it: the tree, the tables behind it, and a
-signer for those who stole the key. Nothing in here is the product's own code."""
+"""The audit log as an attacker or an auditor with a few lines of Python sees it: the tree, the tables behind it, and a
+signer with a stolen key. Nothing here is the product's own code."""
 
 import base64
 import functools
@@ -134,7 +134,7 @@ def copy_of(service, folder, name="copy", **settings):
 
 @contextmanager
 def opened(service):
-    """A connection that may do what whoever owns the file may do."""
+    """A connection with the rights of the file's owner."""
     with closing(sqlite3.connect(service.database, timeout=DEADLINE, isolation_level=None)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection

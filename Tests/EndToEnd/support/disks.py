@@ -69,7 +69,7 @@ class Ext4:
         os.close(descriptor)
 
     def mend(self):
-        """Nobody may use it any more. Checks it as a boot does, and mounts it again."""
+        """Waits until the disk is unused, checks it as a boot does, and mounts it again."""
         eventually(self._unmounted, "nobody uses the disk any more")
         subprocess.run(["e2fsck", "-fy", self.image], capture_output=True, check=False)
         self._mount()

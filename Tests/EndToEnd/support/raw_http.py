@@ -40,7 +40,7 @@ class Endpoint(Service):
             return wire.answer()
 
     def answers_others(self):
-        """Whether somebody at another address is served."""
+        """Whether a client at another address is served."""
         return self.request("GET", "/healthz", token=None, seconds=10, source=PROBE).code == 200
 
     def peak_memory(self):

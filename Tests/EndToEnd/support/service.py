@@ -226,7 +226,7 @@ class Service:
             connection.close()
 
     def sqlite3(self, text):
-        """The sqlite3 command line, as somebody with the file in hand would use it."""
+        """Runs the sqlite3 command line on the history."""
         return subprocess.run(
             ["sqlite3", "-cmd", f".timeout {DEADLINE * 1000}", self.database, text], capture_output=True, text=True
         )

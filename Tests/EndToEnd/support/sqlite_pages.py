@@ -1,5 +1,5 @@
-"""The pages of a closed SQLite file (https://www.sqlite.org/fileformat2.html), as somebody edits them who has the file and a hex
-editor. No query goes through here, so no trigger, constraint or index takes part."""
+"""The pages of a closed SQLite file (https://www.sqlite.org/fileformat2.html), edited byte by byte. No trigger, constraint
+or index takes part."""
 
 import struct
 

@@ -1,5 +1,5 @@
-"""An installation for two users, as the package makes it: the service as one, the runner and the script as another, behind a
-socket that somebody else (systemd, here the test) holds open. Needs root, to become either."""
+"""An installation for two users, as the package makes it: the service as one user, runner and script as another, behind a
+socket that systemd, here the test, holds open. It needs root."""
 
 import grp
 import os

@@ -1,4 +1,4 @@
-"""TLS as a client meets it, beside what sslyze, testssl.sh and sslscan ask (make security-scan) and Tests/TLSTests."""
+"""TLS as a client sees it. `make security-scan` (sslyze, testssl.sh, sslscan) and Tests/TLSTests test more."""
 
 import random
 import re
@@ -93,7 +93,7 @@ def test_a_handshake_in_fits_and_starts_takes_nothing_of_the_requests_time(endpo
 
 
 def test_failed_handshakes_are_told_and_do_not_fill_the_log(endpoint):
-    """Somebody who speaks plain HTTP here finds the reason in the log; a thousand of them one line in ten seconds."""
+    """Plain HTTP on this port leaves its reason in the log, and a thousand such clients leave one line in ten seconds."""
     for _ in range(300):
         with plain(endpoint) as wire:
             wire.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -186,7 +186,7 @@ def test_check_tells_a_certificate_that_ends_soon(stopped_endpoint):
 
 @pytest.mark.parametrize("missing", [1, 2, 40])
 def test_a_request_whose_end_was_cut_off_does_not_run(endpoint, missing):
-    """The connection ends without close_notify: whoever did that may have cut the request as well."""
+    """The connection ends without close_notify, so an attacker may have cut the request as well."""
     request = endpoint.wire()
     data = request.head(RUN, "Content-Length: 2") + b"{}"
     request.send(data[:-missing])

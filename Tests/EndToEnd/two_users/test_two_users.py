@@ -1,4 +1,4 @@
-"""The script under a user of its own, behind a socket (design, section 1): what it cannot do, and what still works across users."""
+"""The script runs as a user of its own, behind a socket: what it cannot do, and what still works across users."""
 
 import os
 import socket
@@ -31,7 +31,7 @@ def test_a_run_is_isolated(service):
 # What the script cannot do
 
 SIGNAL = 'kill -{} "$target" 2>/dev/null'
-# Tries as a debugger does, whatever tools are installed: PTRACE_SEIZE, which leaves the target running.
+# Attaches as a debugger does, without any tool: PTRACE_SEIZE leaves the target running.
 TRACE = ("/usr/bin/python3 -c 'import ctypes,sys; sys.exit(ctypes.CDLL(None).ptrace(0x4206, int(sys.argv[1]), 0, 0) != 0)' \"$target\"")
 READ = 'cat "{}" >/dev/null 2>&1'
 
@@ -95,7 +95,7 @@ def test_the_script_cannot_reach_the_runner(service):
 
 
 def test_the_script_cannot_cancel_in_our_name(service):
-    """The run's own socket lies in its user's folder; what it says there is nobody's word."""
+    """The run's socket is in a folder of the script's user, so the runner does not trust what arrives there."""
     service.script(f"""/usr/bin/python3 - <<'PY'
 import socket
 message = b"".join(bytes([len(n)]) + n + len(v).to_bytes(4, "big") + v for n, v in [(b"version", b"1"), (b"kind", b"cancel")])
@@ -334,7 +334,7 @@ def test_check_finds_kill_0(prepared):
 # What holds without Landlock too, and without a second user
 
 def is_closed(pid):
-    """Not dumpable: its files under /proc belong to root, whoever runs it (proc(5))."""
+    """Not dumpable: its files under /proc belong to root (proc(5))."""
     return os.stat(f"/proc/{pid}/environ").st_uid == 0
 
 

@@ -1,4 +1,4 @@
-"""Two users and those who mean harm or are clumsy: a script against runner and service, and an operator who sets it up wrong."""
+"""Two users under attack or set up wrong: a script against runner and service, and an operator's mistakes."""
 
 import os
 import signal
@@ -69,7 +69,7 @@ PY
 
 
 def test_a_socket_that_never_answers_holds_nothing_up(service):
-    """Put in the place of the supervisor's own: nobody accepts, and its queue is full."""
+    """A socket in place of the supervisor's: no process accepts, and its queue is full."""
     (service.shared / "deaf.py").write_text(f"""
 import os, socket, time
 path = "{service.run_directory}/run-1.sock"
@@ -131,7 +131,7 @@ def is_supervisor(entry, service):
         return False
 
 
-# Somebody who broke into the service may write in the run directory
+# An attacker in the service may write in the run directory
 
 def test_the_runs_socket_is_made_closed(prepared):
     """A chmod by name after it was made could be led to another file of the runner's user."""
