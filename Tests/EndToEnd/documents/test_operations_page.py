@@ -212,7 +212,7 @@ def test_a_shutdown_is_told_as_it_is(installed):
 
 
 def _is_runner_of(process, service):
-    """Whether it holds the lease of that installation."""
+    """Whether it holds the run lock of that installation."""
     try:
         return (process / "comm").read_text().strip() == "sync-runner" and any(
             os.readlink(entry) == f"{service.state}/run/run.lock" for entry in (process / "fd").iterdir())

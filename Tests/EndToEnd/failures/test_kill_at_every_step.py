@@ -68,7 +68,7 @@ class Stepped(TracedService):
         thread = re.search(r"^(\d+)\s+clone3\(", text, re.MULTILINE).group(1)
         steps, more = [], []
         for process, names in (("service", calls(text, thread)), ("runner", calls(runner_trace.read_text()))):
-            # What the loader does before the lease is asked for is counted, and is no step.
+            # What the loader does before the run lock is asked for is counted, and is no step.
             begins = names.index("flock") if process == "runner" else 0
             seen = Counter()
             for place, name in enumerate(names):

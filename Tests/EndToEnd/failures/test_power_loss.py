@@ -72,7 +72,7 @@ def test_a_run_that_has_just_begun_is_interrupted_by_a_power_loss(machine):
 
 
 def test_a_stored_result_survives_a_power_loss(machine):
-    """The service sleeps while the supervisor stores the result and frees the lease; then the power goes."""
+    """The service sleeps while the supervisor stores the result and frees the run lock; then the power goes."""
     barrier = machine.waiting_script(before="echo before", after="exit 3")
     client = machine.begin_run()
     barrier.reached()

@@ -205,7 +205,7 @@ def test_an_invalid_output_is_not_stored(service, kind):
 
 
 def test_a_script_that_writes_into_the_run_lock_changes_nothing(service):
-    """It inherits the lease's descriptor. What stands in that file is for people; who holds the locks decides."""
+    """It inherits the run lock's descriptor. What stands in that file is for people; who holds the locks decides."""
     forged = service.folder / "forged"
     forged.write_bytes(encoded("holder", holder_run=99, holder_pid=1, holder_since=0))
     barrier = service.waiting_script(before=f'cat "{forged}" > /proc/self/fd/1000; {naming(service)}; echo before',
@@ -295,7 +295,7 @@ def test_several_runs_that_nobody_settled(installed):
 
 
 def test_the_next_run_does_not_hold_up_the_record_of_the_last(service):
-    """While the service sleeps (SIGSTOP) the followed run ends and another takes the lease: it was never seen free."""
+    """While the service sleeps (SIGSTOP) the followed run ends and another takes the run lock: it was never seen free."""
     barrier = begin_and_kill_the_service(service)
     service.start()
     assert service.status() == "running"
@@ -317,7 +317,7 @@ def test_the_next_run_does_not_hold_up_the_record_of_the_last(service):
 
 
 def started(service, barrier):
-    """A run of the command line once it is at its barrier; nothing when the lease was held."""
+    """A run of the command line once it is at its barrier; nothing when the run lock was held."""
     command = subprocess.Popen([BINARY, "run"], cwd=service.folder, env=service.environment())
     eventually(lambda: barrier.arrived.exists() or command.poll() is not None, "the command runs or was refused")
     return command if barrier.arrived.exists() else None

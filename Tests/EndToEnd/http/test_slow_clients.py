@@ -274,7 +274,7 @@ ATTACKS = {
 
 @pytest.fixture
 def attacked(tmp_path_factory, scheme, authority):
-    """A endpoint for each attack, and slowhttptest at it."""
+    """An endpoint for each attack, and slowhttptest at it."""
     endpoints = {path: Endpoint(tmp_path_factory.mktemp("s"), scheme, authority) for path in ATTACKS}
     attacks = {}
     try:

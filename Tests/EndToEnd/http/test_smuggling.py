@@ -123,7 +123,7 @@ def test_leading_blanks_are_refused(endpoint, lead):
     expect_one_refusal(endpoint, data, (400, 414, 431))
 
 
-# What the barrier and the decoder behind it must agree on. Valid or not: one request is one answer, and a run that was
+# What the framing and the decoder after it must agree on. Valid or not: one request is one answer, and a run that was
 # refused has not run. name: headers, body
 AGREEMENT = {
     "TE with blanks behind": (["Transfer-Encoding: chunked "], EMPTY_CHUNKS),

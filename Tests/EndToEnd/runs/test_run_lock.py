@@ -60,7 +60,7 @@ def test_the_service_beside_a_run_of_the_command_line(service):
 
 
 def test_probing_never_disturbs_a_start(service):
-    """Status is asked without pause from three sides; every one of forty starts must get the lease."""
+    """Status is asked without pause from three sides; every one of forty starts must get the run lock."""
     service.script("exit 0")
     enough = threading.Event()
     asked = []
@@ -142,7 +142,7 @@ def test_a_script_that_uses_descriptors_keeps_the_run_lock(service, manner):
 
 @pytest.mark.parametrize("limit", [64, 1000, 1024, "hard"])
 def test_the_lock_descriptor_fits_any_limit(installed, limit):
-    """The script has the lease open under 1000, or under the highest number that the machine allows, and nothing else."""
+    """The script has the run lock open under 1000, or under the highest number that the machine allows, and nothing else."""
     installed.start("bash", "-c", f'ulimit -n {limit} && exec "$@"', "bash")
     limit = 1024 if limit == "hard" else limit
     installed.script("ls /proc/$$/fd; ulimit -n")
