@@ -186,6 +186,7 @@ def test_no_room_for_the_end_and_a_killed_service(apart):
     all_recorded(apart)
 
 
+@pytest.mark.slow
 def test_no_room_for_the_end_of_a_run_of_the_command_line(apart):
     apart.start()
     barrier = apart.waiting_script(after="echo done; exit 3")

@@ -203,6 +203,7 @@ def stepped(tmp_path_factory):
     service.remove()
 
 
+@pytest.mark.slow
 def test_deaths_at_every_step(stepped):
     stepped.script(SCRIPT.format(folder=stepped.folder))
     stepped.start()

@@ -112,6 +112,7 @@ def test_a_run_of_the_command_line_without_supervisor_has_its_time_limit(install
     eventually(lambda: not alive(script), "the script is gone")
 
 
+@pytest.mark.slow
 def test_what_a_killed_command_and_supervisor_left_has_its_time_limit(installed):
     """No process waits for that run any more. The running service ends it."""
     installed.set(SYNC_TIMEOUT_SECONDS=4)

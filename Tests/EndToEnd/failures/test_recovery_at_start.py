@@ -269,6 +269,7 @@ def test_a_killed_command_is_followed_by_the_next_service(installed):
     all_recorded(installed)
 
 
+@pytest.mark.slow
 def test_a_killed_command_is_settled_by_the_service_that_runs(service):
     """Without a restart, which may be months away."""
     barrier, command = begin_by_hand(service)

@@ -151,6 +151,7 @@ def test_a_refused_reload_is_recorded(own_endpoint):
     assert "yesterday" not in str(changes(own_endpoint, "refused"))
 
 
+@pytest.mark.slow
 def test_a_reload_that_cannot_be_recorded_says_what_is_in_force(service):
     """Another program holds the database for longer than a recording waits: the new secret is in force at once and the log says
     so, and then that the event is missing; it follows."""
