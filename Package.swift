@@ -130,6 +130,7 @@ let package = Package(
             name: "AuditLogTests", dependencies: ["AuditLog", "Encoding", "OpenSSL", "JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "EncodingTests", dependencies: ["Encoding"], swiftSettings: strict),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
+        .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
@@ -142,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "HistoryTests", dependencies: ["AuditLog", "History", "JSON", "Linux", "RunProtocol", "SQLite", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "RunsTests", dependencies: ["History", "Linux", "RunProtocol", "Runs", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "RunsTests", dependencies: ["History", "Linux", "RunProtocol", "Runs", "TestSupport", "Threads"], swiftSettings: strict),
         .testTarget(
             name: "SyncServiceTests",
             dependencies: [

@@ -12,14 +12,20 @@ import Threads
 package struct ExternalRunWatch: Service {
     private static let interval = Duration.seconds(5)
 
-    package let runnerClient: RunnerClient
-    package let history: HistoryStore
-    package let logger: Logger
-    private let pool = BlockingPool(threads: 1)
+    private let runnerClient: RunnerClient
+    private let history: HistoryStore
+    private let questions: BlockingPool
+    private let writing: BlockingPool
+    private let logger: Logger
 
-    package init(runnerClient: RunnerClient, history: HistoryStore, logger: Logger) {
+    /// - Parameters:
+    ///   - questions: for asking the runner.
+    ///   - writing: for recording events.
+    package init(runnerClient: RunnerClient, history: HistoryStore, questions: BlockingPool, writing: BlockingPool, logger: Logger) {
         self.runnerClient = runnerClient
         self.history = history
+        self.questions = questions
+        self.writing = writing
         self.logger = logger
     }
 
@@ -36,7 +42,7 @@ package struct ExternalRunWatch: Service {
 
     private func look() async throws -> (runLock: RunLockState, lockFile: LockFile?) {
         let runnerClient = runnerClient
-        return try await pool.run {
+        return try await questions.run {
             // Held before or behind the look at the file, the lock says that the file may be that of a run of ours.
             let before = try runnerClient.runLock()
             let file = try runnerClient.lockFile()
@@ -65,6 +71,6 @@ package struct ExternalRunWatch: Service {
         let event = AuditEvent(
             .externalRunSeen, outcome: outcome,
             [.init("lock_file_modified", .string(Timestamp.text(file.modified))), .init("lock_file_owner", .integer(file.owner))])
-        do { try await pool.run { try history.record([event]) } } catch { logger.error("external_run_seen could not be recorded: \(error)") }
+        do { try await writing.run { try history.record([event]) } } catch { logger.error("external_run_seen could not be recorded: \(error)") }
     }
 }

@@ -38,8 +38,8 @@ package actor RunCoordinator: Service {
 
     private let performer: RunPerformer
     private let logger: Logger
-    private let pool = BlockingPool(threads: 4)
-    private let cancelling = BlockingPool(threads: 2)
+    private let pool: BlockingPool
+    private let cancelling: BlockingPool
     private let jobs: AsyncStream<Job>
     private let newJob: AsyncStream<Job>.Continuation
     /// Readable when the service leaves, which ends every wait for a run.
@@ -50,8 +50,13 @@ package actor RunCoordinator: Service {
     /// Who waits for the present run; nil once answered.
     private var client: CheckedContinuation<Coordinated, Never>?
 
-    package init(performer: RunPerformer, logger: Logger) throws(SystemError) {
+    /// - Parameters:
+    ///   - pool: a thread of it is busy for as long as a run goes on.
+    ///   - cancelling: must not be busy with runs, which a cancel would wait for.
+    package init(performer: RunPerformer, pool: BlockingPool, cancelling: BlockingPool, logger: Logger) throws(SystemError) {
         self.performer = performer
+        self.pool = pool
+        self.cancelling = cancelling
         self.logger = logger
         (jobs, newJob) = AsyncStream.makeStream()
         (leave, leaveSignal) = try Descriptor.pipe()

@@ -6,15 +6,17 @@ import Threads
 package actor SharedLook<Value: Sendable> {
     private let keepMilliseconds: Int64
     private let look: @Sendable () throws -> Value
-    private let pool = BlockingPool(threads: 1)
+    private let pool: BlockingPool
     private(set) var waiting: [CheckedContinuation<Value, any Error>] = []
     private var isLooking = false
     private var last: (began: Int64, value: Value)?
 
     /// - Parameters:
+    ///   - pool: where the look is made.
     ///   - keepMilliseconds: for how long a result answers later questions too; 0: not at all.
-    ///   - look: may block; called on a thread of its own, never twice at a time.
-    package init(keepMilliseconds: Int64 = 0, _ look: @escaping @Sendable () throws -> Value) {
+    ///   - look: may block; never called twice at a time.
+    package init(on pool: BlockingPool, keepMilliseconds: Int64 = 0, _ look: @escaping @Sendable () throws -> Value) {
+        self.pool = pool
         self.keepMilliseconds = keepMilliseconds
         self.look = look
     }

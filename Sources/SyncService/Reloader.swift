@@ -45,24 +45,7 @@ struct Reloader: Service {
     let history: HistoryStore
     let events: EventBuffer
     let logger: Logger
-    /// One thread for all signals: files are read and events written on it.
-    private let pool = BlockingPool(threads: 1)
-
-    init(
-        environmentFile: String?, settings: Settings, loadedTLS: LoadedTLS?, authenticator: Reloadable<Authenticator>,
-        hosts: Reloadable<AllowedHosts>, tls: CurrentTLSContext?, runnerClient: RunnerClient, history: HistoryStore, events: EventBuffer, logger: Logger
-    ) {
-        self.environmentFile = environmentFile
-        self.settings = settings
-        self.loadedTLS = loadedTLS
-        self.authenticator = authenticator
-        self.hosts = hosts
-        self.tls = tls
-        self.runnerClient = runnerClient
-        self.history = history
-        self.events = events
-        self.logger = logger
-    }
+    let pools: ServicePools
 
     func run() async throws {
         var inForce = Self.values(settings, loadedTLS)
@@ -71,7 +54,7 @@ struct Reloader: Service {
             defer { ServiceManager.notify("READY=1") }
             let before = inForce
             do {
-                let reading = try await pool.run { try read(since: before) }
+                let reading = try await pools.settings.run { try read(since: before) }
                 takeOver(reading)
                 inForce.take(reading.taken, from: reading.values)
                 await tell(reading)
@@ -150,7 +133,7 @@ struct Reloader: Service {
         let event = AuditEvent(.settingsChanged, outcome: outcome, fields)
         do {
             let history = history
-            try await pool.run { try history.record([event]) }
+            try await pools.writing.run { try history.record([event]) }
         } catch {
             await events.add(event)
             logger.error("settings_changed is not in the history yet, which is tried again: \(error)")

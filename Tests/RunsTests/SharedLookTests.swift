@@ -1,6 +1,7 @@
 import Dispatch
 import Synchronization
 import Testing
+import Threads
 
 @testable import Runs
 
@@ -25,6 +26,7 @@ private final class Looks: Sendable {
 
 @Suite struct SharedLookTests {
     private let looks = Looks()
+    private let pool = BlockingPool("looks", threads: 1)
 
     private func until(_ condition: () async -> Bool) async {
         while await !condition() { await Task.yield() }
@@ -32,7 +34,7 @@ private final class Looks: Sendable {
 
     @Test func noAnswerIsOlderThanItsQuestion() async throws {
         let looks = looks
-        let shared = SharedLook { looks.look() }
+        let shared = SharedLook(on: pool) { looks.look() }
         async let first = shared.value()
         await until { looks.count == 1 }
         async let second = shared.value()
@@ -44,7 +46,7 @@ private final class Looks: Sendable {
 
     @Test func allWhoWaitShareOneLook() async throws {
         let looks = looks
-        let shared = SharedLook { looks.look() }
+        let shared = SharedLook(on: pool) { looks.look() }
         async let first = shared.value()
         await until { looks.count == 1 }
         let answers = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -61,7 +63,7 @@ private final class Looks: Sendable {
     @Test func aResultThatIsKeptAnswersLaterQuestions() async throws {
         let looks = looks
         looks.letEnd(1)
-        let shared = SharedLook(keepMilliseconds: 3_600_000) { looks.look() }
+        let shared = SharedLook(on: pool, keepMilliseconds: 3_600_000) { looks.look() }
         for _ in 0..<100 { #expect(try await shared.value() == 1) }
         #expect(looks.count == 1)
     }
@@ -69,7 +71,7 @@ private final class Looks: Sendable {
     @Test func aFailureReachesAllAndIsNotKept() async throws {
         struct Failure: Error {}
         let attempts = Mutex(0)
-        let shared = SharedLook(keepMilliseconds: 3_600_000) { () throws -> Int in
+        let shared = SharedLook(on: pool, keepMilliseconds: 3_600_000) { () throws -> Int in
             let attempt = attempts.withLock { attempts in
                 attempts += 1
                 return attempts

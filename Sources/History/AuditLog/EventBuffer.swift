@@ -50,13 +50,15 @@ package actor EventBuffer: Service {
 
     private let history: HistoryStore
     private let logger: Logger
-    private let pool = BlockingPool(threads: 1)
+    private let pool: BlockingPool
     private var pending: [Pending] = []
     private var windows: [Subject: [String: Window]] = [:]
     private var anonymous = (minute: Int64(0), count: 0)
 
-    package init(history: HistoryStore, logger: Logger) {
+    /// - Parameter pool: for writing events.
+    package init(history: HistoryStore, pool: BlockingPool, logger: Logger) {
         self.history = history
+        self.pool = pool
         self.logger = logger
     }
 

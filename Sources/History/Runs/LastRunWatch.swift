@@ -5,13 +5,17 @@ import Threads
 package struct LastRunWatch: Service {
     private static let interval = Duration.seconds(1)
 
-    package let history: HistoryStore
-    private let pool = BlockingPool(threads: 1)
+    private let history: HistoryStore
+    private let pool: BlockingPool
 
-    package init(history: HistoryStore) { self.history = history }
+    /// - Parameter pool: for one short read a second.
+    package init(history: HistoryStore, pool: BlockingPool) {
+        self.history = history
+        self.pool = pool
+    }
 
     package func run() async throws {
-        let history = history
+        let (history, pool) = (history, pool)
         await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: Self.interval)) != nil {
                 // A history that cannot be read now is read a second later; readiness tells of it.

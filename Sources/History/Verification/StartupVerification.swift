@@ -1,17 +1,12 @@
 import AuditLog
 import Logging
-import ServiceLifecycle
-import Threads
 
-/// Looks at the audit log when the service starts: signature, right edge and schema at once, the whole in the background. What
-/// keeps it from the whole, a lock for example, only delays it.
-/// Damage stops runs, because what cannot be proven later must not be done; reading goes on.
-package struct StartupVerification: Service {
+/// Looks at the audit log when the service starts: signature, right edge and schema at once, the whole in the background
+/// (``BackgroundVerification``). Damage stops runs, because what cannot be proven later must not be done; reading goes on.
+package struct StartupVerification: Sendable {
     package let history: HistoryStore
     package let pinned: VerifierKey?
     package let logger: Logger
-    private static let pause = Duration.seconds(3)
-    private let pool = BlockingPool(threads: 1)
 
     package init(history: HistoryStore, pinned: VerifierKey?, logger: Logger) {
         self.history = history
@@ -41,29 +36,14 @@ package struct StartupVerification: Service {
         if let problem { declare(problem) }
     }
 
-    package func run() async throws {
-        let verification = HistoryVerification(reader: history.reader, expectedKey: pinned, ownKey: history.log.signer.verifierKey)
-        await cancelWhenGracefulShutdown {
-            var told = ""
-            while !Task.isCancelled {
-                do {
-                    tell(try await pool.run { try verification.run() })
-                    break
-                } catch let error as HistoryError where error.isDamage {
-                    declare("\(error)")
-                    break
-                } catch {
-                    if "\(error)" != told { logger.error("the history could not be checked, and will be again in a moment: \(error)") }
-                    told = "\(error)"
-                }
-                try? await Task.sleep(for: Self.pause)
-            }
-            // A service that ends is taken for one that failed.
-            try? await gracefulShutdown()
-        }
+    /// The whole verification. Blocks for seconds where the history is long.
+    /// - Throws: what kept it from the end.
+    func verifyAll() throws -> HistoryVerification.Report {
+        try HistoryVerification(reader: history.reader, expectedKey: pinned, ownKey: history.log.signer.verifierKey).run()
     }
 
-    private func tell(_ report: HistoryVerification.Report) {
+    /// Logs what was found, and stops runs where it is damage.
+    func tell(_ report: HistoryVerification.Report) {
         if report.isIntact, report.isComplete {
             logger.info("the history is intact: \(report.size) entries")
         } else if report.isIntact {
@@ -73,7 +53,8 @@ package struct StartupVerification: Service {
         if report.newCount > 0 { declare(report.newDamage.first?.text ?? "problems were found") }
     }
 
-    private func declare(_ problem: String) {
+    /// Stops runs.
+    func declare(_ problem: String) {
         history.declareDamaged("the history was tampered with or damaged: \(problem); look with sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason")
         tell(problem)
     }

@@ -29,7 +29,8 @@ struct ServeCommand: AsyncParsableCommand {
         let tls = loadedTLS.map { CurrentTLSContext($0.context) }
         let lock = try StateDirectory(settings).lockForService()
         let logger = Log.make(settings.logLevel)
-        let inside = try Inside(settings, logger)
+        let pools = ServicePools()
+        let inside = try Inside(settings, pools, logger)
         try inside.startupVerification.checkEdge()
         try await inside.coordinator.settleUnfinished()
         try inside.history.refreshLastRun()
@@ -42,12 +43,15 @@ struct ServeCommand: AsyncParsableCommand {
         let server = server(settings, inside, authenticator, hosts, tls, logger)
         let reloader = Reloader(
             environmentFile: common.envFile, settings: settings, loadedTLS: loadedTLS, authenticator: authenticator, hosts: hosts, tls: tls,
-            runnerClient: inside.runnerClient, history: inside.history, events: inside.events, logger: logger)
+            runnerClient: inside.runnerClient, history: inside.history, events: inside.events, logger: logger, pools: pools)
         // They are told to leave from the last to the first: runs, so that those who wait for one get an answer, then the
         // listener, and what records events when no more can come.
         let services: [any Service] = [
-            reloader, ExternalRunWatch(runnerClient: inside.runnerClient, history: inside.history, logger: logger), inside.startupVerification,
-            LastRunWatch(history: inside.history), inside.events, server, inside.coordinator, Heartbeat(coordinator: inside.coordinator),
+            reloader,
+            ExternalRunWatch(
+                runnerClient: inside.runnerClient, history: inside.history, questions: pools.questions, writing: pools.writing, logger: logger),
+            BackgroundVerification(inside.startupVerification, pool: pools.verification),
+            LastRunWatch(history: inside.history, pool: pools.reads), inside.events, server, inside.coordinator, Heartbeat(coordinator: inside.coordinator),
         ]
         do {
             try await ServiceGroup(
@@ -66,6 +70,7 @@ struct ServeCommand: AsyncParsableCommand {
                 fix: "set HOST to an address of this machine, or to a name that it can resolve", mayMendItself: true)
         }
         recordQuietly(inside.history, AuditEvent(.serviceStopped), logger)
+        await pools.shutDown(logger)
         withExtendedLifetime(lock) {}
         logger.notice("stopped")
     }
@@ -77,8 +82,10 @@ struct ServeCommand: AsyncParsableCommand {
         let startupVerification: StartupVerification
         let events: EventBuffer
         let coordinator: RunCoordinator
+        let pools: ServicePools
 
-        init(_ settings: Settings, _ logger: Logger) throws {
+        init(_ settings: Settings, _ pools: ServicePools, _ logger: Logger) throws {
+            self.pools = pools
             let runner = try RunnerConnector(settings.runs)
             runnerClient = RunnerClient(settings.runs, runner: runner)
             // Now, not at the first run, it shows that service and runner are of different releases.
@@ -89,22 +96,23 @@ struct ServeCommand: AsyncParsableCommand {
             }
             history = try settings.openHistory()
             startupVerification = StartupVerification(history: history, pinned: settings.audit.pinned, logger: logger)
-            events = EventBuffer(history: history, logger: logger)
+            events = EventBuffer(history: history, pool: pools.writing, logger: logger)
             let performer = RunPerformer(
                 settings: settings.runs, runner: runner, runnerClient: runnerClient, history: history, logger: logger)
-            coordinator = try RunCoordinator(performer: performer, logger: logger)
+            coordinator = try RunCoordinator(performer: performer, pool: pools.runs, cancelling: pools.cancelling, logger: logger)
         }
 
         func endpoints(_ settings: Settings) -> Endpoints {
             Endpoints(
                 sync: SyncEndpoints(
-                    script: settings.script, coordinator: coordinator, runnerClient: runnerClient, history: history, events: events),
-                runs: AdminEndpoints(history: history.reader, events: events),
+                    script: settings.script, coordinator: coordinator, runnerClient: runnerClient, history: history, events: events, pools: pools),
+                runs: AdminEndpoints(history: history.reader, events: events, pools: pools),
                 control: RunControlEndpoints(
-                    script: settings.script, coordinator: coordinator, runnerClient: runnerClient, history: history),
-                audit: AuditEndpoints(history: history, settings: settings.audit, events: events),
+                    script: settings.script, coordinator: coordinator, runnerClient: runnerClient, history: history, pools: pools),
+                audit: AuditEndpoints(history: history, settings: settings.audit, events: events, pools: pools),
                 health: HealthEndpoints(
-                    readiness: Readiness(history: history, runnerClient: runnerClient, settings: settings.runs), coordinator: coordinator))
+                    readiness: Readiness(history: history, runnerClient: runnerClient, settings: settings.runs), coordinator: coordinator,
+                    pools: pools))
         }
     }
 

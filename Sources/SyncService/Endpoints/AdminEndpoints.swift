@@ -11,7 +11,7 @@ import Threads
 struct AdminEndpoints: Sendable {
     let history: HistoryReader
     let events: EventBuffer
-    private let pool = BlockingPool(threads: 2)
+    private let pools: ServicePools
     /// Each encodes a whole output twice.
     private let showing = ReadSlots(4)
     /// A page of runs with long reasons is some megabytes.
@@ -20,9 +20,10 @@ struct AdminEndpoints: Sendable {
     private let outputs = ReadSlots(64)
     private static let outputPatience = Duration.seconds(5)
 
-    init(history: HistoryReader, events: EventBuffer) {
+    init(history: HistoryReader, events: EventBuffer, pools: ServicePools) {
         self.history = history
         self.events = events
+        self.pools = pools
     }
 
     @Sendable func list(_ context: RequestContext) async throws -> Response {
@@ -30,7 +31,7 @@ struct AdminEndpoints: Sendable {
         let slot = try listing.take()
         await events.record(.historyRead, by: context.principal, [.init("what", .string("runs"))])
         let history = history
-        let page = try await pool.run { try history.runs(filter) }
+        let page = try await pools.searches.run { try history.runs(filter) }
         return ResponseBuilder.json(
             .ok,
             .object([
@@ -42,7 +43,7 @@ struct AdminEndpoints: Sendable {
     @Sendable func show(_ context: RequestContext) async throws -> Response {
         let slot = try showing.take()
         let history = history
-        let pool = pool
+        let pool = pools.reads
         let found = try await pool.run { () throws -> (RunRecord, Int64)? in
             guard let run = try history.run(context.id) else { return nil }
             return (run, try history.storedOutputBytes(of: context.id) ?? 0)
@@ -59,7 +60,7 @@ struct AdminEndpoints: Sendable {
     @Sendable func output(_ context: RequestContext) async throws -> Response {
         let slot = try await outputs.take(for: context.user, within: Self.outputPatience)
         let history = history
-        let pool = pool
+        let pool = pools.reads
         guard let size = try await pool.run({ try history.storedOutputBytes(of: context.id) }) else { throw RequestError.notFound }
         await events.record(.historyRead, by: context.principal, [.init("what", .string("output")), .init("of_run", .integer(context.id))])
         let range = try ByteRange(context.request.headers[.range], size: size)

@@ -11,16 +11,17 @@ struct AuditEndpoints: Sendable {
     let history: HistoryStore
     let settings: AuditSettings
     let events: EventBuffer
-    private let pool = BlockingPool(threads: 2)
+    private let pools: ServicePools
     /// Each reads the whole log.
     private let verifying = ReadSlots(1)
     /// A page is up to 6 MiB, and one kind of event may be searched for in the whole log.
     private let listing = ReadSlots(4)
 
-    init(history: HistoryStore, settings: AuditSettings, events: EventBuffer) {
+    init(history: HistoryStore, settings: AuditSettings, events: EventBuffer, pools: ServicePools) {
         self.history = history
         self.settings = settings
         self.events = events
+        self.pools = pools
     }
 
     /// Events, newest first, each as it was signed, with its number.
@@ -36,7 +37,7 @@ struct AuditEndpoints: Sendable {
         let slot = try listing.take()
         await events.record(.historyRead, by: context.principal, [.init("what", .string("audit"))])
         let reader = history.reader
-        let found = try await pool.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
+        let found = try await pools.searches.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
         let page = found.prefix(Int(limit))
         let events = page.map { entry, bytes -> JSONValue in
             guard case .object(let members)? = (try? Leaf(stored: bytes))?.object else { return .object([.init("entry", .integer(entry))]) }
@@ -49,7 +50,7 @@ struct AuditEndpoints: Sendable {
     @Sendable func checkpoint(_ context: RequestContext) async throws -> Response {
         await events.record(.historyRead, by: context.principal, [.init("what", .string("checkpoint"))])
         let reader = history.reader
-        guard let head = try await pool.run({ try reader.newestCheckpoint() }) else { throw RequestError.notFound }
+        guard let head = try await pools.reads.run({ try reader.newestCheckpoint() }) else { throw RequestError.notFound }
         return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
     }
 
@@ -57,7 +58,7 @@ struct AuditEndpoints: Sendable {
     @Sendable func receipt(_ context: RequestContext) async throws -> Response {
         await events.record(.historyRead, by: context.principal, [.init("what", .string("receipt")), .init("of_run", .integer(context.id))])
         let reader = history.reader
-        let receipt = try await pool.run { try reader.receipt(of: context.id) }
+        let receipt = try await pools.reads.run { try reader.receipt(of: context.id) }
         guard let receipt else { throw RequestError.notFound }
         return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", receipt.encoded)
     }
@@ -67,7 +68,7 @@ struct AuditEndpoints: Sendable {
         let slot = try verifying.take()
         await events.record(.historyRead, by: context.principal, [.init("what", .string("verify"))])
         let (reader, key, settings) = (history.reader, history.log.signer.verifierKey, settings)
-        let report = try await pool.run { () throws -> HistoryVerification.Report in
+        let report = try await pools.verification.run { () throws -> HistoryVerification.Report in
             var verification = HistoryVerification(reader: reader, expectedKey: settings.pinned, ownKey: key)
             verification.checkpoints = try settings.checkpointFile?.evidence(for: reader).checkpoints ?? []
             return try verification.run()

@@ -6,6 +6,7 @@ import Linux
 import Logging
 import RunProtocol
 import Runs
+import Threads
 
 /// What a supervisor or a load balancer asks, without a token and without a word about the inside.
 struct HealthEndpoints: Sendable {
@@ -13,9 +14,9 @@ struct HealthEndpoints: Sendable {
     /// Anybody may ask, so that what is found answers for a second.
     private let reasons: SharedLook<[Readiness.Reason]>
 
-    init(readiness: Readiness, coordinator: RunCoordinator) {
+    init(readiness: Readiness, coordinator: RunCoordinator, pools: ServicePools) {
         self.coordinator = coordinator
-        reasons = SharedLook(keepMilliseconds: 1000) { readiness.reasons() }
+        reasons = SharedLook(on: pools.readiness, keepMilliseconds: 1000) { readiness.reasons() }
     }
 
     @Sendable func alive(_ context: RequestContext) async throws -> Response {

@@ -17,18 +17,19 @@ struct RunControlEndpoints: Sendable {
     let coordinator: RunCoordinator
     let runnerClient: RunnerClient
     let history: HistoryStore
-    private let pool = BlockingPool(threads: 1)
+    private let pools: ServicePools
 
-    init(script: ScriptSettings, coordinator: RunCoordinator, runnerClient: RunnerClient, history: HistoryStore) {
+    init(script: ScriptSettings, coordinator: RunCoordinator, runnerClient: RunnerClient, history: HistoryStore, pools: ServicePools) {
         self.script = script
         self.coordinator = coordinator
         self.runnerClient = runnerClient
         self.history = history
+        self.pools = pools
     }
 
     @Sendable func cancel(_ context: RequestContext) async throws -> Response {
         let reader = history.reader
-        guard let run = try await pool.run({ try reader.run(context.id) }) else { throw RequestError.notFound }
+        guard let run = try await pools.reads.run({ try reader.run(context.id) }) else { throw RequestError.notFound }
         guard run["outcome"] == .string(Outcome.running.rawValue) else { throw RequestError.conflict("Run \(context.id) is not running") }
         // Recorded first: an end that somebody wanted must not look like one that just happened. But a sync that has to be
         // stopped is stopped, also where nothing can be written any more.
@@ -47,7 +48,7 @@ struct RunControlEndpoints: Sendable {
 
     @Sendable func lock(_ context: RequestContext) async throws -> Response {
         let runnerClient = runnerClient
-        let (runLock, lockFile, process, processes) = try await pool.run {
+        let (runLock, lockFile, process, processes) = try await pools.questions.run {
             try (runnerClient.runLock(), runnerClient.lockFile(), runnerClient.scriptProcess(), runnerClient.runProcesses(nil))
         }
         let holder = runLock.holder.map { holder -> JSONValue in
@@ -78,18 +79,18 @@ struct RunControlEndpoints: Sendable {
             case .string(let reason)? = object["reason"], !reason.trimmed().isEmpty, reason.utf8.count <= 1024
         else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
         let (runnerClient, history) = (runnerClient, history)
-        guard let file = try await pool.run({ try runnerClient.lockFile() }) else { throw RequestError.conflict("There is no lock file") }
+        guard let file = try await pools.questions.run({ try runnerClient.lockFile() }) else { throw RequestError.conflict("There is no lock file") }
         func event(_ kind: Event, _ outcome: String? = nil, _ more: [JSONValue.Member] = []) -> AuditEvent {
             AuditEvent(kind, by: context.principal, outcome: outcome, [.init("reason", .string(reason))] + more)
         }
         // A lock file that is gone must have its entry, so the wish is on the disk before anything is done.
         let request = event(.lockClearRequested)
-        do { try await pool.run { try history.record([request]) } } catch {
+        do { try await pools.writing.run { try history.record([request]) } } catch {
             context.logger.error("the lock file was left, because its removal could not be recorded: \(error)")
             throw RequestError.unavailable("The lock file was left: the history cannot be written")
         }
         let reply: LockClearReply
-        do { reply = try await pool.run { try runnerClient.clearLock(file) } } catch {
+        do { reply = try await pools.questions.run { try runnerClient.clearLock(file) } } catch {
             context.logger.error("the runner was lost while it removed the lock file: \(error)")
             await recordIfPossible(event(.lockClearFailed, "unknown"), context)
             throw RequestError.unavailable("Nobody knows whether the lock file was removed; look at the lock again")
@@ -109,7 +110,7 @@ struct RunControlEndpoints: Sendable {
     /// The wish is on the disk already, or could not wait for it: what fails here is told to the operator.
     private func recordIfPossible(_ event: AuditEvent, _ context: RequestContext) async {
         let history = history
-        do { try await pool.run { try history.record([event]) } } catch {
+        do { try await pools.writing.run { try history.record([event]) } } catch {
             context.logger.error("\(event.kind.rawValue) could not be recorded: \(error)")
         }
     }

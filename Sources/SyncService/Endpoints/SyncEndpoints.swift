@@ -27,22 +27,19 @@ struct SyncEndpoints: Sendable {
     private let noScriptLines = LogThrottle(lines: 1, in: 10_000)
     private let syncIsRunning: SharedLook<Bool>
     private let lastStatusProblem = DuplicateFilter()
-    /// A log that hangs holds up only those who ask for it.
-    private let logReading = BlockingPool(threads: 1)
-    private let headReading = BlockingPool(threads: 1)
-    /// For reading stored outputs while they are sent.
-    private let outputs = BlockingPool(threads: 2)
+    private let pools: ServicePools
     /// A log is up to a mebibyte, kept until its client has taken it.
     private let logs = ReadSlots(16, perUser: 4)
     private static let logPatience = Duration.seconds(5)
 
-    init(script: ScriptSettings, coordinator: RunCoordinator, runnerClient: RunnerClient, history: HistoryStore, events: EventBuffer) {
+    init(script: ScriptSettings, coordinator: RunCoordinator, runnerClient: RunnerClient, history: HistoryStore, events: EventBuffer, pools: ServicePools) {
         self.script = script
         self.coordinator = coordinator
         self.runnerClient = runnerClient
         self.history = history
         self.events = events
-        syncIsRunning = SharedLook { try runnerClient.isRunning() }
+        self.pools = pools
+        syncIsRunning = SharedLook(on: pools.status) { try runnerClient.isRunning() }
     }
 
     /// A body, which front ends post out of habit, has been read whole by the guard and is ignored: no byte of a
@@ -51,7 +48,7 @@ struct SyncEndpoints: Sendable {
         var response = try await runAnswer(context)
         let reader = history.reader
         // The head as it is now: whoever keeps it can tell later whether what came before was rewritten.
-        if let head = try? await headReading.run({ try reader.newestCheckpoint() }) {
+        if let head = try? await pools.reads.run({ try reader.newestCheckpoint() }) {
             response.headers[.syncCheckpoint] = Base64.standard.encode(head.note.encoded)
         }
         return response
@@ -114,7 +111,7 @@ struct SyncEndpoints: Sendable {
         // Before the log is read, so that those who wait for a place hold nothing of it.
         let slot = try await logs.take(for: context.user, within: Self.logPatience)
         do {
-            switch try await logReading.run({ try runnerClient.logTail() }) {
+            switch try await pools.log.run({ try runnerClient.logTail() }) {
             case .lines(let bytes):
                 _ = lastLogProblem.isNew(nil)
                 return try await ResponseBuilder.json(.ok, [.init("status", .string("success"))], "log", LongText(bytes), keeping: slot)
@@ -163,9 +160,9 @@ struct SyncEndpoints: Sendable {
     /// A long output is read from the history while it is sent. Unread answers hold none of it in memory.
     private func output(_ run: Int64, _ finish: RunFinish) -> LongText {
         guard finish.output.count > 65536 else { return LongText(finish.output) }
-        let (reader, outputs) = (history.reader, outputs)
+        let (reader, reads) = (history.reader, pools.reads)
         return LongText(count: Int64(finish.output.count)) { offset, count in
-            try await outputs.run { try reader.output(of: run, offset: offset, count: count) }
+            try await reads.run { try reader.output(of: run, offset: offset, count: count) }
         }
     }
 
