@@ -16,7 +16,7 @@ struct RootCommand: ParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, RunCommand.self, CheckCommand.self, TokenCommand.self, HistoryCommand.self, MigrateCommand.self,
-            AuditCommand.self, BackupCommand.self,
+            AuditCommand.self, BackupCommand.self, RoutesCommand.self,
         ])
 }
 

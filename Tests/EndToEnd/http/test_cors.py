@@ -3,12 +3,13 @@
 import pytest
 
 from support.raw_http import Endpoint
+from support.routes import ROUTES, TARGETS
 from support.service import CONFIGURATION
 
 APP = "https://app.example"
 OTHER = "https://other.example:8443"
-ENDPOINTS = [("POST", "/sync/run"), ("GET", "/sync/status"), ("GET", "/sync/log")]
-ADMIN = ["/admin/runs", "/admin/runs/1", "/admin/runs/1/output", "/admin/lock", "/admin/nowhere", "/admin"]
+ENDPOINTS = [(route.method, route.target) for route in ROUTES if not route.path.startswith("/admin")]
+ADMIN = [target for target in TARGETS if target.startswith("/admin")] + ["/admin/nowhere", "/admin"]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import pytest
 
 from support.raw_http import HEALTH, RUN, Endpoint, is_plain_error
+from support.routes import TARGETS
 
 OTHERS = [
     "evil.example", "localhost.evil.example", "evil.localhost", "127.0.0.1.evil.example", "127.0.0.2", "localhost.",
@@ -27,7 +28,7 @@ def test_other_names_get_nothing(endpoint, host):
     assert endpoint.times_run() == before
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/sync/status", "/admin/runs", "/nowhere"])
+@pytest.mark.parametrize("path", [*TARGETS, "/nowhere"])
 @pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
 def test_other_names_get_nothing_anywhere(endpoint, method, path):
     is_plain_error(asked_as(endpoint, "evil.example", f"{method} {path} HTTP/1.1"), 400)
