@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_logreport(report):
     if report.skipped:
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        not_run.setdefault(reason, []).append(report.nodeid)
+        not_run.setdefault(reason.removeprefix("Skipped: "), []).append(report.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter):

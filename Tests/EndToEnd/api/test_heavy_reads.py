@@ -92,6 +92,7 @@ def test_one_verification_at_a_time(laden):
     assert laden.admin("/admin/audit/verify").json["status"] == "ok"
 
 
+@pytest.mark.root
 def test_a_search_of_a_long_log_holds_no_run_up(installed):
     """It looks for an event that is in entry 0 alone, and so reads all of the log, from a disk that takes seven milliseconds
     for a page: eight seconds, too long for one transaction."""

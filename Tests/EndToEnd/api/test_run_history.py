@@ -222,6 +222,7 @@ def test_the_start_is_on_disk_before_the_script_runs(service):
     assert service.run().json["output"] == "1|rina\n1\n"
 
 
+@pytest.mark.root
 def test_order_of_syncs_and_exec(installed):
     """By strace: the commit that records the start is synced before exec; the result is renamed before the unlock."""
     trace = installed.folder / "trace"

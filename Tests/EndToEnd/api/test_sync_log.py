@@ -216,6 +216,7 @@ def bytes_read(service, trace):
     return sum(int(count) for _, path, count in calls if path == str(service.log_path))
 
 
+@pytest.mark.root
 def test_a_huge_log_costs_no_more_than_a_small_one(installed, tmp_path):
     """5 GB, sparse but for its end, beside 2 MiB with the same end: the same answer for the same bytes read."""
     trace = tmp_path / "trace"

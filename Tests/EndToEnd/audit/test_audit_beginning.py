@@ -22,6 +22,7 @@ def fresh(folder, name):
     return service
 
 
+@pytest.mark.root
 @pytest.mark.slow
 def test_the_first_start_of_all_is_killed(tmp_path):
     """The next start makes what is missing of key, schema and first entry."""

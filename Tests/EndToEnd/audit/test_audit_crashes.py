@@ -95,19 +95,23 @@ def command_rounds(base, tmp_path, *command):
     return found
 
 
+@pytest.mark.root
 def test_a_run_is_killed(base, tmp_path):
     assert len(command_rounds(base, tmp_path, "run")) > 20
 
 
+@pytest.mark.root
 def test_an_event_of_its_own_is_killed(base, tmp_path):
     assert len(command_rounds(base, tmp_path, "audit", "resume", "--reason", "for a test")) > 10
 
 
+@pytest.mark.root
 def test_a_redaction_is_killed(base, tmp_path):
     """Entry, mark and deletion come together or not at all."""
     command_rounds(base, tmp_path, "history", "redact", "1", "--reason", "for a test")
 
 
+@pytest.mark.root
 def test_a_change_of_key_is_killed(base, tmp_path):
     """Between the entry that names the new key and that key's file, nothing may be signed with the old key."""
     learning = copy_of(base, tmp_path, "learning")
@@ -121,6 +125,7 @@ def test_a_change_of_key_is_killed(base, tmp_path):
         is_intact(verify(service))
 
 
+@pytest.mark.root
 def test_verify_after_a_kill(base, tmp_path):
     """An auditor who comes right after a crash gets an answer, not the advice to start the service first."""
     service = copy_of(base, tmp_path)
@@ -129,6 +134,7 @@ def test_verify_after_a_kill(base, tmp_path):
     is_intact(verify(service), "1 runs")
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "unlink"])
 def test_the_service_is_killed(base, tmp_path, call):
     """From its start on: events of its own, a run, reads that are written together."""

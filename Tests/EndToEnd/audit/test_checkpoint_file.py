@@ -44,6 +44,7 @@ def test_a_full_disk_tears_a_note(kept):
         is_intact(verify(kept), f"It extends the checkpoint of {size_of(head_of(kept))} entries.", "torn")
 
 
+@pytest.mark.root
 def test_notes_are_synced(kept):
     """Before the command ends the note is on the disk, and the name of a new file as well."""
     trace, file = kept.folder / "trace", kept.folder / "elsewhere"
@@ -56,6 +57,7 @@ def test_notes_are_synced(kept):
     assert calls[3:5] == ["write", "fsync"], lines
 
 
+@pytest.mark.root
 @pytest.mark.slow
 def test_a_disk_that_hangs_holds_no_run_up(kept):
     """The file's disk answers too late: the run's output says so, and the run goes on."""
@@ -86,6 +88,7 @@ def test_notes_of_others_say_nothing(kept):
     is_intact(goes_on(kept))
 
 
+@pytest.mark.root
 def test_only_the_end_of_a_long_file_is_read(kept):
     """A gigabyte, sparse: the newest note is at its end."""
     notes = kept.file.read_bytes()

@@ -9,6 +9,8 @@ from support.service import spool
 from support.strace import TracedService, failing, run_threads
 from support.waiting import eventually
 
+pytestmark = pytest.mark.root
+
 JOURNAL, HISTORY = "history.sqlite-journal", "history.sqlite"
 
 # Where the commit of a row can fail: call, file in the state directory ("" the directory itself), occurrence on it. The

@@ -52,6 +52,7 @@ def hangs_at_the_log(service):
     return before
 
 
+@pytest.mark.root
 def test_a_log_that_hangs(watched):
     """Status, readiness and runs go on; the log's endpoint gives its documented error; one process hangs, never two."""
     before = hangs_at_the_log(watched)
@@ -64,6 +65,7 @@ def test_a_log_that_hangs(watched):
     assert watched.output().count("the script's log has not answered") == 1, "told once, not with every poll"
 
 
+@pytest.mark.root
 def test_many_ask_for_a_log_that_hangs(watched):
     """All at the same time: they wait for one answer, and the status does not wait with them."""
     before = hangs_at_the_log(watched)
@@ -75,6 +77,7 @@ def test_many_ask_for_a_log_that_hangs(watched):
     assert len(runners(watched)) == before + 1
 
 
+@pytest.mark.root
 def test_a_run_beside_a_log_that_hangs(watched):
     hangs_at_the_log(watched)
     barrier = watched.waiting_script()
@@ -87,6 +90,7 @@ def test_a_run_beside_a_log_that_hangs(watched):
     assert watched.status() == "idle"
 
 
+@pytest.mark.root
 def test_a_log_that_answers_again(watched):
     """A late answer is dropped; the next question gets a new answer."""
     before = hangs_at_the_log(watched)
@@ -112,6 +116,7 @@ def strays(service):
             continue
 
 
+@pytest.mark.root
 def test_a_lock_file_that_hangs(watched):
     """Whether the script runs outside the service is unknown. The answer says so; it is never `idle`."""
     watched.script("exit 0")
@@ -137,6 +142,7 @@ def test_a_lock_file_that_hangs(watched):
     assert watched.output().count("the status is unknown") == 1
 
 
+@pytest.mark.root
 def test_a_run_is_seen_although_the_lock_file_hangs(watched):
     """The run lock is asked for on a way of its own."""
     watched.start()
@@ -154,6 +160,7 @@ def test_a_run_is_seen_although_the_lock_file_hangs(watched):
     watched.request("GET", "/sync/status").is_error(503)
 
 
+@pytest.mark.root
 def test_a_run_of_the_command_line_is_seen_although_the_lock_file_hangs(watched):
     watched.start()
     barrier = watched.waiting_script()
@@ -187,6 +194,7 @@ def test_the_status_is_never_older_than_its_question(service):
             assert {poll.result() for poll in polls} <= {"idle", "running"}
 
 
+@pytest.mark.root
 def test_the_runner_is_not_asked_for_a_run_in_progress(watched):
     """Nor is a runner needed to see one: only the kernel is asked."""
     watched.start()

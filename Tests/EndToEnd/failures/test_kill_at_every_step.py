@@ -21,6 +21,8 @@ from support.service import admin, spool
 from support.strace import TracedService, run_threads, strace, tracer_of
 from support.waiting import eventually
 
+pytestmark = pytest.mark.root
+
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "0"))
 SEED = int(os.environ.get("SOAK_SEED", "4"))
 

@@ -74,6 +74,7 @@ def test_copies_while_runs_go_on(service):
         assert len(copy["run_output"]) == len(copy["run_finished"])
 
 
+@pytest.mark.root
 @pytest.mark.slow
 def test_no_run_is_refused_for_a_slow_backup(service):
     """Each page takes six milliseconds to write. Runs go on between the steps, so that the copy begins again each time, and

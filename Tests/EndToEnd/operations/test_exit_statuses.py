@@ -134,6 +134,7 @@ def with_failing(call, error, path):
     return ("strace", "-f", "-qq", "-o", "/dev/null", "-P", path, "-e", f"trace={call}", "-e", f"inject={call}:error={error}")
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("error, remedy", [("EIO", "check the disk"), ("ESTALE", "check the disk"), ("EMFILE", "open files")])
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_cannot_be_opened_now(over_tls, name, error, remedy):
@@ -146,18 +147,21 @@ def test_a_file_that_cannot_be_opened_now(over_tls, name, error, remedy):
         assert remedy in message, message
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("name", [name for name in FILES if name != "service.lock"])
 def test_a_file_that_cannot_be_read_now(over_tls, name):
     code, message = over_tls.refused_start(*with_failing("pread64", "EIO", FILES[name](over_tls)))
     assert code == UNAVAILABLE and name in message, (code, message)
 
 
+@pytest.mark.root
 def test_a_settings_file_that_cannot_be_looked_at_now(over_tls):
     """To go on without it would be to go on with other settings."""
     code, message = over_tls.refused_start(*with_failing("newfstatat", "EIO", "./.env"))
     assert code == UNAVAILABLE and ".env" in message and "check the disk" in message, (code, message)
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("name", ["./.env", "JWT_SECRET_FILE", "JWT_PREVIOUS_SECRET_FILE", "TLS_CERT_FILE", "TLS_KEY_FILE"])
 def test_a_file_that_may_not_be_opened(over_tls, name):
     """A wrong mode is a wrong setting."""

@@ -238,6 +238,7 @@ def calls_of(supervisor, folder, body):
     return len(trace.read_text().splitlines())
 
 
+@pytest.mark.root
 def test_a_run_that_ignores_term_is_waited_for_without_spinning(installed):
     """The script ends at once, its child stays until KILL: three seconds of grace."""
     installed.set(SYNC_STOP_GRACE_SECONDS=3)
@@ -255,6 +256,7 @@ def test_a_run_that_ignores_term_is_waited_for_without_spinning(installed):
     assert service.record(1)["outcome"] == "cancelled"
 
 
+@pytest.mark.root
 def test_output_that_stays_open_beyond_the_time_limit_is_waited_for_without_spinning(installed):
     """The script has ended; a daemon keeps its output open until the supervisor turns away after three seconds."""
     installed.set(SYNC_TIMEOUT_SECONDS=1)

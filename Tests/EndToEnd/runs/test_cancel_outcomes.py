@@ -144,6 +144,7 @@ def watched(tmp_path_factory):
     service.remove()
 
 
+@pytest.mark.root
 def test_a_runner_that_is_lost_during_the_removal_is_not_asked_again(watched):
     watched.script("exit 0")
     watched.start()

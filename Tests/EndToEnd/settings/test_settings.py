@@ -256,6 +256,7 @@ def traced(tmp_path_factory, authority):
     endpoint.remove()
 
 
+@pytest.mark.root
 def test_secret_files_are_opened_before_they_are_judged(traced):
     """What was looked at by its name may be another file when it is opened; so each is opened once and judged by its descriptor."""
     traced.counting_script()
