@@ -1,6 +1,6 @@
 import Linux
 
-/// Writes a line for a person to standard error.
-package func tell(_ text: String) {
+/// Prints a line to standard error, for people. Where standard error is closed, nothing happens.
+package func printToStandardError(_ text: String) {
     try? Descriptor.standardError.write(Array((text + "\n").utf8))
 }

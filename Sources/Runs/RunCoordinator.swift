@@ -8,15 +8,6 @@ import Threads
 /// Knows whether this service has a run and lets at most one begin. The run lock decides between processes; this decides
 /// between requests, without asking anybody.
 package actor RunCoordinator: Service {
-    /// What a request to run comes to.
-    package enum Coordinated: Sendable {
-        case answered(RunAnswer)
-        /// The run has begun and goes on; the client asked not to wait for its end.
-        case accepted(run: Int64)
-        /// No new run: the service is about to stop.
-        case leaving
-    }
-
     private enum State {
         case idle
         case running
@@ -48,7 +39,7 @@ package actor RunCoordinator: Service {
     private var state = State.idle
     private var followed: Int64?
     /// Who waits for the present run; nil once answered.
-    private var client: CheckedContinuation<Coordinated, Never>?
+    private var client: CheckedContinuation<RunAnswer, Never>?
 
     /// - Parameters:
     ///   - pool: a thread of it is busy for as long as a run goes on.
@@ -78,12 +69,12 @@ package actor RunCoordinator: Service {
     }
 
     /// Runs the script and returns when it is over, refused, or the service leaves.
-    /// - Parameter respondAfter: return that long after the start with ``Coordinated/accepted(run:)``; nil waits for the end.
-    package func run(_ script: String, for requester: Requester, respondAfter: Duration?) async -> Coordinated {
+    /// - Parameter respondAfter: return that long after the start with ``RunAnswer/accepted(run:)``; nil waits for the end.
+    package func run(_ script: String, for requester: Requester, respondAfter: Duration?) async -> RunAnswer {
         switch state {
         case .leaving: return .leaving
-        case .running: return .answered(.busy)
-        case .unrecorded: return .answered(.notStarted(reason: "the end of the last run is not recorded yet"))
+        case .running: return .busy
+        case .unrecorded: return .notStarted(reason: "the end of the last run is not recorded yet")
         case .idle: break
         }
         state = .running
@@ -160,7 +151,7 @@ package actor RunCoordinator: Service {
 
     private func beginToLeave() { state = .leaving }
 
-    private func answer(_ answer: Coordinated) {
+    private func answer(_ answer: RunAnswer) {
         client?.resume(returning: answer)
         client = nil
     }
@@ -188,7 +179,7 @@ package actor RunCoordinator: Service {
         startedNow.finish()
         if job.respondAfter != .zero { early.cancel() }
         _ = await early.result
-        answer(.answered(result))
+        answer(result)
         if case .notRecorded(let run, _) = result { await record(run) }
         if state == .running { state = .idle }
     }

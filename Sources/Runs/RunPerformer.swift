@@ -8,20 +8,6 @@ import Linux
 import Logging
 import RunProtocol
 
-/// How a request to run ended.
-package enum RunAnswer: Sendable {
-    /// Somebody else holds the run lock; nothing is recorded.
-    case busy
-    /// The script ran, or its start failed, and that is recorded.
-    case finished(run: Int64, RunFinish)
-    /// Nothing was executed.
-    case notStarted(reason: String)
-    /// The script ran, but its end is not recorded yet.
-    case notRecorded(run: Int64, reason: String)
-    /// The service leaves; the run goes on and is recorded at the next start.
-    case left(run: Int64)
-}
-
 /// One run from the service's side, in the order that keeps the record ahead of the script: run lock, durable start, go,
 /// result, durable end. Calls block for as long as the script takes.
 package struct RunPerformer: Sendable {

@@ -8,19 +8,16 @@ package enum RunnerConnector: Sendable, CustomStringConvertible {
     case program(String)
     case socket(String)
 
-    /// As SYNC_RUNNER_SOCKET says; without it the runner beside our own executable, wherever that was started from.
-    /// - Throws: where there is none.
-    package init(_ settings: RunSettings) throws(Unavailable) {
-        if let socket = settings.runnerSocket {
-            self = .socket(socket)
-            return
-        }
+    /// Finds the runner: behind SYNC_RUNNER_SOCKET, or, where that is not set, beside our own executable.
+    /// - Throws: where no program is there. A socket is not looked at.
+    package static func find(_ settings: RunSettings) throws(Unavailable) -> RunnerConnector {
+        if let socket = settings.runnerSocket { return .socket(socket) }
         do {
             let path = Files.folder(of: try Files.realPath("/proc/self/exe")) + "/sync-runner"
             _ = try Files.facts(path, followLink: true)
-            self = .program(path)
+            return .program(path)
         } catch {
-            throw Unavailable("sync-runner is missing: \(error)", fix: Self.oneRelease)
+            throw Unavailable("sync-runner is missing: \(error)", fix: oneRelease)
         }
     }
 

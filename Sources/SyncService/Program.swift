@@ -30,7 +30,7 @@ enum Program {
             // Help, version and what the argument parser has to say about the command line.
             RootCommand.exit(withError: error)
         } catch {
-            tell("sync-service: \(error)")
+            printToStandardError("sync-service: \(error)")
             exit(ExitStatus.of(error).rawValue)
         }
     }

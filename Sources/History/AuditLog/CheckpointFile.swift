@@ -41,7 +41,7 @@ package final class CheckpointFile: Sendable {
         do {
             try onDisk { try Self.append(signed.note.encoded, to: path) }
         } catch {
-            tell("sync-service: warning: AUDIT_CHECKPOINT_FILE: \(error); check that the file can be appended to")
+            printToStandardError("sync-service: warning: AUDIT_CHECKPOINT_FILE: \(error); check that the file can be appended to")
         }
     }
 

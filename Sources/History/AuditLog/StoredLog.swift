@@ -11,7 +11,7 @@ package final class StoredLog: Sendable {
     /// Wall clock minus the clock that nobody can set, when last looked at: how a step is noticed.
     private let clockOffset = Mutex<Int64?>(nil)
     /// The newest checkpoint that this process knows to be committed.
-    private let committed = Mutex<Checkpoint?>(nil)
+    private let committed = Mutex<SignedCheckpoint?>(nil)
     private static let tolerableStepMilliseconds: Int64 = 2000
 
     /// The key that signed the head before a rotation; nil: the signer's own.
@@ -62,13 +62,17 @@ package final class StoredLog: Sendable {
     }
 
     /// To be called with what was committed, in the order of the commits.
-    func remember(_ checkpoint: Checkpoint) { committed.withLock { $0 = checkpoint } }
+    func remember(_ checkpoint: SignedCheckpoint) { committed.withLock { $0 = checkpoint } }
+
+    /// The newest checkpoint that this process knows to be committed, without reading: it covers all that this process has
+    /// recorded. nil where there was none at the start.
+    package var newestKnown: SignedCheckpoint? { committed.withLock { $0 } }
 
     /// The stored tree has to be signed, and to extend what this process has seen: somebody may have put an older file in the
     /// place of the open one.
     private func requireNewest(_ tree: Tree, _ connection: Connection) throws {
         try requireSigned(tree, connection)
-        guard let known = committed.withLock({ $0 }) else { return }
+        guard let known = newestKnown?.checkpoint else { return }
         guard known.size <= tree.size, try (known.size == tree.size ? tree : Self.tree(connection, size: known.size)).root == known.root
         else { throw StoredLogError.rolledBack(known: known.size, size: tree.size) }
     }

@@ -61,7 +61,7 @@ package final class HistoryStore: Sendable {
             }
             self.log = log
             self.damage.withLock { $0 = damage }
-            if damage == nil, let head = try StoredLog.head(writer) { log.remember(head.checkpoint) }
+            if let head = try StoredLog.head(writer) { log.remember(head) }
             self.writer = Mutex(writer)
             self.reader = reader
             opened = try Files.facts(path, followLink: false)
@@ -73,7 +73,7 @@ package final class HistoryStore: Sendable {
     /// What left this history earlier. A file that cannot be read stops no run: it may be on a disk that is away.
     private static func checkpoints(in file: CheckpointFile?) -> CheckpointFile.Content? {
         do { return try file?.read() } catch {
-            tell("sync-service: warning: AUDIT_CHECKPOINT_FILE: \(error); it cannot show whether the history was rolled back")
+            printToStandardError("sync-service: warning: AUDIT_CHECKPOINT_FILE: \(error); it cannot show whether the history was rolled back")
             return nil
         }
     }
@@ -319,7 +319,7 @@ package final class HistoryStore: Sendable {
             let (result, checkpoint) = try writer.use { connection in
                 let result = try connection.transaction { try body(connection) }
                 let head = try StoredLog.head(connection)
-                if let head { log.remember(head.checkpoint) }
+                if let head { log.remember(head) }
                 return (result, head)
             }
             if let checkpoint { checkpointFile?.append(checkpoint) }

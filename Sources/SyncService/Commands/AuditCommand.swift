@@ -36,11 +36,11 @@ struct AuditCommand: ParsableCommand {
                 verification.checkpoints = (kept?.checkpoints ?? []) + brought.flatMap { $0.list.elements.map(\.signed) }
                 remarks = (kept?.remarks ?? []) + brought.flatMap(\.remarks)
                 if isatty(STDERR_FILENO) == 1 {
-                    verification.progress = { done, all in tell("\(done) of \(all) entries") }
+                    verification.progress = { done, all in printToStandardError("\(done) of \(all) entries") }
                 }
                 report = try verification.run()
             } catch {
-                tell("sync-service: the history could not be checked: \(error)")
+                printToStandardError("sync-service: the history could not be checked: \(error)")
                 throw Exit(.notChecked)
             }
             for remark in remarks { print("! \(remark)") }

@@ -137,7 +137,7 @@ struct CheckCommand: ParsableCommand {
     /// What the runner finds, as its user: the script first of all.
     private func checkRunner(_ settings: Settings, scriptText: String?, hasRun: Bool, _ findings: Findings) {
         do {
-            let runner = try RunnerConnector(settings.runs)
+            let runner = try RunnerConnector.find(settings.runs)
             do {
                 try RunnerCheck(settings: settings, scriptText: scriptText, hasRun: hasRun, runnerClient: RunnerClient(settings.runs, runner: runner))
                     .perform(everyPath: asRunner, findings)

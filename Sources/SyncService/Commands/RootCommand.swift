@@ -28,7 +28,7 @@ struct CommonOptions: ParsableArguments {
     /// Reads all settings and tells their warnings.
     func settings() throws(SettingsError) -> Settings {
         let settings = try Settings(environmentFile: envFile)
-        for warning in settings.warnings { tell("sync-service: warning: \(warning)") }
+        for warning in settings.warnings { printToStandardError("sync-service: warning: \(warning)") }
         return settings
     }
 }

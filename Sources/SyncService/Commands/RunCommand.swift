@@ -26,7 +26,7 @@ struct RunCommand: ParsableCommand {
         }
         if let reason, reason.utf8.count > 1024 { throw ValidationError("--reason is longer than 1024 bytes; say it shorter") }
         _ = try StateDirectory(settings)
-        let runner = try RunnerConnector(settings.runs)
+        let runner = try RunnerConnector.find(settings.runs)
         let logger = Log.make(max(settings.logLevel, .warning))
         let history = try settings.openHistory()
         try StartupVerification(history: history, pinned: settings.audit.pinned, logger: logger).checkEdge()
@@ -37,7 +37,7 @@ struct RunCommand: ParsableCommand {
         // Nothing makes this process leave early: the end of the pipe stays open and silent.
         let (never, silent) = try Descriptor.pipe()
         defer { withExtendedLifetime(silent) {} }
-        let answer = performer.perform(script, for: requester, leave: never) { tell("sync-service: run \($0) started") }
+        let answer = performer.perform(script, for: requester, leave: never) { printToStandardError("sync-service: run \($0) started") }
         if case .busy = answer {
             do { try history.record([AuditEvent(.runRefused, by: requester.principal, outcome: "busy")]) } catch { logger.error("\(error)") }
         }
@@ -47,15 +47,16 @@ struct RunCommand: ParsableCommand {
     private func finish(_ answer: RunAnswer) throws {
         switch answer {
         case .busy:
-            tell("sync-service: Sync is already running. Please wait for it to complete.")
+            printToStandardError("sync-service: Sync is already running. Please wait for it to complete.")
             throw Exit(.alreadyRunning)
         case .notStarted(let reason): throw CommandError("nothing was started: \(reason)")
         case .notRecorded(let run, let reason):
             throw CommandError("run \(run) is over, but that is not recorded yet: \(reason); the next start of the service tries again")
-        case .left(let run): throw CommandError("run \(run) goes on")
+        case .left(let run), .accepted(let run): throw CommandError("run \(run) goes on")
+        case .leaving: throw CommandError("nothing was started: the service is stopping")
         case .finished(let run, let finish):
             try? Descriptor.standardOutput.write(finish.output)
-            tell("sync-service: run \(run) \(finish.outcome.rawValue)\(finish.why.map { ": \($0)" } ?? "")")
+            printToStandardError("sync-service: run \(run) \(finish.outcome.rawValue)\(finish.why.map { ": \($0)" } ?? "")")
             if let code = finish.exitCode { throw Exit(code: Int32(truncatingIfNeeded: code)) }
             throw Exit(.wrong)
         }

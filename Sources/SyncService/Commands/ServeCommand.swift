@@ -86,7 +86,7 @@ struct ServeCommand: AsyncParsableCommand {
 
         init(_ settings: Settings, _ pools: ServicePools, _ logger: Logger) throws {
             self.pools = pools
-            let runner = try RunnerConnector(settings.runs)
+            let runner = try RunnerConnector.find(settings.runs)
             runnerClient = RunnerClient(settings.runs, runner: runner)
             // Now, not at the first run, it shows that service and runner are of different releases.
             do { try runnerClient.requireRunner() } catch let error as RunnerRefusal where error.isAboutSettings {

@@ -46,9 +46,8 @@ struct SyncEndpoints: Sendable {
     /// request reaches the script.
     @Sendable func run(_ context: RequestContext) async throws -> Response {
         var response = try await runAnswer(context)
-        let reader = history.reader
-        // The head as it is now: whoever keeps it can tell later whether what came before was rewritten.
-        if let head = try? await pools.reads.run({ try reader.newestCheckpoint() }) {
+        // It covers the run of this answer. A client that keeps it can tell later whether what came before was rewritten.
+        if let head = history.log.newestKnown {
             response.headers[.syncCheckpoint] = Base64.standard.encode(head.note.encoded)
         }
         return response
@@ -68,15 +67,15 @@ struct SyncEndpoints: Sendable {
         switch await coordinator.run(path, for: requester, respondAfter: asked ? .zero : script.respondAfter) {
         case .accepted(let run): return Self.accepted(run, applied: asked)
         case .leaving: return Self.unavailable("The service is shutting down; nothing was started", run: nil)
-        case .answered(.busy):
+        case .busy:
             // The audit log counts these; a line for each would let any token fill the log.
             context.logger.debug("refused: a sync is running already")
             await events.record(.runRefused, by: context.principal, outcome: "busy")
             return Self.alreadyRunning(run: nil)
-        case .answered(.notStarted(let reason)): return Self.unavailable("Nothing was started: \(reason)", run: nil)
-        case .answered(.notRecorded(let run, let reason)): return Self.unavailable("The end is not recorded yet: \(reason)", run: run)
-        case .answered(.left(let run)): return Self.unavailable("The service is shutting down; the run continues", run: run)
-        case .answered(.finished(let run, let finish)): return try await finished(run, finish)
+        case .notStarted(let reason): return Self.unavailable("Nothing was started: \(reason)", run: nil)
+        case .notRecorded(let run, let reason): return Self.unavailable("The end is not recorded yet: \(reason)", run: run)
+        case .left(let run): return Self.unavailable("The service is shutting down; the run continues", run: run)
+        case .finished(let run, let finish): return try await finished(run, finish)
         }
     }
 

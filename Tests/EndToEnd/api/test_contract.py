@@ -1,11 +1,16 @@
 """The three documented endpoints, byte for byte: texts, key order, status codes, content type."""
 
+import base64
 import json
 import os
 import signal
 import sqlite3
+from contextlib import closing
 
 import pytest
+
+from support.audit_log import events_of, size_of
+from support.waiting import DEADLINE
 
 RUNNING = '{"status":"running","message":"Sync is already running. Please wait for it to complete."}'
 NOT_SET = '{"status":"error","message":"SYNC_SCRIPT_PATH environment variable is not set","output":""}'
@@ -176,6 +181,24 @@ def test_exit_2_is_answered_409_and_recorded_as_what_it_was(shared, case):
     answer.is_json(409, RUNNING)
     assert (record["outcome"], record["exit_code"]) == (outcome, 2)
     assert record["lock_file_seen"] is (outcome == "already_running")
+
+
+def test_the_checkpoint_header_covers_the_run_without_a_read_of_the_history(service):
+    """Another program locks the database, and the answer has its header all the same."""
+    barrier = service.waiting_script()
+    first = service.begin_run()
+    barrier.reached()
+    with closing(sqlite3.connect(service.database, isolation_level=None, timeout=DEADLINE)) as holder:
+        (started,) = events_of(service, "run_started")
+        holder.execute("BEGIN EXCLUSIVE")
+        refused = service.run()
+        holder.execute("ROLLBACK")
+    barrier.release()
+    answer = first.result()
+    (finished,) = events_of(service, "run_finished")
+    sizes = [size_of(base64.b64decode(each.header("Sync-Checkpoint"))) for each in (refused, answer)]
+    assert (refused.code, answer.code) == (409, 200)
+    assert started["entry"] < sizes[0] <= finished["entry"] < sizes[1]
 
 
 def test_run_id_travels_in_a_header(shared):
