@@ -46,12 +46,13 @@ let package = Package(
         .target(name: "Threads", dependencies: [.product(name: "NIOPosix", package: "swift-nio")], swiftSettings: strict),
 
         // The transport. It knows nothing of runs.
+        .target(name: "HTTPFraming", swiftSettings: strict),
         .target(
             name: "TLS", dependencies: ["OpenSSL", .product(name: "NIOCore", package: "swift-nio")], swiftSettings: strict),
         .target(
             name: "HTTPServer",
             dependencies: [
-                "Diagnostics", "Encoding", "JSON", "JWT", "Linux", "OpenSSL", "TLS",
+                "Diagnostics", "Encoding", "HTTPFraming", "JSON", "JWT", "Linux", "OpenSSL", "TLS",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
@@ -95,8 +96,8 @@ let package = Package(
         .executableTarget(
             name: "SyncService",
             dependencies: [
-                "AuditLog", "Diagnostics", "Encoding", "HTTPServer", "History", "JSON", "JWT", "Linux", "OpenSSL", "RunProtocol", "Runs",
-                "TLS", "Threads",
+                "AuditLog", "Diagnostics", "Encoding", "HTTPFraming", "HTTPServer", "History", "JSON", "JWT", "Linux", "OpenSSL", "RunProtocol",
+                "Runs", "TLS", "Threads",
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -131,10 +132,11 @@ let package = Package(
         .testTarget(name: "EncodingTests", dependencies: ["Encoding"], swiftSettings: strict),
         .testTarget(name: "DiagnosticsTests", dependencies: ["Diagnostics"], swiftSettings: strict),
         .testTarget(name: "ThreadsTests", dependencies: ["Threads"], swiftSettings: strict),
+        .testTarget(name: "HTTPFramingTests", dependencies: ["HTTPFraming", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "HTTPServerTests",
             dependencies: [
-                "HTTPServer", "JSON", "Linux", "TLS", "TestSupport",
+                "HTTPFraming", "HTTPServer", "JSON", "Linux", "TLS", "TestSupport",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
             ],

@@ -1,8 +1,11 @@
 #!/bin/bash
 #
-# fuzz.sh [SECONDS [TARGET...]]: feeds what comes from strangers to its parsers, guided by coverage (libFuzzer), with
-# AddressSanitizer and a memory limit; 60 seconds for each of JSON, Token, Framing, RunProtocol. Ends with 1 at the first
-# finding and names the file with the bytes that did it. What was learned is kept in .build-fuzz/corpus.
+# fuzz.sh [SECONDS [TARGET...]]: feeds random bytes to the parsers that read untrusted input. libFuzzer guides it by coverage,
+# with AddressSanitizer and a memory limit. Each target runs for 60 seconds: JSON, Token, Framing, RunProtocol. The script
+# ends with 1 at the first finding and names the file with the bytes that caused it. The corpus is kept in .build-fuzz/corpus.
+#
+# The fuzzers link the same modules as the service. SwiftPM would build SwiftNIO with coverage too, so swiftc builds the few
+# modules that are needed.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
@@ -17,6 +20,12 @@ if ! [[ $seconds =~ ^[1-9][0-9]*$ ]]; then
     printf 'usage: scripts/fuzz.sh [SECONDS [TARGET...]]\n' >&2
     exit 64
 fi
+for target in "${targets[@]}"; do
+    if [[ ! -f Tests/Fuzz/${target}Fuzz.swift ]]; then
+        printf 'ERROR: no fuzz target %s; there are JSON, Token, Framing and RunProtocol\n' "$target" >&2
+        exit 64
+    fi
+done
 
 readonly build=.build-fuzz
 readonly llhttp=.build/checkouts/swift-nio/Sources/CNIOLLHTTP
@@ -25,7 +34,7 @@ if [[ ! -d $llhttp ]]; then
     swift package resolve
 fi
 
-# One word: of two such options the compiler heeds only the last.
+# One option with both sanitizers: of two options the compiler uses only the last.
 readonly sanitize=-sanitize=fuzzer,address
 readonly swift=(swiftc -O -g -wmo -parse-as-library -swift-version 6 -package-name sync_service -warnings-as-errors "$sanitize" -I "$build"
     -Xcc -fmodule-map-file=Sources/COpenSSL/module.modulemap -Xcc "-fmodule-map-file=$build/c.modulemap")
@@ -36,21 +45,17 @@ module CLinux { header "$PWD/Sources/CLinux/include/CLinux.h" export * }
 module CNIOLLHTTP { header "$PWD/$llhttp/include/c_nio_llhttp.h" export * }
 MAP
 
-# module NAME FILE...: compiles a module of ours with coverage, for others to import.
+# module NAME: compiles the target of that name with coverage.
 module() {
-    local name=$1
-    shift
-    "${swift[@]}" -module-name "$name" -emit-module -emit-module-path "$build/$name.swiftmodule" -c "$@" -o "$build/$name.o"
+    "${swift[@]}" -module-name "$1" -emit-module -emit-module-path "$build/$1.swiftmodule" -c "Sources/$1"/*.swift -o "$build/$1.o"
 }
 
-# fuzzer TARGET SOURCE...: the executable of one target. Linked by lld, because gold prints a page of warnings about
-# the sanitizer's symbols.
+# fuzzer TARGET: compiles and links one fuzzer. It uses lld, because gold prints a page of warnings about the sanitizer's
+# symbols.
 fuzzer() {
-    local target=$1
-    shift
-    # With -g the driver makes a module as well; unless told where, it leaves it in the working directory.
-    "${swift[@]}" -use-ld=lld -emit-executable -module-name "${target}Fuzz" -emit-module-path "$build/${target}Fuzz.swiftmodule" \
-        Tests/Fuzz/Hold.swift "Tests/Fuzz/${target}Fuzz.swift" "$@" "$build/modules.a" -o "$build/$target"
+    # With -g the compiler also writes a module, by default into the working directory.
+    "${swift[@]}" -use-ld=lld -emit-executable -module-name "$1Fuzz" -emit-module-path "$build/$1Fuzz.swiftmodule" \
+        Tests/Fuzz/Hold.swift "Tests/Fuzz/$1Fuzz.swift" "$build/modules.a" -o "$build/$1"
 }
 
 printf 'Building the fuzzers\n'
@@ -58,34 +63,20 @@ clang -g -O1 -fsanitize=fuzzer-no-link,address -I Sources/CLinux/include -c Sour
 for source in "$llhttp"/*.c; do
     clang -g -O1 -fsanitize=fuzzer-no-link,address -I "$llhttp/include" -c "$source" -o "$build/$(basename "$source" .c).o"
 done
-module Linux Sources/Linux/*.swift
-module OpenSSL Sources/OpenSSL/*.swift
-module Encoding Sources/Encoding/*.swift
-module JSON Sources/JSON/*.swift
-module JWT Sources/JWT/*.swift
-module RunProtocol Sources/RunProtocol/*.swift
+# In the order of their imports.
+for name in Linux OpenSSL Encoding JSON JWT RunProtocol HTTPFraming; do module "$name"; done
 
 rm -f "$build/modules.a"
 ar rcs "$build/modules.a" "$build"/*.o
 
-for target in "${targets[@]}"; do
-    case $target in
-        JSON | Token | RunProtocol) fuzzer "$target" ;;
-        # The gate itself, and the file with the trimming it uses.
-        Framing) fuzzer Framing Sources/HTTPServer/Request{Framing,Head}.swift ;;
-        *)
-            printf 'ERROR: no fuzz target %s; there are JSON, Token, Framing and RunProtocol\n' "$target" >&2
-            exit 64
-            ;;
-    esac
-done
+for target in "${targets[@]}"; do fuzzer "$target"; done
 
 /usr/bin/python3 Tests/Fuzz/make-seeds.py "$build/seeds"
 for target in "${targets[@]}"; do
     printf '%s, %s seconds\n' "$target" "$seconds"
     mkdir -p "$build/corpus/$target" "$build/findings"
-    # One input may take 64 MiB and 5 seconds at most, and all of them together 512 MiB: what grows from input to input
-    # ends there. What AddressSanitizer keeps aside of freed memory is bounded, so that it does not count as growth.
+    # One input may take 64 MiB and 5 seconds at most. All inputs together may take 512 MiB, which catches leaks.
+    # AddressSanitizer's quarantine of freed memory is small, so that it does not count as a leak.
     if ! SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=quarantine_size_mb=8 "$build/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 -malloc_limit_mb=64 -max_len=16384 -print_final_stats=1 \
         -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$build/seeds/$target" >"$build/$target.log" 2>&1 </dev/null; then
         grep -aE 'Fatal error|^SUMMARY|ERROR: |Test unit written to' "$build/$target.log" | sed 's/^.*Test unit written to/The bytes are in/' >&2

@@ -1,3 +1,4 @@
+import HTTPFraming
 import Linux
 import NIOCore
 import NIOHTTP1

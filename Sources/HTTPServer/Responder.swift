@@ -1,4 +1,5 @@
 import Diagnostics
+import HTTPFraming
 import HTTPTypes
 import HummingbirdCore
 import JWT

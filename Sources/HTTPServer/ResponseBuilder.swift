@@ -1,3 +1,4 @@
+import HTTPFraming
 import HTTPTypes
 import HummingbirdCore
 import JSON

@@ -1,3 +1,4 @@
+import HTTPFraming
 import HummingbirdCore
 import Logging
 import NIOCore

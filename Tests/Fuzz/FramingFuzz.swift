@@ -1,9 +1,10 @@
 import CNIOLLHTTP
+import HTTPFraming
 
-/// The gate in front of the HTTP decoder, and the decoder behind it. Two promises: how the bytes are cut into segments
-/// changes nothing, and whatever passes the gate is one whole request for the decoder too – neither shorter, which
-/// would make a second request of its end, nor refused half way, when it is already being answered. Both hold with the
-/// body and without it.
+/// Feeds the request framing and then the HTTP decoder behind it. Two promises are checked, with the body and without it.
+/// First, the cut into segments changes nothing. Second, a request that passes is exactly one request for the decoder.
+/// If the decoder ended it earlier, the rest would become a second request. If the decoder refused it after the head, the
+/// service would already be answering it.
 @_cdecl("LLVMFuzzerTestOneInput")
 package func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     let bytes = array(data, size)
@@ -43,7 +44,7 @@ private func verdict(_ bytes: [UInt8], step: Int) -> Outcome {
     return .incomplete
 }
 
-/// The same for a body that nothing reads, and the head that goes on to the decoder.
+/// The verdict when nothing reads the body, and the head that the decoder gets.
 private func discarding(_ bytes: [UInt8], step: Int) -> (outcome: Outcome, head: [UInt8]) {
     var framing = RequestFraming()
     var received: [UInt8] = []
@@ -64,7 +65,7 @@ private func discarding(_ bytes: [UInt8], step: Int) -> (outcome: Outcome, head:
     return (.incomplete, [])
 }
 
-/// llhttp as NIO sets it up: no lenient flags.
+/// llhttp as NIO configures it, without lenient flags.
 private enum Decoder {
     private struct Seen {
         var messages = 0
@@ -91,7 +92,7 @@ private enum Decoder {
                 c_nio_llhttp_execute(&parser, raw.baseAddress?.assumingMemoryBound(to: CChar.self), raw.count)
             }
             let reason = parser.reason.map { String(cString: $0) } ?? ""
-            // Refused before its head is complete, nothing has begun: the answer is an empty 400 and the end.
+            // If the decoder refuses before the head is complete, the service answers an empty 400 and closes.
             if result != HPE_OK && result != HPE_PAUSED_UPGRADE && seen.pointee.heads == 0 { return }
             hold(result == HPE_OK, "the decoder refuses behind the head: \(reason): \(String(decoding: request, as: UTF8.self).debugDescription)")
             hold(

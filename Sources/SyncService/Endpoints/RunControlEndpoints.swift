@@ -1,5 +1,6 @@
 import AuditLog
 import History
+import HTTPFraming
 import HTTPServer
 import HTTPTypes
 import HummingbirdCore

@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import HTTPServer
+@testable import HTTPFraming
 
 @Suite struct RequestFramingTests {
     private static let plain = "GET /sync/status HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -3,8 +3,8 @@
 /// It sees raw bytes and lets a request through only whole, so that nothing is done before a request is complete and
 /// so that nothing a decoder might read differently ever reaches it. Pure: bytes in, a verdict out. Grammar: RFC 9112.
 package struct RequestFraming {
-    static let maximumTarget = 4096
-    static let maximumFields = 16384
+    package static let maximumTarget = 4096
+    package static let maximumFields = 16384
     /// The decoder counts too, and would answer more without a word.
     static let maximumFieldCount = 256
     package static let maximumBody = 65536
@@ -15,7 +15,7 @@ package struct RequestFraming {
     private static let maximumChunkLine = 128
 
     /// Why a request is refused; the connection is closed with it.
-    enum Refusal: Error, Equatable {
+    package enum Refusal: Error, Equatable {
         case malformed(String)
         case targetTooLong
         case fieldsTooLarge
@@ -27,7 +27,7 @@ package struct RequestFraming {
         case noRoom
     }
 
-    enum Verdict: Equatable {
+    package enum Verdict: Equatable {
         /// More bytes are needed. `continueExpected` once, where the client waits for 100 Continue.
         case incomplete(continueExpected: Bool)
         /// The first `length` bytes are one whole request.
@@ -43,6 +43,8 @@ package struct RequestFraming {
         case chunkedEnd
     }
 
+    package init() {}
+
     private var stage = Stage.requestLine
     /// How far the bytes have been understood; they are not looked at twice.
     private var position = 0
@@ -55,21 +57,21 @@ package struct RequestFraming {
     private var toldToContinue = false
 
     /// Whether the head is complete and passed.
-    var isInBody: Bool { bodyStart > 0 }
+    package var isInBody: Bool { bodyStart > 0 }
 
     /// Whether the head announces a body that is not empty.
-    var hasBody: Bool { isInBody && (head.chunked || head.contentLength > 0) }
+    package var hasBody: Bool { isInBody && (head.chunked || head.contentLength > 0) }
 
     /// As far as they have come: for the answer to a request that is refused.
     package var origin: String? { head.origin }
     package var method: String { head.method }
     /// With the query.
     package var path: String { head.path }
-    var authorization: String? { head.authorization }
-    var isHTTP10: Bool { head.isHTTP10 }
+    package var authorization: String? { head.authorization }
+    package var isHTTP10: Bool { head.isHTTP10 }
 
     /// Looks at everything received of one request so far. `bytes` only ever grows between calls.
-    mutating func inspect(_ bytes: [UInt8]) throws(Refusal) -> Verdict {
+    package mutating func inspect(_ bytes: [UInt8]) throws(Refusal) -> Verdict {
         while true {
             switch stage {
             case .requestLine:
@@ -102,7 +104,7 @@ package struct RequestFraming {
 
     /// Takes those bytes of the body that have been inspected away from `bytes`, for a body that nothing reads. The next
     /// ``inspect(_:)`` goes on with what is left.
-    mutating func discardBody(from bytes: inout [UInt8]) {
+    package mutating func discardBody(from bytes: inout [UInt8]) {
         guard isInBody else { return }
         let end: Int
         switch stage {
@@ -122,7 +124,7 @@ package struct RequestFraming {
     }
 
     /// The head of a complete request as that of a request without a body: without the fields that announce one.
-    func headWithoutBody(of bytes: [UInt8]) -> [UInt8] {
+    package func headWithoutBody(of bytes: [UInt8]) -> [UInt8] {
         var head = Array(bytes[..<bodyStart])
         for field in self.head.bodyFields.reversed() { head.removeSubrange(field) }
         return head
