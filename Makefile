@@ -62,10 +62,10 @@ lint:
 	scripts/check-imports.sh
 	shellcheck config/*.sh scripts/*.sh packaging/p*inst packaging/p*rm Tests/Verifiers/*.sh .ci/run
 	/usr/bin/python3 -m flake8 Tests scripts
-	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 
 format:
-	swift format --in-place --parallel --recursive Package.swift Sources Tests
+	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
 # Debian's python3 by its full name: python3-pytest and python3-jwt belong to it, not to the first python3 in the PATH.
 test:
@@ -89,7 +89,7 @@ bench-memory: build
 
 bench-audit:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)
-	@scripts/bench-audit.sh
+	@scripts/bench-audit.sh $(ENTRIES)
 
 security-scan: build
 	scripts/security-scan.sh

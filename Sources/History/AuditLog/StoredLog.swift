@@ -29,7 +29,7 @@ package final class StoredLog: Sendable {
     ///   administrator's recorded decision. Otherwise our signature would make somebody's forgery genuine.
     /// - Returns: the number of the first entry, and the checkpoint over all.
     @discardableResult
-    func append(
+    package func append(
         _ events: [AuditEvent], to connection: Connection, accepting: Bool = false
     ) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
         var tree = try Self.tree(connection)
@@ -86,7 +86,7 @@ package final class StoredLog: Sendable {
     }
 
     /// The tree as the stored hashes give it.
-    static func tree(_ connection: Connection) throws -> Tree {
+    package static func tree(_ connection: Connection) throws -> Tree {
         try tree(connection, size: entryCount(connection))
     }
 

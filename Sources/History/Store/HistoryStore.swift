@@ -114,7 +114,7 @@ package final class HistoryStore: Sendable {
         try holdReserve()
         let (run, checkpoint) = try write { connection in
             let run = try Self.nextRun(connection)
-            try RunTable.started.insert(start.members, run: run, connection)
+            try Self.insert(start, run, connection)
             return (run, try self.log.append([Self.event(start, run)], to: connection).checkpoint)
         }
         noteLastRun(LastRun(id: run, user: start.requester.user, trigger: start.requester.trigger.rawValue, outcome: Outcome.running.rawValue))
@@ -137,7 +137,7 @@ package final class HistoryStore: Sendable {
     package func recordFailedStart(_ start: RunStart, _ finish: RunFinish) throws(HistoryError) -> Int64 {
         let run = try write { connection in
             let run = try Self.nextRun(connection)
-            try RunTable.started.insert(start.members, run: run, connection)
+            try Self.insert(start, run, connection)
             try Self.insert(finish, run, connection)
             try self.log.append([Self.event(start, run), try Self.event(finish, run)], to: connection)
             return run
@@ -337,6 +337,10 @@ package final class HistoryStore: Sendable {
 
     private static func nextRun(_ connection: Connection) throws(SQLiteError) -> Int64 {
         try connection.first("SELECT coalesce(max(id), 0) + 1 FROM run_started") { $0.integer(0) ?? 1 } ?? 1
+    }
+
+    package static func insert(_ start: RunStart, _ run: Int64, _ connection: Connection) throws(SQLiteError) {
+        try RunTable.started.insert(start.members, run: run, connection)
     }
 
     package static func insert(_ finish: RunFinish, _ run: Int64, _ connection: Connection) throws(SQLiteError) {
