@@ -1,14 +1,14 @@
-/// Where one request on a connection ends, and whether it may pass: a strict guard in front of the HTTP decoder.
+/// Decides where one request on a connection ends and whether it may pass. It is strict, and runs before the HTTP decoder.
 ///
-/// It sees raw bytes and lets a request through only whole, so that nothing is done before a request is complete and
-/// so that nothing a decoder might read differently ever reaches it. Pure: bytes in, a verdict out. Grammar: RFC 9112.
+/// It sees raw bytes and passes only whole requests, so an incomplete request has no effect. It refuses everything that a
+/// decoder could read differently. It does no input or output: bytes in, a verdict out. Grammar: RFC 9112.
 package struct RequestFraming {
     package static let maximumTarget = 4096
     package static let maximumFields = 16384
-    /// The decoder counts too, and would answer more without a word.
+    /// The decoder has the same limit, and answers above it without a body.
     static let maximumFieldCount = 256
     package static let maximumBody = 65536
-    /// A method, two blanks and the version beside the target.
+    /// The target, and space for a method, two blanks and the version.
     private static let maximumRequestLine = maximumTarget + 64
     /// Chunk sizes and line ends count as well, or one-byte chunks would make a small body large.
     private static let maximumChunkedBody = 2 * maximumBody
@@ -21,14 +21,14 @@ package struct RequestFraming {
         case fieldsTooLarge
         case bodyTooLarge
         case notOffered(String)
-        /// Not told by ``inspect(_:)``, which knows no time, but by the guard.
+        /// From the guard. ``inspect(_:)`` knows no time.
         case tooSlow
-        /// All connections together hold as much of unfinished requests as they may; told by the guard.
+        /// From the guard: the memory for unfinished requests of all connections is used up.
         case noRoom
     }
 
     package enum Verdict: Equatable {
-        /// More bytes are needed. `continueExpected` once, where the client waits for 100 Continue.
+        /// More bytes are needed. `continueExpected` is true once if the client waits for 100 Continue.
         case incomplete(continueExpected: Bool)
         /// The first `length` bytes are one whole request.
         case complete(length: Int, closeAfterwards: Bool)
@@ -46,23 +46,23 @@ package struct RequestFraming {
     package init() {}
 
     private var stage = Stage.requestLine
-    /// How far the bytes have been understood; they are not looked at twice.
+    /// The bytes before this position are understood and not read again.
     private var position = 0
-    /// How far the line at `position` has been searched for its end; one-byte segments must not cost more than long ones.
+    /// The line at `position` has no end before this index. Otherwise one-byte segments would cost more than long ones.
     private var searched = 0
     private var head = RequestHead()
     private var bodyStart = 0
-    /// How many of the body's bytes ``discardBody(from:)`` has taken away.
+    /// How many bytes of the body ``discardBody(from:)`` has removed.
     private var discarded = 0
     private var toldToContinue = false
 
-    /// Whether the head is complete and passed.
+    /// Whether the head is complete and passed the checks.
     package var isInBody: Bool { bodyStart > 0 }
 
     /// Whether the head announces a body that is not empty.
     package var hasBody: Bool { isInBody && (head.chunked || head.contentLength > 0) }
 
-    /// As far as they have come: for the answer to a request that is refused.
+    /// This and the following are what is known so far, for the answer to a refused request.
     package var origin: String? { head.origin }
     package var method: String { head.method }
     /// With the query.
@@ -70,16 +70,16 @@ package struct RequestFraming {
     package var authorization: String? { head.authorization }
     package var isHTTP10: Bool { head.isHTTP10 }
 
-    /// Looks at everything received of one request so far. `bytes` only ever grows between calls.
+    /// Looks at all bytes received of one request so far. Between calls `bytes` may only grow.
     package mutating func inspect(_ bytes: [UInt8]) throws(Refusal) -> Verdict {
         while true {
             switch stage {
             case .requestLine:
-                guard let line = try line(bytes, limit: Self.maximumRequestLine, else: .targetTooLong) else { return .incomplete(continueExpected: false) }
+                guard let line = try line(bytes, limit: Self.maximumRequestLine, else: .targetTooLong) else { return incompleteHead }
                 try head.readRequestLine(bytes[line])
                 stage = .fields
             case .fields:
-                guard let line = try line(bytes, limit: Self.maximumFields - head.fieldBytes, else: .fieldsTooLarge) else { return .incomplete(continueExpected: false) }
+                guard let line = try line(bytes, limit: Self.maximumFields - head.fieldBytes, else: .fieldsTooLarge) else { return incompleteHead }
                 if line.isEmpty { try beginBody() } else { try head.readField(bytes[line]) }
             case .fixedBody(let end):
                 guard bytes.count >= end else { return waiting() }
@@ -102,8 +102,8 @@ package struct RequestFraming {
         }
     }
 
-    /// Takes those bytes of the body that have been inspected away from `bytes`, for a body that nothing reads. The next
-    /// ``inspect(_:)`` goes on with what is left.
+    /// Removes the inspected bytes of the body from `bytes`, for a body that nothing reads. The next ``inspect(_:)`` continues
+    /// with the rest.
     package mutating func discardBody(from bytes: inout [UInt8]) {
         guard isInBody else { return }
         let end: Int
@@ -123,19 +123,21 @@ package struct RequestFraming {
         }
     }
 
-    /// The head of a complete request as that of a request without a body: without the fields that announce one.
+    /// The head of a complete request without the fields that announce a body.
     package func headWithoutBody(of bytes: [UInt8]) -> [UInt8] {
         var head = Array(bytes[..<bodyStart])
         for field in self.head.bodyFields.reversed() { head.removeSubrange(field) }
         return head
     }
 
+    private var incompleteHead: Verdict { .incomplete(continueExpected: false) }
+
     private mutating func waiting() -> Verdict {
         defer { toldToContinue = true }
         return .incomplete(continueExpected: head.expectsContinue && !toldToContinue)
     }
 
-    /// The next line without its CRLF, and `position` behind it; nil where it has not all come.
+    /// The next line without its CRLF; nil if it is not complete. Moves `position` behind it.
     private mutating func line(_ bytes: [UInt8], limit: Int, else refusal: Refusal) throws(Refusal) -> Range<Int>? {
         var index = max(position, searched)
         defer { searched = index }
@@ -169,7 +171,7 @@ package struct RequestFraming {
     }
 
     private static func chunkSize(_ line: ArraySlice<UInt8>) throws(Refusal) -> Int {
-        // No extensions: nobody here reads them, and two parsers that read them differently see two requests.
+        // No extensions: we do not need them, and two parsers that read them differently would see two requests.
         guard !line.isEmpty, line.count <= 8, line.allSatisfy({ Character(UnicodeScalar($0)).isHexDigit }),
             let size = Int(String(decoding: line, as: UTF8.self), radix: 16)
         else { throw .malformed("a chunk size that is no number") }

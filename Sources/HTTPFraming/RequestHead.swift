@@ -1,6 +1,6 @@
-/// What the guard needs to know of a request's head. Grammar: RFC 9112.
+/// What the framing needs to know of a request's head. Grammar: RFC 9112.
 struct RequestHead {
-    /// Those that the decoder knows too; it would answer others without a word.
+    /// The methods that the decoder knows too. It answers others without a body.
     private static let methods: Set = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
         "PROPPATCH", "SEARCH", "UNLOCK", "REPORT", "PURGE", "LINK", "UNLINK",
@@ -17,7 +17,7 @@ struct RequestHead {
     private(set) var path = ""
     private(set) var authorization: String?
     private(set) var isHTTP10 = false
-    /// Where the lines of Content-Length and Transfer-Encoding are, line ends included.
+    /// The positions of the lines Content-Length and Transfer-Encoding, with their line ends.
     private(set) var bodyFields: [Range<Int>] = []
     private var hosts = 0
     private var authorizations = 0
@@ -62,7 +62,7 @@ struct RequestHead {
             contentLength = length
             bodyFields.append(line.startIndex..<line.endIndex + 2)
         case "transfer-encoding":
-            // To the letter, blanks included: the decoder behind does not take a tab for one.
+            // Exactly, blanks included, because the decoder does not accept a tab.
             let exact = Self.lowercased(raw)
             guard !chunked, exact == "chunked" || exact == " chunked" else { throw .malformed("Transfer-Encoding") }
             chunked = true
@@ -84,7 +84,7 @@ struct RequestHead {
         }
     }
 
-    /// Checks what only the whole head can tell.
+    /// Checks the whole head, after its last field.
     mutating func check() throws(RequestFraming.Refusal) {
         guard hosts == 1 || hosts == 0 && isHTTP10 else { throw .malformed("not one Host") }
         guard authorizations <= 1 else { throw .malformed("more than one Authorization") }
@@ -95,7 +95,7 @@ struct RequestHead {
         }
     }
 
-    /// Letters of ASCII only: for Unicode the Kelvin sign is a k, and the decoder behind knows no Unicode.
+    /// Changes ASCII letters only. In Unicode the Kelvin sign is a k, but the decoder knows no Unicode.
     private static func lowercased(_ bytes: ArraySlice<UInt8>) -> String {
         String(decoding: bytes.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
@@ -107,11 +107,12 @@ struct RequestHead {
     }
 
     private static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
-        !bytes.isEmpty && bytes.allSatisfy {
-            switch $0 {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            default: "!#$%&'*+-.^_`|~".utf8.contains($0)
+        !bytes.isEmpty
+            && bytes.allSatisfy {
+                switch $0 {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+                default: "!#$%&'*+-.^_`|~".utf8.contains($0)
+                }
             }
-        }
     }
 }

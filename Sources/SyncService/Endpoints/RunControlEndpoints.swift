@@ -1,8 +1,8 @@
 import AuditLog
-import History
 import HTTPFraming
 import HTTPServer
 import HTTPTypes
+import History
 import HummingbirdCore
 import JSON
 import Linux
