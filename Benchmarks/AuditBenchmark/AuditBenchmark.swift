@@ -1,7 +1,6 @@
 import AuditLog
 import Foundation
 import History
-import JSON
 import RunProtocol
 import SQLite
 
@@ -52,7 +51,7 @@ private struct FilledHistory {
         var run: Int64 = 0
         while try StoredLog.tree(connection).size < entries {
             try connection.transaction {
-                var events: [AuditEvent] = []
+                var events: [AuditEntry] = []
                 let size = try StoredLog.tree(connection).size
                 while size + Int64(events.count) < entries, events.count < 20_000 {
                     run += 1
@@ -63,7 +62,7 @@ private struct FilledHistory {
         }
     }
 
-    private static func record(_ run: Int64, _ connection: Connection) throws -> [AuditEvent] {
+    private static func record(_ run: Int64, _ connection: Connection) throws -> [AuditEntry] {
         let requester = Requester(
             user: "user\(run % 50)", userName: "User of the Bench", tokenFingerprint: "0123456789abcdef", trigger: .api, reason: nil,
             sourceIP: "192.0.2.7", requestID: "0123456789abcdef")
@@ -78,7 +77,7 @@ private struct FilledHistory {
             scriptChanged: false, lockFileSeen: false, output: output)
         try HistoryStore.insert(start, run, connection)
         try HistoryStore.insert(finish, run, connection)
-        return [HistoryStore.event(start, run), try HistoryStore.event(finish, run)]
+        return [HistoryStore.entry(start, run), try HistoryStore.entry(finish, run)]
     }
 
     /// Appends one event in a transaction of its own.
@@ -88,7 +87,7 @@ private struct FilledHistory {
         let clock = ContinuousClock()
         let start = clock.now
         let append = try connection.transaction {
-            try clock.measure { try log.append([AuditEvent(.historyRead, by: principal, [.init("what", .string("runs"))])], to: connection) }
+            try clock.measure { try log.append([AuditEntry(.historyRead(.runs), by: principal)], to: connection) }
         }
         return (append, clock.now - start)
     }

@@ -2,25 +2,31 @@ import JSON
 import OpenSSL
 
 /// How a log comes to another key: the old key signs a statement that names the new one, and an entry `key_changed`
-/// carries it. Every checkpoint that covers this entry is signed by the new key, every earlier one by the old.
-package enum KeyChange {
-    /// The fields of an entry `key_changed`: `vkey`, the new key's, and `signature`, base64 of the old key's ID and its
-    /// signature of the statement, as in a note's signature line.
+/// carries it. The new key signs every checkpoint that covers this entry; the old key signed every earlier one.
+package struct KeyChange: Sendable, Equatable {
+    /// The entry's `vkey`.
+    package let newKey: VerifierKey
+    /// The entry's `signature`: base64 of the old key's ID and its signature of the statement, as in a note's signature line.
+    package let signature: String
+
+    package init(newKey: VerifierKey, signature: String) {
+        self.newKey = newKey
+        self.signature = signature
+    }
+
+    /// Signs a change of keys with the old key.
     ///
     /// - Parameters:
     ///   - newKey: its name must be the origin of the log.
     ///   - tree: the log before this entry.
     ///   - signer: the old key.
     /// - Throws: `OpenSSLError` when there is no memory.
-    package static func fields(
-        to newKey: VerifierKey, after tree: Tree, signedBy signer: Signer
-    ) throws(OpenSSLError) -> [JSONValue.Member] {
+    package static func approve(
+        _ newKey: VerifierKey, after tree: Tree, by signer: Signer
+    ) throws(OpenSSLError) -> KeyChange {
         let text = statement(naming: newKey, after: tree, origin: signer.verifierKey.name)
         let signature = try SignedNote(text, signedBy: signer).signatures[0]
-        return [
-            JSONValue.Member("signature", .string(signature.base64)),
-            JSONValue.Member("vkey", .string(newKey.description)),
-        ]
+        return KeyChange(newKey: newKey, signature: signature.base64)
     }
 
     /// What the old key signs: five lines. Index and root tie it to this place in this log, so it cannot be used

@@ -1,6 +1,5 @@
 import AuditLog
 import History
-import JSON
 import Linux
 import Logging
 import RunProtocol
@@ -57,20 +56,17 @@ package struct ExternalRunWatch: Service {
         if let lockFile, lockFile != before {
             logger.notice(
                 "the script runs past this service, or left its lock file behind: since \(Timestamp.text(lockFile.modified)), user \(Account.name(lockFile.owner))")
-            await record("seen", lockFile)
+            await record(.seen, lockFile)
         }
         if let before, lockFile == nil {
             logger.notice("the script's lock file is gone again")
-            await record("gone", before)
+            await record(.gone, before)
         }
         return lockFile
     }
 
-    private func record(_ outcome: String, _ file: LockFile) async {
+    private func record(_ change: ExternalRunChange, _ file: LockFile) async {
         let history = history
-        let event = AuditEvent(
-            .externalRunSeen, outcome: outcome,
-            [.init("lock_file_modified", .string(Timestamp.text(file.modified))), .init("lock_file_owner", .integer(file.owner))])
-        do { try await writing.run { try history.record([event]) } } catch { logger.error("external_run_seen could not be recorded: \(error)") }
+        do { try await writing.run { try history.record(.externalRunSeen(change, file)) } } catch { logger.error("external_run_seen could not be recorded: \(error)") }
     }
 }

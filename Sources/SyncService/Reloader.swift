@@ -2,7 +2,6 @@ import AuditLog
 import Diagnostics
 import History
 import HTTPServer
-import JSON
 import JWT
 import Linux
 import Logging
@@ -60,7 +59,7 @@ struct Reloader: Service {
                 await tell(reading)
             } catch {
                 logger.error("settings not reloaded, the old ones go on: \(error)")
-                await record(outcome: "refused", [])
+                await record(.settingsChanged(.refused))
             }
         }
     }
@@ -120,20 +119,14 @@ struct Reloader: Service {
         let taken = reading.taken.isEmpty ? "nothing has changed" : reading.taken.joined(separator: ", ")
         let waiting = reading.needRestart.isEmpty ? "" : "; changed too, but in force only after a restart: \(reading.needRestart.joined(separator: ", "))"
         logger.log(level: waiting.isEmpty ? .notice : .warning, "settings reloaded: \(taken)\(waiting)")
-        await record(
-            outcome: "reloaded",
-            [
-                .init("changed", .array(reading.taken.map { .string($0) })),
-                .init("need_restart", .array(reading.needRestart.map { .string($0) })),
-            ])
+        await record(.settingsChanged(.reloaded, changed: reading.taken, needRestart: reading.needRestart))
     }
 
-    private func record(outcome: String, _ fields: [JSONValue.Member]) async {
-        // The kernel does not tell who sent the signal; only root and the service's own user may.
-        let event = AuditEvent(.settingsChanged, outcome: outcome, fields)
+    /// Without a principal: the kernel does not tell who sent the signal. Only root and the service's own user may.
+    private func record(_ event: AuditEvent) async {
         do {
             let history = history
-            try await pools.writing.run { try history.record([event]) }
+            try await pools.writing.run { try history.record(event) }
         } catch {
             await events.add(event)
             logger.error("settings_changed is not in the history yet, which is tried again: \(error)")

@@ -116,3 +116,11 @@ struct TestLog {
         }
     }
 }
+
+extension KeyChange {
+    /// The members of an entry `key_changed`.
+    static func fields(to newKey: VerifierKey, after tree: Tree, signedBy signer: Signer) throws -> [JSONValue.Member] {
+        let change = try approve(newKey, after: tree, by: signer)
+        return [.init("signature", .string(change.signature)), .init("vkey", .string(change.newKey.description))]
+    }
+}

@@ -2,12 +2,19 @@ import JSON
 import Linux
 
 /// What the kernel says of its clock, for entries whose time may be doubted later.
-package enum ClockFacts {
-    /// Whether the clock is believed to be synchronised, and how far off it may be (adjtimex(2)).
-    package static func members() -> [JSONValue.Member] {
-        guard let state = Clock.synchronisation() else { return [.init("clock_synchronised", .null)] }
-        return [
-            .init("clock_synchronised", .bool(state.synchronised)), .init("clock_error_us", .integer(state.maximumErrorMicroseconds)),
+package struct ClockFacts: Sendable {
+    /// nil where the kernel does not say.
+    private let state: (synchronised: Bool, maximumErrorMicroseconds: Int64)?
+
+    /// Asks the kernel (adjtimex(2)).
+    package static func now() -> ClockFacts { ClockFacts(state: Clock.synchronisation()) }
+
+    init(state: (synchronised: Bool, maximumErrorMicroseconds: Int64)?) { self.state = state }
+
+    var members: [EntryMember] {
+        [
+            .flagOrNull("clock_synchronised", state?.synchronised, "whether the kernel believes that the clock is synchronised"),
+            .integerIfAny("clock_error_us", state?.maximumErrorMicroseconds, "how far off it may be, in microseconds"),
         ]
     }
 }

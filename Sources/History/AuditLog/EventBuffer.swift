@@ -1,5 +1,4 @@
 import AuditLog
-import JSON
 import Linux
 import Logging
 import ServiceLifecycle
@@ -43,9 +42,10 @@ package actor EventBuffer: Service {
 
     /// What waits to be written, and what remains of it where it has to be counted after all.
     private struct Pending {
-        package let event: AuditEvent
-        package let user: String?
+        let entry: AuditEntry
         let tally: EventTally
+
+        var user: String? { entry.principal?.user }
     }
 
     private let history: HistoryStore
@@ -63,16 +63,15 @@ package actor EventBuffer: Service {
     }
 
     /// Takes one event; returns at once.
-    package func record(_ kind: Event, by principal: Principal, outcome: String? = nil, _ fields: [JSONValue.Member] = []) {
+    package func record(_ event: AuditEvent, by principal: Principal) {
         let now = Clock.monotonicMilliseconds()
-        let subject = subject(kind, principal.user)
+        let subject = subject(event.kind, principal.user)
         let network = network(of: principal.sourceIP, in: subject)
         var window = windows[subject]?[network] ?? Window(ends: now + Self.windowMilliseconds)
-        let event = AuditEvent(kind, by: principal, outcome: outcome, fields)
-        let tally = EventTally(at: Clock.wallMilliseconds(), from: principal.sourceIP, fields + (outcome.map { [.init("outcome", .string($0))] } ?? []))
+        let tally = EventTally(at: Clock.wallMilliseconds(), from: principal.sourceIP, event.members)
         if window.kept < Self.singles, principal.user != nil || takeAnonymous(now, leaving: Self.anonymousReserve) {
             window.kept += 1
-            pending.append(Pending(event: event, user: principal.user, tally: tally))
+            pending.append(Pending(entry: AuditEntry(event, by: principal), tally: tally))
         } else {
             window.tally.add(tally)
         }
@@ -81,7 +80,7 @@ package actor EventBuffer: Service {
 
     /// Takes an event that somebody else tried to write and could not.
     package func add(_ event: AuditEvent) {
-        pending.append(Pending(event: event, user: nil, tally: EventTally(at: Clock.wallMilliseconds(), from: nil, event.fields)))
+        pending.append(Pending(entry: AuditEntry(event), tally: EventTally(at: Clock.wallMilliseconds(), from: nil, event.members)))
     }
 
     package func run() async throws {
@@ -118,7 +117,7 @@ package actor EventBuffer: Service {
         guard !writing.isEmpty else { return }
         pending = []
         let history = history
-        do { try await pool.run { try history.record(writing.map(\.event)) } } catch {
+        do { try await pool.run { try history.record(writing.map(\.entry)) } } catch {
             pending = writing + pending
             let what = closingAll ? "\(pending.reduce(0) { $0 + $1.tally.count }) events are lost" : "\(writing.count) entries wait"
             logger.error("the history cannot be written, \(what): \(error)")
@@ -141,14 +140,14 @@ package actor EventBuffer: Service {
                 if !hasRoom {
                     rest[subject.kind, default: EventTally()].add(window.tally)
                 } else if window.tally.count > 0 {
-                    let event = window.tally.summary(subject.kind, user: subject.user, network: Self.text(ofNetwork: network))
-                    pending.append(Pending(event: event, user: subject.user, tally: window.tally))
+                    let entry = window.tally.summary(subject.kind, user: subject.user, network: Self.text(ofNetwork: network))
+                    pending.append(Pending(entry: entry, tally: window.tally))
                 }
             }
             if windows[subject]?.isEmpty == true { windows[subject] = nil }
         }
         for (kind, tally) in rest {
-            pending.append(Pending(event: tally.summary(kind, user: nil, network: nil), user: nil, tally: tally))
+            pending.append(Pending(entry: tally.summary(kind, user: nil, network: nil), tally: tally))
         }
     }
 
@@ -156,7 +155,7 @@ package actor EventBuffer: Service {
     private func countWhatIsTooMuch() {
         guard pending.count > Self.maximumWaiting else { return }
         for one in pending[Self.maximumWaiting...] {
-            let subject = subject(one.event.kind, one.user)
+            let subject = subject(one.entry.event.kind, one.user)
             var window = windows[subject]?[Self.others] ?? Window(ends: Clock.monotonicMilliseconds() + Self.windowMilliseconds)
             window.tally.add(one.tally)
             windows[subject, default: [:]][Self.others] = window

@@ -2,7 +2,7 @@ import AuditLog
 import JSON
 
 /// Events of one kind and user that are counted instead of kept one by one, and the values that occurred in them.
-struct EventTally: Sendable {
+package struct EventTally: Sendable {
     /// At most so many different values of a key are listed: 1,000 numbers are about 20 KiB of an entry's 32.
     private static let maximumNumbers = 1000
     private static let maximumTexts = 32
@@ -56,15 +56,19 @@ struct EventTally: Sendable {
         }
     }
 
-    /// The one event that stands for all.
-    /// - Parameter network: what to say where they came from several addresses; nil: nothing.
-    func summary(_ kind: Event, user: String?, network: String?) -> AuditEvent {
-        var fields: [JSONValue.Member] = [
-            .init("count", .integer(count)), .init("first", .string(Timestamp.text(first))), .init("last", .string(Timestamp.text(last))),
+    /// The one entry that stands for all.
+    /// - Parameter network: the source where the events came from several addresses; nil: none.
+    func summary(_ kind: Event, user: String?, network: String?) -> AuditEntry {
+        AuditEntry(.summary(kind, self), by: Principal(user: user, sourceIP: sources.count == 1 ? sources.first : network))
+    }
+
+    var members: [EntryMember] {
+        [
+            .integer("count", count, "how many events"), .time("first", first, "when the first one happened"),
+            .time("last", last, "when the last one happened"),
         ]
-        fields += texts.map { .init($0, .array($1.sorted().map { .string($0) })) }
-        fields += numbers.map { .init($0, .array($1.sorted().map { .integer($0) })) }
-        if more > 0 { fields.append(.init("more", .integer(more))) }
-        return AuditEvent(kind, by: Principal(user: user, sourceIP: sources.count == 1 ? sources.first : network), fields)
+            + texts.map { .texts($0, $1.sorted(), "the texts that occurred") }
+            + numbers.map { .integers($0, $1.sorted(), "the numbers that occurred") }
+            + [.integerIfAny("more", more > 0 ? more : nil, "how many of the events have a value that is not listed")]
     }
 }

@@ -60,25 +60,23 @@ struct Genesis: Sendable {
     /// Writes entry 0 and brings in earlier runs, within the caller's transaction or alone.
     func write(_ log: StoredLog, _ connection: Connection) throws {
         let key = log.signer.verifierKey
-        var events = [AuditEvent(.genesis, [.init("origin", .string(key.name)), .init("vkey", .string(key.description))])]
+        var entries = [AuditEntry(.genesis(key))]
         let runs = try connection.query("SELECT id FROM run_started ORDER BY id") { $0.integer(0) ?? 0 }
-        for run in runs { events.append(try imported(run, connection)) }
+        for run in runs { entries.append(AuditEntry(try imported(run, connection))) }
         if connection.hasOpenTransaction {
-            try log.append(events, to: connection)
+            try log.append(entries, to: connection)
         } else {
-            try connection.transaction { _ = try log.append(events, to: connection) }
+            try connection.transaction { _ = try log.append(entries, to: connection) }
         }
     }
 
     /// A run of the time before: its rows as they are now, which nobody witnessed.
     private func imported(_ run: Int64, _ connection: Connection) throws -> AuditEvent {
-        var members: [JSONValue.Member] = [.init("run", .integer(run)), .init("witnessed", .bool(false))]
+        var facts: [JSONValue.Member] = []
         for table in [RunTable.started, .finished] {
-            members += try connection.first("SELECT \(table.selection) FROM \(table.name) WHERE id = ?", [.integer(run)]) { table.members($0) } ?? []
+            facts += try connection.first("SELECT \(table.selection) FROM \(table.name) WHERE id = ?", [.integer(run)]) { table.members($0) } ?? []
         }
-        if let output = try connection.first("SELECT bytes FROM run_output WHERE id = ?", [.integer(run)], { $0.blob(0) ?? [] }) {
-            members.append(.init("stored_output_sha256", .string(Hex.text(try SHA256.digest(output)))))
-        }
-        return AuditEvent(.runImported, members)
+        let output = try connection.first("SELECT bytes FROM run_output WHERE id = ?", [.integer(run)]) { $0.blob(0) ?? [] }
+        return .runImported(run: run, facts: facts, storedOutput: try output.map { Hex.text(try SHA256.digest($0)) })
     }
 }

@@ -3,7 +3,7 @@ import JSON
 import SQLite
 
 /// A signed checkpoint outside that this history does not extend: an older history, or another one, was put in its place.
-struct Rollback: Sendable, CustomStringConvertible {
+package struct Rollback: Sendable, CustomStringConvertible {
     let path: String
     let size: Int64
     let root: String
@@ -13,16 +13,14 @@ struct Rollback: Sendable, CustomStringConvertible {
     /// How many entries this history has.
     let found: Int64
 
-    var description: String {
+    package var description: String {
         let what = size > found ? "this history has \(found)" : "this history does not extend it"
         return "the history was rolled back: \(path) holds a checkpoint of \(size) entries, and \(what); put the newer history back, or accept the loss with sync-service audit resume --reason"
     }
 
     /// For the entry `recovered`, which gives this checkpoint up.
-    var givenUp: JSONValue.Member {
-        .init("given_up", .object([
-            .init("file_size", .integer(fileSize)), .init("offset", .integer(offset)), .init("root", .string(root)), .init("size", .integer(size)),
-        ]))
+    var members: [JSONValue.Member] {
+        [.init("file_size", .integer(fileSize)), .init("offset", .integer(offset)), .init("root", .string(root)), .init("size", .integer(size))]
     }
 }
 

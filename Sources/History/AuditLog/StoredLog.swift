@@ -1,5 +1,4 @@
 import AuditLog
-import JSON
 import Linux
 import SQLite
 import Synchronization
@@ -30,14 +29,14 @@ package final class StoredLog: Sendable {
     /// - Returns: the number of the first entry, and the checkpoint over all.
     @discardableResult
     package func append(
-        _ events: [AuditEvent], to connection: Connection, accepting: Bool = false
+        _ entries: [AuditEntry], to connection: Connection, accepting: Bool = false
     ) throws -> (first: Int64, checkpoint: SignedCheckpoint) {
         var tree = try Self.tree(connection)
         if !accepting { try requireNewest(tree, connection) }
         let stepped = try clockStep(connection, size: tree.size).map { [$0] } ?? []
         let first = tree.size + Int64(stepped.count)
-        for event in stepped + events {
-            let leaf = try Leaf(event.kind, at: LeafTime(microseconds: Clock.wallMicroseconds()), event.fields)
+        for entry in stepped + entries {
+            let leaf = try Leaf(entry.event.kind, at: LeafTime(microseconds: Clock.wallMicroseconds()), entry.members)
             try connection.execute("INSERT INTO leaf (entry, bytes) VALUES (?, ?)", [.integer(tree.size), .blob(leaf.bytes)])
             if let run = leaf.integer("run") {
                 try connection.execute("INSERT INTO run_entry (run, entry) VALUES (?, ?)", [.integer(run), .integer(tree.size)])
@@ -124,7 +123,7 @@ package final class StoredLog: Sendable {
 
     /// An event where the wall clock was set: against the clock that goes on by itself, or, after a start, against the
     /// last entry, which cannot be of the future.
-    private func clockStep(_ connection: Connection, size: Int64) throws -> AuditEvent? {
+    private func clockStep(_ connection: Connection, size: Int64) throws -> AuditEntry? {
         let now = Clock.wallMilliseconds()
         let offset = now - Clock.bootMilliseconds()
         let before = clockOffset.withLock { previous in
@@ -139,7 +138,7 @@ package final class StoredLog: Sendable {
             if let leaf = last.flatMap({ try? Leaf(stored: $0) }) { step = min(0, now - leaf.at.microseconds / 1000) }
         }
         guard let step, abs(step) > Self.tolerableStepMilliseconds else { return nil }
-        return AuditEvent(.clockStepped, [.init("step_ms", .integer(step))])
+        return AuditEntry(.clockStepped(milliseconds: step))
     }
 }
 

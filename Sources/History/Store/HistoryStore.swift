@@ -115,7 +115,7 @@ package final class HistoryStore: Sendable {
         let (run, checkpoint) = try write { connection in
             let run = try Self.nextRun(connection)
             try Self.insert(start, run, connection)
-            return (run, try self.log.append([Self.event(start, run)], to: connection).checkpoint)
+            return (run, try self.log.append([Self.entry(start, run)], to: connection).checkpoint)
         }
         noteLastRun(LastRun(id: run, user: start.requester.user, trigger: start.requester.trigger.rawValue, outcome: Outcome.running.rawValue))
         return (run, checkpoint)
@@ -139,7 +139,7 @@ package final class HistoryStore: Sendable {
             let run = try Self.nextRun(connection)
             try Self.insert(start, run, connection)
             try Self.insert(finish, run, connection)
-            try self.log.append([Self.event(start, run), try Self.event(finish, run)], to: connection)
+            try self.log.append([Self.entry(start, run), try Self.entry(finish, run)], to: connection)
             return run
         }
         noteLastRun(LastRun(id: run, user: start.requester.user, trigger: start.requester.trigger.rawValue, outcome: finish.outcome.rawValue))
@@ -162,17 +162,20 @@ package final class HistoryStore: Sendable {
         }
     }
 
-    /// Records events that are rows of no other table.
-    package func record(_ events: [AuditEvent]) throws(HistoryError) {
-        guard !events.isEmpty else { return }
-        try write { connection in _ = try self.log.append(events, to: connection) }
+    /// Records an event that is a row of no other table.
+    /// - Parameter by: nil for what the service does by itself.
+    package func record(_ event: AuditEvent, by principal: Principal? = nil) throws(HistoryError) { try record([AuditEntry(event, by: principal)]) }
+
+    /// Records events that are rows of no other table, in one transaction.
+    package func record(_ entries: [AuditEntry]) throws(HistoryError) {
+        guard !entries.isEmpty else { return }
+        try write { connection in _ = try self.log.append(entries, to: connection) }
     }
 
     /// Deletes the stored output of a run, leaving its digest and a record of who wanted that and why.
     package func redactOutput(of run: Int64, by principal: Principal, reason: String) throws(HistoryError) {
         try write { connection in
-            let event = AuditEvent(.outputRedacted, by: principal, [.init("run", .integer(run)), .init("reason", .string(reason))])
-            let entry = try self.log.append([event], to: connection).first
+            let entry = try self.log.append([AuditEntry(.outputRedacted(run: run, reason: reason), by: principal)], to: connection).first
             try connection.execute("INSERT INTO output_redaction (run, entry) VALUES (?, ?)", [.integer(run), .integer(entry)])
             try connection.execute("DELETE FROM run_output WHERE id = ?", [.integer(run)])
         }
@@ -227,14 +230,8 @@ package final class HistoryStore: Sendable {
             let beginning = try Genesis(connection)
             if !beginning.hasEntries { try beginning.write(self.log, connection) }
             if try StoredLog.head(connection) == nil { try self.requireOwnKey(beginning, connection) }
-            let event = AuditEvent(
-                .recovered, by: principal,
-                [
-                    .init("reason", .string(reason)), .init("problem_count", .integer(Int64(problems.count))),
-                    .init("problems", .array(problems.prefix(3).map { .string($0) })),
-                    .init("accepted", .array(accepted.map { .string($0) })),
-                ] + (rollback.map { [$0.givenUp] } ?? []))
-            let checkpoint = try self.log.append([event], to: connection, accepting: true).checkpoint
+            let recovery = Recovery(reason: reason, problems: problems, accepted: accepted, givenUp: rollback)
+            let checkpoint = try self.log.append([AuditEntry(.recovered(recovery), by: principal)], to: connection, accepting: true).checkpoint
             // Otherwise all that is appended later would be signed by nobody again.
             guard try StoredLog.head(connection)?.checkpoint == checkpoint.checkpoint else {
                 throw HistoryError("\(self.path): a checkpoint is stored under more entries than there are, so that no new one would count; restore a backup")
@@ -258,9 +255,9 @@ package final class HistoryStore: Sendable {
         let checkpoint = try write { connection in
             // The old key approves the new one for the place behind this: nothing may come between.
             try self.log.settleClock(connection)
-            let fields = try KeyChange.fields(to: signer.verifierKey, after: try StoredLog.tree(connection), signedBy: old)
-            let changed = try StoredLog(signer: signer, after: old.verifierKey).append([AuditEvent(.keyChanged, by: principal, fields)], to: connection)
-            return try changed.checkpoint.cosigned(by: old)
+            let change = try KeyChange.approve(signer.verifierKey, after: try StoredLog.tree(connection), by: old)
+            let newLog = StoredLog(signer: signer, after: old.verifierKey)
+            return try newLog.append([AuditEntry(.keyChanged(change), by: principal)], to: connection).checkpoint.cosigned(by: old)
         }
         // A history of before the change does not know the new key: only the old one's word shows that it is behind.
         checkpointFile?.append(checkpoint)
@@ -280,7 +277,7 @@ package final class HistoryStore: Sendable {
             let recorded = try connection.first("SELECT 1 FROM run_finished WHERE id = ?", [.integer(run)]) { $0.integer(0) }
             guard try recorded == nil && !Self.hasEnd(run, connection) else { return false }
             try Self.insert(finish, run, connection)
-            try self.log.append([try Self.event(finish, run)], to: connection)
+            try self.log.append([try Self.entry(finish, run)], to: connection)
             return true
         }
         newest.withLock { known in
@@ -348,12 +345,9 @@ package final class HistoryStore: Sendable {
         try connection.execute("INSERT INTO run_output (id, bytes) VALUES (?, ?)", [.integer(run), .blob(finish.output)])
     }
 
-    package static func event(_ start: RunStart, _ run: Int64) -> AuditEvent {
-        AuditEvent(.runStarted, [.init("run", .integer(run))] + start.members + ClockFacts.members())
-    }
+    package static func entry(_ start: RunStart, _ run: Int64) -> AuditEntry { AuditEntry(.runStarted(run: run, start, .now())) }
 
-    package static func event(_ finish: RunFinish, _ run: Int64) throws -> AuditEvent {
-        let digest = Hex.text(try SHA256.digest(finish.output))
-        return AuditEvent(.runFinished, [.init("run", .integer(run)), .init("stored_output_sha256", .string(digest))] + finish.members)
+    package static func entry(_ finish: RunFinish, _ run: Int64) throws -> AuditEntry {
+        AuditEntry(.runFinished(run: run, finish, storedOutput: Hex.text(try SHA256.digest(finish.output))))
     }
 }

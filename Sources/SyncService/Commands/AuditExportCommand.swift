@@ -14,7 +14,7 @@ struct AuditExportCommand: ParsableCommand {
         let settings = try common.settings()
         try Caller.becomeOwner(of: settings.stateDirectory)
         let history = try settings.openHistory()
-        try history.record([AuditEvent(.historyExported, by: Caller.principal(), [.init("target", .string("tiles"))])])
+        try history.record(.historyExported(.tiles), by: Caller.principal())
         let (entries, outputs) = try AuditExport(of: history.reader, into: folder).write()
         print("\(folder): \(entries) entries, \(outputs) outputs, vkey \(history.log.signer.verifierKey)")
     }

@@ -16,7 +16,7 @@ struct BackupCommand: ParsableCommand {
         let settings = try common.settings()
         try Caller.becomeOwner(of: settings.stateDirectory)
         guard (try? Files.facts(file, followLink: false)) == nil else { throw CommandError("\(file) exists already; name a new file") }
-        try settings.openHistory().record([AuditEvent(.historyExported, by: Caller.principal(), [.init("target", .string("backup"))])])
+        try settings.openHistory().record(.historyExported(.backup), by: Caller.principal())
         try HistoryBackup.copy(settings.historyPath, to: file)
         print("\(file): a complete copy of \(settings.historyPath)")
     }

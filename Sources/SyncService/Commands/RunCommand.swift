@@ -39,7 +39,7 @@ struct RunCommand: ParsableCommand {
         defer { withExtendedLifetime(silent) {} }
         let answer = performer.perform(script, for: requester, leave: never) { printToStandardError("sync-service: run \($0) started") }
         if case .busy = answer {
-            do { try history.record([AuditEvent(.runRefused, by: requester.principal, outcome: "busy")]) } catch { logger.error("\(error)") }
+            do { try history.record(.runRefused(.busy), by: requester.principal) } catch { logger.error("\(error)") }
         }
         try finish(answer)
     }

@@ -5,7 +5,6 @@ import Glibc
 import History
 import HTTPServer
 import HummingbirdCore
-import JSON
 import Linux
 import Logging
 import NIOCore
@@ -34,7 +33,7 @@ struct ServeCommand: AsyncParsableCommand {
         try inside.startupVerification.checkEdge()
         try await inside.coordinator.settleUnfinished()
         try inside.history.refreshLastRun()
-        recordQuietly(inside.history, AuditEvent(.serviceStarted, Self.startFacts()), logger)
+        recordQuietly(inside.history, .serviceStarted(version: RootCommand.version, bootID: BootID.current(), .now()), logger)
         if settings.script.path == nil {
             logger.warning("SYNC_SCRIPT_PATH is not set: nothing can be run until it is")
         }
@@ -69,7 +68,7 @@ struct ServeCommand: AsyncParsableCommand {
                 "HOST: the name \(settings.listener.host) cannot be resolved: \(error.errorDescription)",
                 fix: "set HOST to an address of this machine, or to a name that it can resolve", mayMendItself: true)
         }
-        recordQuietly(inside.history, AuditEvent(.serviceStopped), logger)
+        recordQuietly(inside.history, .serviceStopped, logger)
         await pools.shutDown(logger)
         withExtendedLifetime(lock) {}
         logger.notice("stopped")
@@ -146,13 +145,9 @@ struct ServeCommand: AsyncParsableCommand {
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.make(max(settings.logLevel, .notice)))
     }
 
-    /// A audit log that cannot be written now refuses runs; it does not keep the service from answering.
+    /// An audit log that cannot be written refuses runs; it does not keep the service from answering.
     private func recordQuietly(_ history: HistoryStore, _ event: AuditEvent, _ logger: Logger) {
-        do { try history.record([event]) } catch { logger.error("\(event.kind.rawValue) could not be recorded: \(error)") }
-    }
-
-    private static func startFacts() -> [JSONValue.Member] {
-        [.init("version", .string(RootCommand.version)), .init("boot_id", .optional(BootID.current()))] + ClockFacts.members()
+        do { try history.record(event) } catch { logger.error("\(event.kind.rawValue) could not be recorded: \(error)") }
     }
 
     /// How many connections the process has descriptors for; some are needed for everything else.

@@ -36,14 +36,8 @@ struct TokenCommand: ParsableCommand {
         }
         try Caller.becomeOwner(of: settings.stateDirectory)
         _ = try StateDirectory(settings)
-        try settings.openHistory().record([
-            AuditEvent(
-                .tokenIssued, by: Caller.principal(),
-                [
-                    .init("for_user", .string(user)), .init("role", .optional(role)), .init("ttl_seconds", .integer(seconds)),
-                    .init("issued_fingerprint", .string(try Fingerprint.of(token))),
-                ])
-        ])
+        try settings.openHistory().record(
+            .tokenIssued(user: user, role: role, ttlSeconds: seconds, fingerprint: try Fingerprint.of(token)), by: Caller.principal())
         print(token)
     }
 

@@ -29,7 +29,7 @@ struct AdminEndpoints: Sendable {
     @Sendable func list(_ context: RequestContext) async throws -> Response {
         let filter = try RunFilter(Query(context.request.uri.query ?? ""))
         let slot = try listing.take()
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("runs"))])
+        await events.record(.historyRead(.runs), by: context.principal)
         let history = history
         let page = try await pools.searches.run { try history.runs(filter) }
         return ResponseBuilder.json(
@@ -49,7 +49,7 @@ struct AdminEndpoints: Sendable {
             return (run, try history.storedOutputBytes(of: context.id) ?? 0)
         }
         guard let (run, size) = found else { throw RequestError.notFound }
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("run")), .init("of_run", .integer(context.id))])
+        await events.record(.historyRead(.run, run: context.id), by: context.principal)
         let output = LongText(count: size) { offset, count in
             try await pool.run { try history.output(of: context.id, offset: offset, count: count) }
         }
@@ -62,7 +62,7 @@ struct AdminEndpoints: Sendable {
         let history = history
         let pool = pools.reads
         guard let size = try await pool.run({ try history.storedOutputBytes(of: context.id) }) else { throw RequestError.notFound }
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("output")), .init("of_run", .integer(context.id))])
+        await events.record(.historyRead(.output, run: context.id), by: context.principal)
         let range = try ByteRange(context.request.headers[.range], size: size)
         var headers: HTTPFields = [.acceptRanges: "bytes"]
         if range.partial { headers[.contentRange] = "bytes \(range.first)-\(range.first + range.count - 1)/\(size)" }

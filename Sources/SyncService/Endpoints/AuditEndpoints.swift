@@ -35,7 +35,7 @@ struct AuditEndpoints: Sendable {
         let before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } } ?? Int64.max
         let event = try query.value("event", "one of \(Event.allCases.map(\.rawValue).joined(separator: ", "))") { Event(rawValue: $0) }
         let slot = try listing.take()
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("audit"))])
+        await events.record(.historyRead(.audit), by: context.principal)
         let reader = history.reader
         let found = try await pools.searches.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
         let page = found.prefix(Int(limit))
@@ -48,7 +48,7 @@ struct AuditEndpoints: Sendable {
     }
 
     @Sendable func checkpoint(_ context: RequestContext) async throws -> Response {
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("checkpoint"))])
+        await events.record(.historyRead(.checkpoint), by: context.principal)
         let reader = history.reader
         guard let head = try await pools.reads.run({ try reader.newestCheckpoint() }) else { throw RequestError.notFound }
         return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
@@ -56,7 +56,7 @@ struct AuditEndpoints: Sendable {
 
     /// The proof that the last entry about a run is in the log, for keeping and checking elsewhere.
     @Sendable func receipt(_ context: RequestContext) async throws -> Response {
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("receipt")), .init("of_run", .integer(context.id))])
+        await events.record(.historyRead(.receipt, run: context.id), by: context.principal)
         let reader = history.reader
         let receipt = try await pools.reads.run { try reader.receipt(of: context.id) }
         guard let receipt else { throw RequestError.notFound }
@@ -66,7 +66,7 @@ struct AuditEndpoints: Sendable {
     /// The whole verification, one at a time.
     @Sendable func verify(_ context: RequestContext) async throws -> Response {
         let slot = try verifying.take()
-        await events.record(.historyRead, by: context.principal, [.init("what", .string("verify"))])
+        await events.record(.historyRead(.verify), by: context.principal)
         let (reader, key, settings) = (history.reader, history.log.signer.verifierKey, settings)
         let report = try await pools.verification.run { () throws -> HistoryVerification.Report in
             var verification = HistoryVerification(reader: reader, expectedKey: settings.pinned, ownKey: key)

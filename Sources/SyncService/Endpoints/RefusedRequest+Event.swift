@@ -1,7 +1,6 @@
 import AuditLog
 import History
 import HTTPServer
-import JSON
 
 extension EventBuffer {
     /// Takes a refused request.
@@ -9,8 +8,8 @@ extension EventBuffer {
         let principal = Principal(
             user: refused.user, tokenFingerprint: refused.tokenFingerprint, sourceIP: refused.sourceIP, requestID: refused.requestID)
         switch refused.reason {
-        case .token(let refusal): record(.authFailed, by: principal, [.init("reason", .string(refusal.reason.rawValue))])
-        case .role(let path): record(.accessDenied, by: principal, [.init("path", .string(path))])
+        case .token(let refusal): record(.authFailed(reason: refusal.reason.rawValue), by: principal)
+        case .role(let path): record(.accessDenied(path: path), by: principal)
         }
     }
 }

@@ -34,10 +34,9 @@ struct RunControlEndpoints: Sendable {
         guard run["outcome"] == .string(Outcome.running.rawValue) else { throw RequestError.conflict("Run \(context.id) is not running") }
         // Recorded first: an end that somebody wanted must not look like one that just happened. But a sync that has to be
         // stopped is stopped, also where nothing can be written any more.
-        let request = AuditEvent(.runCancelRequested, by: context.principal, [.init("run", .integer(context.id))])
-        await recordIfPossible(request, context)
+        await recordIfPossible(.runCancelRequested(run: context.id), context)
         let answer = try await coordinator.cancel(context.id)
-        await recordIfPossible(AuditEvent(.runCancelAnswered, by: context.principal, outcome: answer.rawValue, [.init("run", .integer(context.id))]), context)
+        await recordIfPossible(.runCancelAnswered(run: context.id, answer), context)
         switch answer {
         case .ending: break
         case .tooLate: throw RequestError.conflict("Run \(context.id) is over or just ending; it cannot be cancelled any more")
@@ -81,27 +80,23 @@ struct RunControlEndpoints: Sendable {
         else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
         let (runnerClient, history) = (runnerClient, history)
         guard let file = try await pools.questions.run({ try runnerClient.lockFile() }) else { throw RequestError.conflict("There is no lock file") }
-        func event(_ kind: Event, _ outcome: String? = nil, _ more: [JSONValue.Member] = []) -> AuditEvent {
-            AuditEvent(kind, by: context.principal, outcome: outcome, [.init("reason", .string(reason))] + more)
-        }
         // A lock file that is gone must have its entry, so the wish is on the disk before anything is done.
-        let request = event(.lockClearRequested)
-        do { try await pools.writing.run { try history.record([request]) } } catch {
+        do { try await pools.writing.run { try history.record(.lockClearRequested(reason: reason), by: context.principal) } } catch {
             context.logger.error("the lock file was left, because its removal could not be recorded: \(error)")
             throw RequestError.unavailable("The lock file was left: the history cannot be written")
         }
         let reply: LockClearReply
         do { reply = try await pools.questions.run { try runnerClient.clearLock(file) } } catch {
             context.logger.error("the runner was lost while it removed the lock file: \(error)")
-            await recordIfPossible(event(.lockClearFailed, "unknown"), context)
+            await recordIfPossible(.lockClearFailed(reason: reason, .unknown), context)
             throw RequestError.unavailable("Nobody knows whether the lock file was removed; look at the lock again")
         }
         switch reply {
         case .refused(let why):
-            await recordIfPossible(event(.lockClearFailed, "refused", [.init("why", .string(why))]), context)
+            await recordIfPossible(.lockClearFailed(reason: reason, .refused, why: why), context)
             throw RequestError.conflict("The lock file was left: \(why)")
         case .cleared:
-            await recordIfPossible(event(.lockCleared), context)
+            await recordIfPossible(.lockCleared(reason: reason), context)
             context.logger.notice(
                 "the script's lock file was removed", metadata: ["user": "\(context.user.debugDescription)", "reason": "\(reason.debugDescription)"])
             return ResponseBuilder.json(.ok, .status("cleared", "The lock file was removed"))
@@ -111,7 +106,7 @@ struct RunControlEndpoints: Sendable {
     /// The wish is on the disk already, or could not wait for it: what fails here is told to the operator.
     private func recordIfPossible(_ event: AuditEvent, _ context: RequestContext) async {
         let history = history
-        do { try await pools.writing.run { try history.record([event]) } } catch {
+        do { try await pools.writing.run { try history.record(event, by: context.principal) } } catch {
             context.logger.error("\(event.kind.rawValue) could not be recorded: \(error)")
         }
     }

@@ -57,7 +57,7 @@ struct SyncEndpoints: Sendable {
         guard let claims = context.claims else { throw RequestError.internalError }
         guard let path = script.path else {
             noScriptLines.log { context.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script\($0)") }
-            await events.record(.runRefused, by: context.principal, outcome: "script_not_set")
+            await events.record(.runRefused(.scriptNotSet), by: context.principal)
             return Self.failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set")
         }
         let requester = Requester(
@@ -70,7 +70,7 @@ struct SyncEndpoints: Sendable {
         case .busy:
             // The audit log counts these; a line for each would let any token fill the log.
             context.logger.debug("refused: a sync is running already")
-            await events.record(.runRefused, by: context.principal, outcome: "busy")
+            await events.record(.runRefused(.busy), by: context.principal)
             return Self.alreadyRunning(run: nil)
         case .notStarted(let reason): return Self.unavailable("Nothing was started: \(reason)", run: nil)
         case .notRecorded(let run, let reason): return Self.unavailable("The end is not recorded yet: \(reason)", run: run)
