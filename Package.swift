@@ -154,7 +154,9 @@ let package = Package(
         .testTarget(
             name: "SyncServiceTests",
             dependencies: [
-                "SyncService", "AuditLog", "HTTPServer", "History", "JSON", "Linux", "RunProtocol", "Runs", "TestSupport",
+                "SyncService", "AuditLog", "Diagnostics", "HTTPServer", "History", "JSON", "JWT", "Linux", "OpenSSL", "RunProtocol", "Runs",
+                "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: strict

@@ -1,22 +1,20 @@
 import ArgumentParser
-import Diagnostics
 import Glibc
 import Linux
-import RunProtocol
 
 /// sync-service: starts a database sync on request and proves afterwards who started which run and how it ended.
 @main
 enum Program {
     static func main() async {
-        // Nobody waits for the runners this program starts; ignored, the kernel collects them.
+        // The program does not wait for the runners that it starts. With SIGCHLD ignored the kernel reaps them.
         signal(SIGCHLD, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
-        // A reload asked for before the service is ready needs no answer; the default would end it.
+        // By default SIGHUP would end a service that is not ready yet.
         signal(SIGHUP, SIG_IGN)
         do {
             // Keys and secrets are in our memory.
             try Process.forbidTracing()
-            // What a dead supervisor leaves comes to us, where another runner finds it.
+            // The processes of a dead supervisor become our children, where another runner finds them.
             try Process.becomeSubreaper()
             var command = try RootCommand.parseAsRoot()
             if let serve = command as? ServeCommand {
@@ -24,14 +22,8 @@ enum Program {
             } else {
                 try command.run()
             }
-        } catch let error as Exit {
-            exit(error.code)
-        } catch where RootCommand.exitCode(for: error) != .failure {
-            // Help, version and what the argument parser has to say about the command line.
-            RootCommand.exit(withError: error)
         } catch {
-            printToStandardError("sync-service: \(error)")
-            exit(ExitStatus.of(error).rawValue)
+            Exit.end(with: error)
         }
     }
 }

@@ -15,10 +15,9 @@ import UnixSignals
 /// JWT_NOT_BEFORE. Every other setting stays as it was at the start; a changed one is named as needing a restart. Wrong
 /// new settings leave the old ones serving.
 struct Reloader: Service {
-    private static let certificateNames = ["TLS_CERT_FILE", "TLS_KEY_FILE"]
-    private static let accessNames = [
-        "JWT_SECRET_FILE", "JWT_SECRET", "JWT_PREVIOUS_SECRET_FILE", "ADMIN_USERS", "RUN_USERS", "DENY_USERS", "JWT_NOT_BEFORE",
-    ]
+    private static let reloadable = Set(SettingDeclarations.all.filter(\.reloads).map(\.name))
+    /// Without HTTPS at the start, a new pair waits for a restart.
+    private static let certificateNames = [SettingDeclarations.shared.certificateFile.name, SettingDeclarations.shared.keyFile.name]
 
     /// Settings that were read again and found right, with the names of those that have changed.
     private struct Reading {
@@ -66,19 +65,19 @@ struct Reloader: Service {
 
     private static func values(_ settings: Settings, _ tls: LoadedTLS?) -> SettingsValues {
         var values = settings.values
-        values.include(tls?.certificateDigest, in: "TLS_CERT_FILE")
-        values.include(tls?.keyDigest, in: "TLS_KEY_FILE")
+        values.include(tls?.certificateDigest, in: \.certificateFile)
+        values.include(tls?.keyDigest, in: \.keyFile)
         return values
     }
 
     /// Reads and checks everything before anything is taken over: a bad pair of certificate and key must not leave half of
     /// the new settings in force. Blocks.
     private func read(since inForce: SettingsValues) throws -> Reading {
-        let new = try Settings(environmentFile: environmentFile)
+        let new = try Settings.load(environmentFile: environmentFile)
         let newTLS = try tls == nil ? nil : new.listener.loadTLS()
         let values = Self.values(new, newTLS)
         let changed = values.changed(since: inForce)
-        let reloadable = Self.accessNames + (newTLS == nil ? [] : Self.certificateNames)
+        let reloadable = newTLS == nil ? Self.reloadable.subtracting(Self.certificateNames) : Self.reloadable
         return Reading(
             values: values, authenticator: try newAuthenticator(new), tls: newTLS, secretFiles: new.secretFiles,
             taken: changed.filter(reloadable.contains), needRestart: changed.filter { !reloadable.contains($0) })

@@ -25,6 +25,7 @@ package final class TemporaryFolder: Sendable {
     }
 
     /// A program's standard output and error together, trimmed.
+    @discardableResult
     package func run(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         let pipe = Pipe()

@@ -3,18 +3,18 @@ import Linux
 import RunProtocol
 import Runs
 
-/// The script's side of the machine as the runner sees it: through its socket, as its user, within its unit.
+/// The script, its paths and its log, as the runner sees them: as its user and within its unit.
 struct RunnerCheck {
     let settings: Settings
-    /// nil where there is no script that the caller can read.
+    /// The script; nil where the caller cannot read it.
     let scriptText: String?
-    /// Whether a run is over, which has left a log.
+    /// Whether a run has started, which has left a log.
     let hasRun: Bool
     let runnerClient: RunnerClient
 
     private var script: ScriptSettings { settings.script }
 
-    /// - Parameter everyPath: also prints what the runner's user can do at each path.
+    /// - Parameter everyPath: whether to print what the runner's user can do at each path.
     /// - Throws: where the runner does not answer.
     func perform(everyPath: Bool, _ findings: Findings) throws {
         if let path = script.path { try checkScript(path, findings) }
@@ -26,14 +26,14 @@ struct RunnerCheck {
     private func checkLog(_ findings: Findings) throws {
         let log = try runnerClient.facts(script.logPath)
         if log.identity != nil && !log.writable {
-            // As after a sync that root started by hand, or where the old log was moved here.
+            // For example after a sync that root started by hand, or because the old log was moved here.
             return findings.add(
                 "the script's user \(Account.name(log.uid)) cannot write its log \(script.logPath)",
-                "chown \(Account.name(log.uid)) \(script.logPath); under its unit the log is in a folder that ReadWritePaths= names")
+                "chown \(Account.name(log.uid)) \(script.logPath); in a unit, name the log's folder in ReadWritePaths=")
         }
         if log.identity == nil && !hasRun { return }
         if case .unreadable(let reason) = try runnerClient.logTail() {
-            findings.add("Error reading log file \(script.logPath): \(reason)", "let the script write it there, readable for the runner's user")
+            findings.add("Error reading log file \(script.logPath): \(reason)", "let the script write its log there, readable for the runner's user")
         }
     }
 
@@ -47,30 +47,30 @@ struct RunnerCheck {
         checkMention("SYNC_LOG_PATH", script.logPath, ending: ".log", text, findings)
         if text.closesForeignDescriptors {
             findings.add(
-                "the script closes descriptors that it did not open; with descriptor \(RunDirectory.lockDescriptor) it gives up the run lock, "
-                    + "and if its supervisor dies, a second sync can begin beside it",
+                "the script closes descriptors that it did not open; by closing descriptor \(RunDirectory.lockDescriptor) it releases the run lock, "
+                    + "and if its supervisor dies, a second sync can start",
                 "let it close only descriptors that it has opened itself")
         }
         if settings.runnerSocket != nil && text.contains("kill", "-0") {
             findings.add(
-                "the script looks with kill -0 whether another process lives; under the runner it sees none outside its own run that way",
-                "let it ask for the folder of the process instead: [ -d \"/proc/$pid\" ]")
+                "the script tests with kill -0 whether a process lives; under the runner this finds only processes of its own run",
+                "let it test the folder of the process instead: [ -d \"/proc/$pid\" ]")
         }
     }
 
-    /// A script that locks elsewhere runs while the status is `idle`, and beside a second one.
+    /// A script that locks another path runs while the status is `idle`, and can run twice at once.
     private func checkMention(_ setting: String, _ named: String, ending: String, _ text: ScriptText, _ findings: Findings) {
         guard !text.mentions(named) else { return }
         let others = text.paths(endingIn: ending)
         findings.add(
             "the script does not mention \(named), which \(setting) names"
                 + (others.isEmpty ? "" : "; it mentions \(others.joined(separator: ", "))"),
-            "write that path into the script, or set \(setting) to the script's own; where the script takes it from the variable "
-                + "\(setting), name that in SYNC_ENV_PASS; no problem if it has the path from elsewhere")
+            "write that path into the script, or set \(setting) to the path that the script uses; if the script takes it from the variable "
+                + "\(setting), name that in SYNC_ENV_PASS; ignore this if the script has the path from elsewhere")
     }
 
-    /// Folders that cron, the runner and whoever calls this must see as one. A unit with a /tmp of its own (PrivateTmp)
-    /// has another folder there, and a lock in it guards nothing.
+    /// cron, the runner and the caller must see the same folder at a path. A unit with PrivateTmp has its own /tmp, and a
+    /// lock file there protects nothing.
     private func checkView(_ findings: Findings) throws {
         for (setting, path) in [("SYNC_LOCK_PATH", script.lockPath), ("SYNC_LOG_PATH", script.logPath)] {
             let folder = Files.folder(of: path)
@@ -78,8 +78,8 @@ struct RunnerCheck {
                 try runnerClient.facts(folder).identity != FileIdentity(device: ours.device, inode: ours.inode)
             else { continue }
             findings.add(
-                "\(setting): the runner does not see the folder \(folder) that is seen here: cron and the service would not see one file",
-                "set \(setting) to a folder that all share, such as one under /run or /var/log; a unit has a /tmp of its own (PrivateTmp)")
+                "\(setting): the runner does not see the folder \(folder) that is seen here, so cron and the service would use different files",
+                "set \(setting) to a path in a folder that all share, such as one under /run or /var/log; a unit has its own /tmp (PrivateTmp)")
         }
     }
 
@@ -92,7 +92,7 @@ struct RunnerCheck {
             guard !(need.writes ? facts.writable : facts.readable) else { continue }
             findings.add(
                 "\(need.setting): the runner's user \(Account.name(facts.uid)) cannot \(need.writes ? "write in" : "read") \(need.path)",
-                "give that user the right; in a unit also by ReadWritePaths= or ReadOnlyPaths=")
+                "give that user the right; in a unit, also name the path in ReadWritePaths= or ReadOnlyPaths=")
         }
     }
 

@@ -1,11 +1,32 @@
 import ArgumentParser
 import Diagnostics
+import Glibc
 import History
 import Linux
 import RunProtocol
 
+/// Ends a command with a status, after it has printed everything worth saying. Nothing else decides how the program ends:
+/// commands throw, and ``end(with:)`` maps every error to its status.
+struct Exit: Error {
+    let code: Int32
+
+    init(_ status: ExitStatus) { code = status.rawValue }
+
+    /// - Parameter code: of a script, which `run` passes on.
+    init(code: Int32) { self.code = code }
+
+    /// Ends the program. Prints the error, unless it is an ``Exit``.
+    static func end(with error: any Error) -> Never {
+        if let exit = error as? Exit { Glibc.exit(exit.code) }
+        // Help, version, and what the argument parser has to say about the command line.
+        if RootCommand.exitCode(for: error) != .failure { RootCommand.exit(withError: error) }
+        printToStandardError("sync-service: \(error)")
+        Glibc.exit(ExitStatus.of(error).rawValue)
+    }
+}
+
 extension ExitStatus {
-    /// An error that came from another has the status of that one.
+    /// The status for an error of a command. An error that another one caused has the status of its cause.
     static func of(_ error: any Error) -> ExitStatus {
         switch error {
         case let error as SettingsError: error.mayMendItself ? .unavailable : .configuration
@@ -13,17 +34,7 @@ extension ExitStatus {
         case let error as HistoryError where error.cause is SettingsError: error.cause.map(of) ?? .wrong
         case let error as HistoryError: error.mayPass ? .unavailable : .wrong
         case let error as SystemError: error.mayPass ? .unavailable : .wrong
-        case is ValidationError: .usage
         default: .wrong
         }
     }
-}
-
-/// Ends a command with a code of its own, after everything worth saying was said.
-struct Exit: Error {
-    let code: Int32
-
-    init(_ status: ExitStatus) { code = status.rawValue }
-    /// A code that a script gave, passed on.
-    init(code: Int32) { self.code = code }
 }

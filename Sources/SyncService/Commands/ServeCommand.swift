@@ -26,7 +26,9 @@ struct ServeCommand: AsyncParsableCommand {
         let authenticator = Reloadable(Authenticator(rules: try settings.requireTokens(), access: settings.access))
         let loadedTLS = try settings.listener.loadTLS()
         let tls = loadedTLS.map { CurrentTLSContext($0.context) }
-        let lock = try StateDirectory(settings).lockForService()
+        let state = StateDirectory(settings)
+        try state.prepare()
+        let lock = try state.lockForService()
         let logger = Log.make(settings.logLevel)
         let pools = ServicePools()
         let inside = try Inside(settings, pools, logger)
@@ -35,7 +37,7 @@ struct ServeCommand: AsyncParsableCommand {
         try inside.history.refreshLastRun()
         recordQuietly(inside.history, .serviceStarted(version: RootCommand.version, bootID: BootID.current(), .now()), logger)
         if settings.script.path == nil {
-            logger.warning("SYNC_SCRIPT_PATH is not set: nothing can be run until it is")
+            logger.warning("no run can start until SYNC_SCRIPT_PATH is set")
         }
 
         let hosts = Reloadable(AllowedHosts(settings.listener, tls?.value))

@@ -7,13 +7,13 @@ import Linux
 
 struct TokenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "token", abstract: "Print a token, signed with the configured secret.",
-        discussion: "For trying things out and for scripts; people get theirs from the application they log in to.")
+        commandName: "token", abstract: "Print a token that is signed with the configured secret.",
+        discussion: "For tests and scripts. People get their tokens from the application that they log in to. The audit log records each token.")
 
     @OptionGroup var common: CommonOptions
     @Option(help: "The user the token is for.") var user: String
-    @Option(help: "A role, for example the admin role.") var role: String?
-    @Option(help: "How long it is valid: a number with s, m, h or d.") var ttl = "1h"
+    @Option(help: "A role for the token, for example the administrators'.") var role: String?
+    @Option(help: "How long the token is valid: a number with s, m, h or d.") var ttl = "1h"
 
     func run() throws {
         let settings = try common.settings()
@@ -35,8 +35,7 @@ struct TokenCommand: ParsableCommand {
             throw CommandError("this service would refuse the token: \(error); choose another --user or --role")
         }
         try Caller.becomeOwner(of: settings.stateDirectory)
-        _ = try StateDirectory(settings)
-        try settings.openHistory().record(
+        try settings.createHistory().record(
             .tokenIssued(user: user, role: role, ttlSeconds: seconds, fingerprint: try Fingerprint.of(token)), by: Caller.principal())
         print(token)
     }

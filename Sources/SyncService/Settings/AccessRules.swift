@@ -1,9 +1,10 @@
+import Diagnostics
 import HTTPServer
 
 extension AccessRules {
-    init(_ source: SettingsSource) {
+    init(_ source: SettingsSource) throws(SettingsError) {
         self.init(
-            adminRole: source.text("JWT_ADMIN_ROLE") ?? "admin", adminUsers: source.list("ADMIN_USERS"), runUsers: source.list("RUN_USERS"),
-            runRole: source.text("JWT_RUN_ROLE"), deniedUsers: source.list("DENY_USERS"))
+            adminRole: try source.value(\.adminRole), adminUsers: try source.value(\.adminUsers), runUsers: try source.value(\.runUsers),
+            runRole: try source.value(\.runRole), deniedUsers: try source.value(\.deniedUsers))
     }
 }

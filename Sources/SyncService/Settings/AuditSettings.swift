@@ -5,21 +5,19 @@ import History
 
 extension AuditSettings {
     init(_ source: SettingsSource, stateDirectory: String) throws(SettingsError) {
-        let origin = source.text("AUDIT_ORIGIN") ?? "\(Self.hostName())/sync-history"
-        guard !origin.isEmpty, origin.utf8.count <= 255, origin.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "+") }) else {
+        let origin = try source.value(\.auditOrigin) ?? "\(Self.hostName())/sync-history"
+        guard Self.isOrigin(origin) else {
             throw source.error(
-                "AUDIT_ORIGIN", "is \"\(origin)\"", fix: "set a name such as sync.example.com/sync-history, without blanks and +")
+                \.auditOrigin, "is \"\(origin)\"", fix: "set a name such as sync.example.com/sync-history, without blanks and +")
         }
         self.init(
-            origin: origin, keyFile: try source.absolutePath("AUDIT_KEY_FILE") ?? stateDirectory + "/audit.key",
-            pinned: try Self.pinned(source), checkpointFile: try source.absolutePath("AUDIT_CHECKPOINT_FILE").map { CheckpointFile($0) })
+            origin: origin, keyFile: try source.value(\.auditKeyFile) ?? stateDirectory + "/audit.key",
+            pinned: try source.value(\.pinnedKey), checkpointFile: try source.value(\.checkpointFile).map { CheckpointFile($0) })
     }
 
-    private static func pinned(_ source: SettingsSource) throws(SettingsError) -> VerifierKey? {
-        guard let text = source.text("AUDIT_VKEY") else { return nil }
-        do { return try VerifierKey(parsing: text) } catch {
-            throw source.error("AUDIT_VKEY", "is \(error)", fix: "set what sync-service audit vkey printed")
-        }
+    /// What the first line of a checkpoint and the name of a verifier key can hold.
+    private static func isOrigin(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 255 && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "+") }
     }
 
     private static func hostName() -> String {

@@ -2,10 +2,9 @@ import Diagnostics
 import Glibc
 import Linux
 
-/// A `.env` file: `NAME=value` lines, comments, quotes, `export`. Anything else is an error with its line's number,
-/// never a guess.
-struct EnvironmentFile {
-    struct Entry {
+/// A `.env` file: `NAME=value` lines, comments, quotes, `export`. Any other line is an error that names its number.
+struct EnvironmentFile: Sendable {
+    struct Entry: Sendable {
         let name: String
         let value: String
         let line: Int
@@ -14,18 +13,18 @@ struct EnvironmentFile {
     let path: String
     let entries: [Entry]
 
-    /// Reads and checks a file: whoever can write it decides what the service executes and whom it believes.
+    /// Reads a file and checks who can write it, because its writer decides what the service executes and whom it trusts.
+    /// Blocks.
     /// - Throws: ``SettingsError``.
-    init(reading path: String) throws(SettingsError) {
-        self.path = path
+    static func read(_ path: String) throws(SettingsError) -> EnvironmentFile {
         let bytes: [UInt8]
         do {
             let facts: FileFacts
             (bytes, facts) = try Files.readWithFacts(path, limit: 1 << 20, followLink: false)
-            try Self.checkOwnership(path, facts)
+            try checkOwnership(path, facts)
         } catch let error as SystemError {
             if error.code == EINVAL { throw SettingsError("\(path) is not a regular file", fix: "name the settings file itself") }
-            throw SettingsError("\(error)", fix: Self.fix(error, path), cause: error)
+            throw SettingsError("\(error)", fix: fix(error, path), cause: error)
         } catch let error as SettingsError {
             throw error
         } catch {
@@ -34,13 +33,13 @@ struct EnvironmentFile {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw SettingsError("\(path) is not UTF-8", fix: "save it as UTF-8")
         }
-        entries = try Self.parse(text, path: path)
+        return EnvironmentFile(path: path, entries: try parse(text, path: path))
     }
 
     private static func fix(_ error: SystemError, _ path: String) -> String {
         if error.code == ELOOP { return "name the file itself, not a link to it" }
         guard error.isPermissionDenied else { return "create it or name another with --env-file" }
-        // Of a folder that is closed nothing can be said, and whoever stands outside should not be let in.
+        // The folder is closed to us. Do not advise to open it.
         guard (try? Files.facts(path, followLink: false)) != nil else { return "run this as root" }
         return "run this as root; if it is to run as user \(Account.own): \(Account.admission(to: path))"
     }
@@ -61,9 +60,11 @@ struct EnvironmentFile {
         }
     }
 
+    /// - Parameter path: for messages.
+    /// - Throws: ``SettingsError`` with the number of the line.
     static func parse(_ text: String, path: String) throws(SettingsError) -> [Entry] {
         var entries: [Entry] = []
-        // By scalars: Swift counts CR LF as one character, and a value must not change by normalisation.
+        // By scalars, because Swift counts CR LF as one character, and comparisons of characters normalise.
         for (index, rawLine) in text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let line = index + 1
             var rest = String(String.UnicodeScalarView(rawLine)).trimmed()
@@ -96,13 +97,13 @@ struct EnvironmentFile {
         }
     }
 
-    /// The text behind `=`: nil where quotes do not match or something stands behind them.
+    /// The value from the text after `=`; nil where the quotes do not match or text follows them.
     private static func value(_ text: String) -> String? {
         var scalars = text.trimmed().unicodeScalars[...]
         guard let quote = scalars.first, quote == "'" || quote == "\"" else {
             let text = String(scalars)
             guard !text.contains("\0") else { return nil }
-            // As in a shell, # begins a comment only behind a blank.
+            // As in a shell, # begins a comment only after a blank.
             guard let comment = text.firstRange(of: " #") else { return text }
             return String(text[..<comment.lowerBound]).trimmed()
         }
@@ -110,8 +111,8 @@ struct EnvironmentFile {
         var value = String.UnicodeScalarView()
         while let next = scalars.popFirst() {
             if next == quote {
-                let behind = String(scalars).trimmed()
-                return behind.isEmpty || behind.hasPrefix("#") ? String(value) : nil
+                let rest = String(scalars).trimmed()
+                return rest.isEmpty || rest.hasPrefix("#") ? String(value) : nil
             }
             if next == "\\", quote == "\"", let escaped = scalars.first, "\\\"$`".unicodeScalars.contains(escaped) {
                 value.append(escaped)

@@ -3,11 +3,11 @@ import HTTPServer
 import Linux
 import OpenSSL
 
-/// Where the service listens and to whom it answers.
+/// Where the service listens, and which hosts, proxies and web pages it accepts.
 struct ListenerSettings: Sendable {
     let host: String
     let port: Int
-    /// Certificate chain and key; nil: plain HTTP.
+    /// The paths of certificate chain and key; nil: plain HTTP.
     let tls: (certificate: String, key: String)?
     let hstsSeconds: Int64
     let allowedHosts: [String]
@@ -15,43 +15,36 @@ struct ListenerSettings: Sendable {
     let corsOrigins: [String]
 
     init(_ source: SettingsSource) throws(SettingsError) {
-        host = source.text("HOST") ?? "127.0.0.1"
-        port = Int(try source.integer("PORT", default: 8000, in: 1...65535))
-        switch (try source.absolutePath("TLS_CERT_FILE"), try source.absolutePath("TLS_KEY_FILE")) {
-        case (let certificate?, let key?): tls = (certificate, key)
-        case (nil, nil): tls = nil
-        case (nil, _): throw source.error("TLS_KEY_FILE", "is set without TLS_CERT_FILE", fix: "set both for HTTPS, or neither")
-        case (_, nil): throw source.error("TLS_CERT_FILE", "is set without TLS_KEY_FILE", fix: "set both for HTTPS, or neither")
-        }
-        hstsSeconds = try source.integer("TLS_HSTS_SECONDS", default: 0, in: 0...63_072_000)
+        host = try source.value(\.host)
+        port = Int(try source.value(\.port))
+        tls = try Self.tls(source)
+        hstsSeconds = try source.value(\.hstsSeconds)
         if hstsSeconds > 0 && tls == nil {
-            throw source.error("TLS_HSTS_SECONDS", "is set without HTTPS", fix: "set TLS_CERT_FILE and TLS_KEY_FILE, or remove it")
+            throw source.error(\.hstsSeconds, "is set without HTTPS", fix: "set TLS_CERT_FILE and TLS_KEY_FILE, or remove it")
         }
-        let plaintextAllowed = try source.flag("ALLOW_PLAINTEXT")
-        guard tls != nil || plaintextAllowed || Self.isLoopback(host) else {
+        let allowsPlaintext = try source.value(\.allowsPlaintext)
+        guard tls != nil || allowsPlaintext || Self.isLoopback(host) else {
             throw source.error(
-                "HOST", "is \"\(host)\", and without TLS tokens would cross the network readable for all",
+                \.host, "is \"\(host)\": without TLS everyone on the network could read the tokens",
                 fix: "set TLS_CERT_FILE and TLS_KEY_FILE, or HOST=127.0.0.1 behind a proxy, or ALLOW_PLAINTEXT=true if the way to the proxy is safe")
         }
-        allowedHosts = source.list("ALLOWED_HOSTS")
-        for name in allowedHosts {
-            guard let fix = AllowedHosts.fix(for: name) else { continue }
-            throw source.error("ALLOWED_HOSTS", "lists \"\(name)\", which no request can match", fix: fix)
-        }
-        trustedProxies = source.list("TRUSTED_PROXIES")
-        for address in trustedProxies where IPAddress(address) == nil {
-            throw source.error("TRUSTED_PROXIES", "lists \"\(address)\", which is no IP address", fix: "list single addresses, such as 127.0.0.1")
-        }
-        corsOrigins = source.list("CORS_ALLOW_ORIGINS")
-        for origin in corsOrigins where !Self.isOrigin(origin) {
-            throw source.error(
-                "CORS_ALLOW_ORIGINS", "lists \"\(origin)\", which is no origin",
-                fix: "list origins as a browser sends them, such as https://app.example:8443; * and null are never allowed")
+        allowedHosts = try source.value(\.allowedHosts)
+        trustedProxies = try source.value(\.trustedProxies)
+        corsOrigins = try source.value(\.corsOrigins)
+    }
+
+    private static func tls(_ source: SettingsSource) throws(SettingsError) -> (certificate: String, key: String)? {
+        switch (try source.value(\.certificateFile), try source.value(\.keyFile)) {
+        case (let certificate?, let key?): return (certificate, key)
+        case (nil, nil): return nil
+        case (nil, _): throw source.error(\.keyFile, "is set without TLS_CERT_FILE", fix: "set both for HTTPS, or neither")
+        case (_, nil): throw source.error(\.certificateFile, "is set without TLS_KEY_FILE", fix: "set both for HTTPS, or neither")
         }
     }
 
-    /// Reads and checks certificate and key; blocks.
-    /// - Returns: nil where HTTPS is not set.
+    /// Reads and checks certificate and key. Blocks.
+    /// - Returns: nil where TLS_CERT_FILE and TLS_KEY_FILE are not set.
+    /// - Throws: ``SettingsError``.
     func loadTLS() throws(SettingsError) -> LoadedTLS? {
         guard let tls else { return nil }
         do {
@@ -68,17 +61,17 @@ struct ListenerSettings: Sendable {
         host == "localhost" || IPAddress(host)?.isLoopback ?? false
     }
 
-    /// Scheme, host and port in lower case and nothing else (RFC 6454 section 6.2).
-    private static func isOrigin(_ text: String) -> Bool {
+    /// Whether the text has scheme, host and port in lower case and nothing else (RFC 6454 section 6.2).
+    static func isOrigin(_ text: String) -> Bool {
         guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
         let rest = text.dropFirst(scheme.utf8.count)
-        // A browser leaves the scheme's own port out, so that one written out would never match.
+        // A browser omits the default port of the scheme, so an origin with it would never match.
         if rest.hasSuffix(scheme == "https://" ? ":443" : ":80") { return false }
         return !rest.isEmpty && rest == rest.lowercased() && !rest.contains { "/?#@* ".contains($0) }
     }
 }
 
-/// A pair of certificate and key that was found fit, and what the two files held, as digests.
+/// A valid pair of certificate and key, with a digest of each file.
 struct LoadedTLS: Sendable {
     let context: TLSContext
     let certificateDigest: SIMD32<UInt8>
@@ -88,7 +81,7 @@ struct LoadedTLS: Sendable {
 }
 
 extension AllowedHosts {
-    /// HOST, ALLOWED_HOSTS, and what the certificate vouches for.
+    /// HOST, ALLOWED_HOSTS, and the names and addresses in the certificate.
     init(_ listener: ListenerSettings, _ tls: TLSContext?) {
         self.init([listener.host] + listener.allowedHosts + (tls?.certificate.dnsNames ?? []) + (tls?.certificate.ipAddresses ?? []))
     }

@@ -1,7 +1,7 @@
 import Diagnostics
 import Glibc
-import History
 import HTTPServer
+import History
 import JWT
 import Linux
 import Logging
@@ -11,7 +11,7 @@ import Runs
 /// All settings, checked and typed; see config/env.example for what each means.
 struct Settings: Sendable {
     let listener: ListenerSettings
-    /// nil where no secret is set: commands that need none still work.
+    /// nil where no secret is set; many commands need none.
     let tokens: Rules?
     let access: AccessRules
     let script: ScriptSettings
@@ -23,11 +23,11 @@ struct Settings: Sendable {
     /// Where the runner of another user listens; nil starts one of our own for each run.
     let runnerSocket: String?
     let logLevel: Logger.Level
-    /// Settings and secret files, which the log endpoint never shows.
+    /// Settings files and secret files, which GET /sync/log must never show.
     let secretFiles: [String]
-    /// What each was, to be compared with a later reading.
+    /// For the comparison with a later reading.
     let values: SettingsValues
-    /// What is worth telling although it stops nothing.
+    /// Problems that stop nothing.
     let warnings: [String]
 
     var historyPath: String { stateDirectory + "/history.sqlite" }
@@ -37,7 +37,7 @@ struct Settings: Sendable {
             script: script, stateDirectory: stateDirectory, runDirectory: runDirectory, runnerSocket: runnerSocket, secretFiles: secretFiles)
     }
 
-    /// Opens the history, creating it where there is none.
+    /// Opens the history to write, and creates it where there is none. Blocks.
     func openHistory() throws(HistoryError) -> HistoryStore {
         try HistoryStore(
             opening: historyPath, reserve: DiskReserve(in: stateDirectory, outputLimit: script.outputLimit), audit: audit)
@@ -57,45 +57,46 @@ struct Settings: Sendable {
     /// Where the package keeps the settings: the service's own, and those of the script, which the runner reads as well.
     static let installedFiles = ["/etc/sync-service/service.env", "/etc/sync-service/script.env"]
 
-    /// Reads the environment and the settings file.
-    /// - Parameter environmentFile: the file to read; nil reads `.env` in the working directory, or where there is none
-    ///   ``installedFiles``, as far as they are there.
-    /// - Throws: ``SettingsError``, naming the setting, where it comes from and how to mend it.
-    init(environment: [String: String] = Settings.processEnvironment(), environmentFile: String?) throws(SettingsError) {
+    /// Reads the environment, the settings files and the secrets. Blocks.
+    /// - Parameter environmentFile: the file to read; nil reads `.env` in the working directory, or those of
+    ///   ``installedFiles`` that exist.
+    /// - Throws: ``SettingsError``, which names the setting, where it is set and how to fix it.
+    static func load(
+        environment: [String: String] = processEnvironment(), environmentFile: String?
+    ) throws(SettingsError) -> Settings {
         var files: [EnvironmentFile] = []
-        for path in environmentFile.map({ [$0] }) ?? Self.defaultFiles() { files.append(try EnvironmentFile(reading: path)) }
+        for path in environmentFile.map({ [$0] }) ?? defaultFiles() { files.append(try EnvironmentFile.read(path)) }
         let source = try SettingsSource(environment: environment, files: files)
+        return try Settings(source, secrets: try SecretSettings.load(source))
+    }
 
+    init(_ source: SettingsSource, secrets: SecretSettings?) throws(SettingsError) {
         listener = try ListenerSettings(source)
-        let secrets = try SecretSettings(source)
         tokens = try secrets.map { secrets throws(SettingsError) in try Rules(source, secrets) }
-        var values = SettingsValues(source)
-        values.include((secrets?.current).map { SHA256.hash($0) }, in: "JWT_SECRET_FILE")
-        values.include((secrets?.previous).map { SHA256.hash($0) }, in: "JWT_PREVIOUS_SECRET_FILE")
-        self.values = values
-        access = AccessRules(source)
+        access = try AccessRules(source)
         script = try ScriptSettings(source)
-        stateDirectory =
-            try source.absolutePath("SYNC_STATE_DIR") ?? environment["STATE_DIRECTORY"] ?? "/var/lib/sync-service"
-        audit = try AuditSettings(source, stateDirectory: stateDirectory)
-        runDirectory = try source.absolutePath("SYNC_RUN_DIR") ?? stateDirectory + "/run"
-        runnerSocket = try source.absolutePath("SYNC_RUNNER_SOCKET")
-        guard let level = Logger.Level(rawValue: source.text("LOG_LEVEL") ?? "info") else {
-            throw source.error(
-                "LOG_LEVEL", "is \"\(source.text("LOG_LEVEL") ?? "")\"",
-                fix: "set one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", "))")
-        }
-        logLevel = level
-        secretFiles = files.map(\.path) + [source.text("JWT_SECRET_FILE"), source.text("JWT_PREVIOUS_SECRET_FILE"), listener.tls?.key, audit.keyFile].compactMap { $0 }
-        var warnings = source.unknownInEnvironment.map { "\($0) in the environment is no setting of this program; check its spelling" }
-        if source.text("JWT_SECRET") != nil {
+        let directory = try source.value(\.stateDirectory) ?? source.environment["STATE_DIRECTORY"] ?? "/var/lib/sync-service"
+        stateDirectory = directory
+        audit = try AuditSettings(source, stateDirectory: directory)
+        runDirectory = try source.value(\.runDirectory) ?? directory + "/run"
+        runnerSocket = try source.value(\.runnerSocket)
+        logLevel = try source.value(\.logLevel)
+        secretFiles = Array(Set(source.files.map(\.path) + source.secretFiles + [audit.keyFile])).sorted()
+
+        var values = SettingsValues(source)
+        values.include((secrets?.current).map { SHA256.hash($0) }, in: \.secretFile)
+        values.include((secrets?.previous).map { SHA256.hash($0) }, in: \.previousSecretFile)
+        self.values = values
+
+        var warnings = source.unknownInEnvironment.map { "\($0) in the environment is not a setting of this program; check its spelling" }
+        if source.isSet(\.secret) {
             warnings.append("JWT_SECRET is set by value; JWT_SECRET_FILE keeps it out of the environment")
         }
         self.warnings = warnings
     }
 
     private static func defaultFiles() -> [String] {
-        // What a failing disk hides may be there: to go on without it would be to go on with other settings.
+        // A failing disk may hide the file. Without it the service would run with other settings, so it must fail.
         let here: Bool
         do throws(SystemError) {
             _ = try Files.facts("./.env", followLink: false)
@@ -104,12 +105,13 @@ struct Settings: Sendable {
             here = error.mayPass
         }
         if here { return ["./.env"] }
-        // One that is hidden from us is there: to be told is better than to go on with defaults.
+        // A file that we cannot look at counts as there: an error is better than a start with defaults.
         return installedFiles.filter { path in
             do throws(SystemError) { return try Files.facts(path, followLink: false).kind == .regular } catch { return !error.isNoSuchFile }
         }
     }
 
+    /// The environment of this process.
     static func processEnvironment() -> [String: String] {
         var values: [String: String] = [:]
         var entry = environ

@@ -2,76 +2,51 @@ import Diagnostics
 import Glibc
 import Linux
 
-/// The service's own folder: history, keys, locks. Whoever can enter it can rewrite the history, so it is closed to
-/// everyone else, and a wrong one is refused rather than repaired.
+/// The service's own folder with history, keys and locks, and the run folder. A user who can enter the first can rewrite
+/// the history, so it is closed to everyone else. A folder with wrong rights is refused, not repaired.
 struct StateDirectory: Sendable {
     let path: String
+    let runDirectory: String
+    /// Whether a runner of another user owns the run folder and shares it with our group.
+    let isShared: Bool
 
-    /// Creates the folder and the run folder where they are missing, and checks them.
-    /// - Throws: ``SettingsError`` with the fix.
-    init(_ settings: Settings) throws(SettingsError) {
+    init(_ settings: Settings) {
         path = settings.stateDirectory
-        try Self.prepare(settings.stateDirectory, setting: "SYNC_STATE_DIR", openTo: 0)
-        if settings.runnerSocket == nil {
-            // It may be another user's, shared with our group.
-            try Self.prepare(settings.runDirectory, setting: "SYNC_RUN_DIR", openTo: 0o770)
+        runDirectory = settings.runDirectory
+        isShared = settings.runnerSocket != nil
+    }
+
+    /// Creates the folders where they are missing, and checks them. Blocks.
+    /// - Throws: ``SettingsError`` with the fix.
+    func prepare() throws(SettingsError) {
+        try Self.create(path, setting: "SYNC_STATE_DIR")
+        try checkStateDirectory()
+        // A shared run folder is never created here, because it would belong to our user.
+        if !isShared { try Self.create(runDirectory, setting: "SYNC_RUN_DIR") }
+        try checkRunDirectory()
+    }
+
+    /// Checks the folders and changes nothing. A missing folder is fine if ``prepare()`` can create it. Blocks.
+    /// - Throws: ``SettingsError`` with the fix.
+    func check() throws(SettingsError) {
+        guard try checkStateDirectory() || isShared else { return }
+        try checkRunDirectory()
+    }
+
+    /// - Returns: whether the folder exists.
+    @discardableResult
+    private func checkStateDirectory() throws(SettingsError) -> Bool { try Self.checkOwn(path, setting: "SYNC_STATE_DIR", openTo: 0) }
+
+    private func checkRunDirectory() throws(SettingsError) {
+        if isShared {
+            try Self.checkShared(runDirectory)
         } else {
-            try Self.checkShared(settings.runDirectory)
+            try Self.checkOwn(runDirectory, setting: "SYNC_RUN_DIR", openTo: 0o770)
         }
     }
 
-    /// The folder of a runner of another user: never made here, where it would be ours. Without the setgid bit what the
-    /// runner leaves in it has the runner's group, and every output and stored result would be lost for us.
-    private static func checkShared(_ path: String) throws(SettingsError) {
-        let fix =
-            "SYNC_RUNNER_SOCKET needs a folder of the runner's, outside SYNC_STATE_DIR: "
-            + "install -d -m 2770 -o RUNNER -g \(getegid()) \(path), where RUNNER is the user of sync-runner.service"
-        let facts: FileFacts
-        do { facts = try Files.facts(path, followLink: false) } catch { throw SettingsError("SYNC_RUN_DIR: \(error)", fix: fix, cause: error) }
-        let mode = String(facts.mode, radix: 8)
-        guard facts.kind == .directory else { throw SettingsError("SYNC_RUN_DIR: \(path) is no folder, or a link to one", fix: fix) }
-        guard facts.owner != geteuid() else {
-            throw SettingsError("SYNC_RUN_DIR: \(path) belongs to the service's user; the runner's must own it", fix: fix)
-        }
-        guard facts.mode & 0o007 == 0 else { throw SettingsError("SYNC_RUN_DIR: others can enter \(path) (mode \(mode))", fix: fix) }
-        guard facts.mode & 0o2000 != 0, access(path, R_OK | W_OK | X_OK) == 0 else {
-            throw SettingsError(
-                "SYNC_RUN_DIR: \(path) (mode \(mode), group \(facts.group)) does not share what the runner leaves there with user \(Account.own)",
-                fix: fix)
-        }
-    }
-
-    private static func prepare(_ path: String, setting: String, openTo allowed: UInt32) throws(SettingsError) {
-        if mkdir(path, 0o700) != 0 && errno != EEXIST {
-            let error = SystemError("mkdir", path)
-            throw SettingsError(
-                "\(setting): \(error)", fix: "create the folder for user \(Account.own): install -d -m 700 -o \(Account.own) \(path)",
-                cause: error)
-        }
-        let facts: FileFacts
-        do { facts = try Files.facts(path, followLink: false) } catch {
-            throw SettingsError("\(setting): \(error)", fix: "create the folder \(path)", cause: error)
-        }
-        guard facts.kind == .directory else {
-            throw SettingsError("\(setting): \(path) is not a folder of its own (a link or a file)", fix: "set \(setting) to the folder itself")
-        }
-        guard facts.owner == geteuid() || allowed != 0 else {
-            throw SettingsError(
-                "\(setting): \(path) belongs to user \(Account.name(facts.owner))", fix: "run as that user, or chown \(Account.own) \(path)")
-        }
-        guard facts.mode & 0o077 & ~allowed == 0 else {
-            throw SettingsError(
-                "\(setting): others can enter \(path) (mode \(String(facts.mode, radix: 8)))", fix: "chmod 700 \(path)")
-        }
-        guard access(path, W_OK | X_OK) == 0 else {
-            throw SettingsError(
-                "\(setting): \(path) is not writable", fix: "chown \(Account.own) \(path), and check that the disk is not mounted read-only",
-                cause: SystemError("access", path))
-        }
-    }
-
-    /// Makes this process the only service on the folder, until the returned lock goes.
-    /// - Throws: ``Unavailable`` naming the holder, or ``SettingsError``.
+    /// Makes this process the only service on the folder, until the returned lock is released. Blocks.
+    /// - Throws: ``Unavailable`` with the process that holds the lock, or ``SettingsError``.
     func lockForService() throws -> Descriptor {
         let lockPath = path + "/service.lock"
         do {
@@ -87,6 +62,67 @@ struct StateDirectory: Sendable {
             return file
         } catch let error as SystemError {
             throw SettingsError("SYNC_STATE_DIR: \(error)", fix: "check the folder \(path)", cause: error)
+        }
+    }
+
+    // MARK: One folder
+
+    private static func create(_ path: String, setting: String) throws(SettingsError) {
+        guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
+        let error = SystemError("mkdir", path)
+        throw SettingsError("\(setting): \(error)", fix: creation(of: path), cause: error)
+    }
+
+    private static func creation(of path: String) -> String {
+        "create the folder for user \(Account.own): install -d -m 700 -o \(Account.own) \(path)"
+    }
+
+    /// - Parameter allowed: bits of the mode that group and others may have. With any, the owner may be another user.
+    /// - Returns: whether the folder exists.
+    @discardableResult
+    private static func checkOwn(_ path: String, setting: String, openTo allowed: UInt32) throws(SettingsError) -> Bool {
+        let facts: FileFacts
+        do throws(SystemError) { facts = try Files.facts(path, followLink: false) } catch {
+            if error.isNoSuchFile && access(Files.folder(of: path), W_OK | X_OK) == 0 { return false }
+            throw SettingsError("\(setting): \(error)", fix: creation(of: path), cause: error)
+        }
+        guard facts.kind == .directory else {
+            throw SettingsError("\(setting): \(path) is a link or a file, not a folder", fix: "set \(setting) to the folder itself")
+        }
+        guard facts.owner == geteuid() || allowed != 0 else {
+            throw SettingsError(
+                "\(setting): \(path) belongs to user \(Account.name(facts.owner))", fix: "run as that user, or chown \(Account.own) \(path)")
+        }
+        guard facts.mode & 0o077 & ~allowed == 0 else {
+            throw SettingsError(
+                "\(setting): others can enter \(path) (mode \(String(facts.mode, radix: 8)))", fix: "chmod 700 \(path)")
+        }
+        guard access(path, W_OK | X_OK) == 0 else {
+            throw SettingsError(
+                "\(setting): \(path) is not writable", fix: "chown \(Account.own) \(path), and check that the disk is not mounted read-only",
+                cause: SystemError("access", path))
+        }
+        return true
+    }
+
+    /// Without the setgid bit, what the runner leaves in the folder would have the runner's group, and the service could
+    /// read no output and no stored result.
+    private static func checkShared(_ path: String) throws(SettingsError) {
+        let fix =
+            "SYNC_RUNNER_SOCKET needs a folder of the runner's, outside SYNC_STATE_DIR: "
+            + "install -d -m 2770 -o RUNNER -g \(getegid()) \(path), where RUNNER is the user of sync-runner.service"
+        let facts: FileFacts
+        do { facts = try Files.facts(path, followLink: false) } catch { throw SettingsError("SYNC_RUN_DIR: \(error)", fix: fix, cause: error) }
+        let mode = String(facts.mode, radix: 8)
+        guard facts.kind == .directory else { throw SettingsError("SYNC_RUN_DIR: \(path) is a link or a file, not a folder", fix: fix) }
+        guard facts.owner != geteuid() else {
+            throw SettingsError("SYNC_RUN_DIR: \(path) belongs to the service's user; the runner's must own it", fix: fix)
+        }
+        guard facts.mode & 0o007 == 0 else { throw SettingsError("SYNC_RUN_DIR: others can enter \(path) (mode \(mode))", fix: fix) }
+        guard facts.mode & 0o2000 != 0, access(path, R_OK | W_OK | X_OK) == 0 else {
+            throw SettingsError(
+                "SYNC_RUN_DIR: \(path) (mode \(mode), group \(facts.group)) does not share what the runner leaves there with user \(Account.own)",
+                fix: fix)
         }
     }
 }

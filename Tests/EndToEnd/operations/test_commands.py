@@ -217,7 +217,7 @@ FINDINGS = {
     "lock only in a comment": (script_text("# {lock}\ntouch /else/where.lock"), ["does not mention", "sync.lock", "it mentions /else/where.lock"]),
     "lock in a folder that ends alike": (script_text("LOCK=/opt{lock}"), ["does not mention", "sync.lock", "it mentions /opt/"]),
     "lock from a variable that is not passed": (script_text('LOCK="$SYNC_LOCK_PATH"'), ["does not mention", "SYNC_ENV_PASS"]),
-    "log writable by everyone": (lambda s: s.log_path.chmod(0o646), ["can be written by everyone", "chmod 640"]),
+    "log writable by everyone": (lambda s: s.log_path.chmod(0o646), ["everyone on this machine can write the log", "chmod 640"]),
     "log readable by everyone": (lambda s: s.log_path.chmod(0o644), ["sync.log", "chmod 640"]),
     "log missing": (lambda s: s.log_path.unlink(), ["sync.log"]),
     "checkpoints that stopped": (

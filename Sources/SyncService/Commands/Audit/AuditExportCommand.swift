@@ -1,19 +1,16 @@
 import ArgumentParser
 import AuditLog
 import History
-import JSON
 
 struct AuditExportCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "export", abstract: "Write the log as tiles into a new folder, with the outputs beside.")
+        commandName: "export", abstract: "Write the log as tiles, and the outputs, into a new folder.")
 
     @OptionGroup var common: CommonOptions
-    @Argument(help: "The folder to make; it must not exist.") var folder: String
+    @Argument(help: "The folder to create. It must not exist.") var folder: String
 
     func run() throws {
-        let settings = try common.settings()
-        try Caller.becomeOwner(of: settings.stateDirectory)
-        let history = try settings.openHistory()
+        let history = try common.settingsOfOwner().existingHistory()
         try history.record(.historyExported(.tiles), by: Caller.principal())
         let (entries, outputs) = try AuditExport(of: history.reader, into: folder).write()
         print("\(folder): \(entries) entries, \(outputs) outputs, vkey \(history.log.signer.verifierKey)")
