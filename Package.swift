@@ -121,6 +121,8 @@ let package = Package(
         .testTarget(name: "JWTTests", dependencies: ["Encoding", "JWT", "JSON", "OpenSSL", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "SQLiteTests", dependencies: ["SQLite", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "MigrationsTests", dependencies: ["Migrations", "SQLite", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "LinuxTests", dependencies: ["Linux", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "SyncRunnerTests", dependencies: ["SyncRunner", "Linux", "RunProtocol", "TestSupport"], swiftSettings: strict),
         .testTarget(name: "RunProtocolTests", dependencies: ["RunProtocol", "Linux", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "TLSTests",

@@ -106,17 +106,17 @@ enum { native = AUDIT_ARCH_X86_64, compat_prlimit = 340 };
 #elif defined(__aarch64__)
 enum { native = AUDIT_ARCH_AARCH64, compat_prlimit = 369 };
 #else
-#error "say here by which number a 32-bit program calls prlimit64(2)"
+#error "add the number by which a 32-bit program calls prlimit64(2)"
 #endif
 
-// prlimit(2) of another process of one's user: a limit of no CPU time ends it as a signal would, and neither Landlock
-// nor not being dumpable keeps from it. Needs no_new_privs; without seccomp in the kernel nothing happens.
+// Forbids prlimit(2) on other processes. A limit of zero CPU time ends a process as a signal would, and neither Landlock nor
+// being non-dumpable protects it. It needs no_new_privs. Without seccomp in the kernel it does nothing.
 static void forbid_limiting_others(void) {
     struct sock_filter rules[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, native, 0, 3),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xbfffffff),  // the x32 numbers of x86-64 have this bit
+        BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xbfffffff),  // x32 calls of x86-64 have this bit
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prlimit64, 2, 4),
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, compat_prlimit, 0, 2),
@@ -129,7 +129,7 @@ static void forbid_limiting_others(void) {
     prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
 }
 
-// struct landlock_ruleset_attr and LANDLOCK_SCOPE_SIGNAL as in linux/landlock.h; Debian 12's header is older than both.
+// struct landlock_ruleset_attr and LANDLOCK_SCOPE_SIGNAL as in linux/landlock.h; Debian 12's header is older.
 static void *start_scoped(void *argument) {
     const struct { uint64_t filesystem, network, scoped; } rules = {0, 0, 1u << 1};
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof rules, 0);
@@ -141,7 +141,7 @@ static void *start_scoped(void *argument) {
     return start_plain(argument);
 }
 
-// The rules bind a thread and what it starts. Ours must still be able to signal the child, so another one starts it.
+// The rules bind a thread and its children. Our thread must still be able to signal the child, so another thread starts it.
 static void start(struct start *start, int scoped) {
     pthread_t thread;
     if (!scoped) start_plain(start);
@@ -159,7 +159,7 @@ int clinux_spawn(int *pid, const char *path, char *const argv[], char *const env
         posix_spawn_file_actions_destroy(&actions);
         return error;
     }
-    // Swift's task threads block signals, and a child would inherit that as well as what is ignored here.
+    // Swift's task threads block signals, and a child would inherit that, and also which signals are ignored.
     sigfillset(&all);
     sigemptyset(&none);
     error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
@@ -168,7 +168,7 @@ int clinux_spawn(int *pid, const char *path, char *const argv[], char *const env
     if (!error && directory) error = posix_spawn_file_actions_addchdir_np(&actions, directory);
     for (int i = 0; !error && i < count; i++) error = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
     if (!error && kept >= 0) error = posix_spawn_file_actions_adddup2(&actions, kept, kept_number);
-    // Around the kept one all others are closed by exec. (closefrom takes no number that the limit forbids.)
+    // With a kept descriptor, exec closes all others. (closefrom takes no number above the limit.)
     if (!error && kept >= 0 && close_range((unsigned)count, ~0U, CLOSE_RANGE_CLOEXEC) == -1) error = errno;
     if (!error && kept < 0) error = posix_spawn_file_actions_addclosefrom_np(&actions, count);
     struct start child = {.path = path, .argv = argv, .envp = envp, .actions = &actions, .attributes = &attributes};

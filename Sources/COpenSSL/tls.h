@@ -1,4 +1,4 @@
-// What libssl offers as C macros only, which Swift cannot call: each under its own name behind `copenssl_`.
+// Functions of libssl that are C macros, which Swift cannot call. Each has its own name with the prefix `copenssl_`.
 #pragma once
 #include <openssl/ssl.h>
 #include <openssl/x509.h>

@@ -3,10 +3,10 @@ import Glibc
 
 /// The machine's clocks.
 package enum Clock {
-    /// Milliseconds since 1970 UTC by the wall clock, which can be set and step.
+    /// Milliseconds since 1970 UTC by the wall clock, which can be set and may step.
     package static func wallMilliseconds() -> Int64 { milliseconds(CLOCK_REALTIME) }
 
-    /// Milliseconds that only ever grow while the machine is up, for durations and deadlines.
+    /// Milliseconds of a clock that never goes back while the machine is up, for durations and deadlines.
     package static func monotonicMilliseconds() -> Int64 { milliseconds(CLOCK_MONOTONIC) }
 
     /// Microseconds since 1970 UTC by the wall clock.
@@ -16,10 +16,10 @@ package enum Clock {
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
     }
 
-    /// Milliseconds since the machine started, sleep included: what the wall clock would have gone if nobody set it.
+    /// Milliseconds since the machine started, with sleep. The wall clock advances by as much if nobody sets it.
     package static func bootMilliseconds() -> Int64 { milliseconds(CLOCK_BOOTTIME) }
 
-    /// What the kernel says of its own clock (adjtimex(2)); nil where it does not say.
+    /// Whether the kernel's clock is synchronised (adjtimex(2)); nil if the kernel does not tell.
     package static func synchronisation() -> (synchronised: Bool, maximumErrorMicroseconds: Int64)? {
         var error = 0
         let state = clinux_clock_state(&error)
@@ -33,9 +33,9 @@ package enum Clock {
     }
 }
 
-/// Times by the wall clock that somebody else wrote: in a file's metadata, a message, a file.
+/// Times by the wall clock that others wrote, in a file's metadata, a message or a file.
 package enum WallTime {
-    /// The years 0 to 9999, in milliseconds since 1970 UTC. A date can be written of each of these, and the difference of any
+    /// The years 0 to 9999, in milliseconds since 1970 UTC. Each of these can be written as a date, and the difference of any
     /// two fits an Int64.
     package static let range: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 

@@ -1,9 +1,9 @@
 import CLinux
 import Glibc
 
-/// An open file descriptor, closed when its last owner lets go of it. Every descriptor made here is close-on-exec.
+/// An open file descriptor. It is closed when the last reference to it ends. Every descriptor made here is close-on-exec.
 package final class Descriptor: Sendable {
-    /// The kernel's number, valid while this object lives.
+    /// The kernel's number. It is valid while this object lives.
     package let number: Int32
 
     /// Takes ownership of an open descriptor.
@@ -11,7 +11,7 @@ package final class Descriptor: Sendable {
 
     deinit { _ = Glibc.close(number) }
 
-    /// A copy numbered 10 or above, so that it can be handed to a child without being overwritten on the way.
+    /// A copy with a number of 10 or above, so that setting up a child's descriptors does not overwrite it.
     package func movedUp() throws(SystemError) -> Descriptor {
         let moved = clinux_move_descriptor(number, 10)
         guard moved >= 0 else { throw SystemError("fcntl", "F_DUPFD_CLOEXEC") }
@@ -25,7 +25,7 @@ package final class Descriptor: Sendable {
         return Descriptor(owning: number)
     }
 
-    /// A pipe: what is written to the second can be read from the first.
+    /// A pipe.
     package static func pipe() throws(SystemError) -> (read: Descriptor, write: Descriptor) {
         var ends: [Int32] = [-1, -1]
         guard clinux_pipe(&ends) == 0 else { throw SystemError("pipe") }
@@ -41,7 +41,7 @@ package final class Descriptor: Sendable {
     }
 
     /// Reads at most `buffer.count` bytes into the front of `buffer`.
-    /// - Returns: the number of bytes, 0 at the end of the file, nil where a non-blocking descriptor has nothing now.
+    /// - Returns: the number of bytes; 0 at the end of the file; nil if a non-blocking descriptor has nothing now.
     package func read(into buffer: inout [UInt8]) throws(SystemError) -> Int? {
         let count = retrying { Glibc.read(number, &buffer, buffer.count) }
         if count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) { return nil }
@@ -49,7 +49,7 @@ package final class Descriptor: Sendable {
         return count
     }
 
-    /// Reads up to `count` bytes at `offset`, fewer only at the end of the file.
+    /// Reads `count` bytes at `offset`. There are fewer only at the end of the file.
     package func read(at offset: Int64, count: Int) throws(SystemError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
@@ -65,7 +65,7 @@ package final class Descriptor: Sendable {
         return bytes
     }
 
-    /// Writes all of `bytes` at the current position. EPIPE is an error, not a signal, on sockets.
+    /// Writes all of `bytes` at the current position. The process must ignore SIGPIPE; a closed pipe is then the error EPIPE.
     package func write(_ bytes: [UInt8]) throws(SystemError) {
         var written = 0
         while written < bytes.count {
@@ -77,7 +77,7 @@ package final class Descriptor: Sendable {
         }
     }
 
-    /// Writes all of `bytes` at `offset`, leaving the current position alone.
+    /// Writes all of `bytes` at `offset`. The current position stays.
     package func write(_ bytes: ArraySlice<UInt8>, at offset: Int64) throws(SystemError) {
         var written = 0
         while written < bytes.count {
@@ -91,30 +91,30 @@ package final class Descriptor: Sendable {
         }
     }
 
-    /// What the file is. See ``FileFacts``.
+    /// What fstat(2) says of the file.
     package func facts() throws(SystemError) -> FileFacts {
         var status = stat()
         guard fstat(number, &status) == 0 else { throw SystemError("fstat") }
         return FileFacts(status)
     }
 
-    /// Returns once everything written is on the disk.
+    /// Returns once all written bytes are on the disk (fsync(2)).
     package func sync() throws(SystemError) {
         guard retrying({ Glibc.fsync(number) }) == 0 else { throw SystemError("fsync") }
     }
 
-    /// Takes room on the disk for the first `bytes` bytes of the file.
+    /// Takes disk space for the first `bytes` bytes of the file.
     package func reserve(_ bytes: Int64) throws(SystemError) {
         let failure = posix_fallocate(number, 0, Int(bytes))
         guard failure == 0 else { throw SystemError("fallocate", code: failure) }
     }
 
-    /// Cuts the file to a length.
+    /// Cuts or extends the file to a length.
     package func truncate(to bytes: Int64) throws(SystemError) {
         guard ftruncate(number, Int(bytes)) == 0 else { throw SystemError("ftruncate") }
     }
 
-    /// Makes reads and writes return at once when nothing can be done.
+    /// Makes reads and writes return at once if they would have to wait.
     package func makeNonBlocking() throws(SystemError) {
         let flags = Glibc.fcntl(number, F_GETFL)
         guard flags >= 0, Glibc.fcntl(number, F_SETFL, flags | O_NONBLOCK) == 0 else { throw SystemError("fcntl", "O_NONBLOCK") }

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What `stat` says of a file, as plain values.
+/// What stat(2) says of a file.
 package struct FileFacts: Sendable, Equatable {
     package enum Kind: Sendable { case regular, directory, symbolicLink, other }
     package let kind: Kind
@@ -12,7 +12,7 @@ package struct FileFacts: Sendable, Equatable {
     package let device: UInt64
     package let inode: UInt64
     package let links: UInt64
-    /// Last change of the content, in milliseconds since 1970 UTC, within ``WallTime/range`` whatever the file says.
+    /// Last change of the content, in milliseconds since 1970 UTC. Times outside ``WallTime/range`` are clamped.
     package let modified: Int64
 
     init(_ status: stat) {
@@ -32,16 +32,17 @@ package struct FileFacts: Sendable, Equatable {
         modified = WallTime.clamped(seconds: status.st_mtim.tv_sec, nanoseconds: status.st_mtim.tv_nsec)
     }
 
-    /// Whether both describe one file, under whatever names.
+    /// Whether both describe the same file, under any names.
     package func isSameFile(as other: FileFacts) -> Bool { device == other.device && inode == other.inode }
 
-    /// Whether someone besides the owner may write: group or everyone.
+    /// Whether the group or everyone may write.
     package var writableByOthers: Bool { mode & 0o022 != 0 }
 }
 
 /// Files and folders by path. All calls block; none may be made on an event loop.
 package enum Files {
-    /// - Parameter followLink: whether a symbolic link in the last place is followed (stat) or described (lstat).
+    /// What is at a path.
+    /// - Parameter followLink: whether a symbolic link at the end of the path is followed (stat) or described (lstat).
     package static func facts(_ path: String, followLink: Bool) throws(SystemError) -> FileFacts {
         var status = stat()
         guard fstatat(AT_FDCWD, path, &status, followLink ? 0 : AT_SYMLINK_NOFOLLOW) == 0 else { throw SystemError("stat", path) }
@@ -55,7 +56,7 @@ package enum Files {
         return String(cString: resolved)
     }
 
-    /// What a symbolic link says, or where the kernel's link to an open file under /proc leads.
+    /// The target of a symbolic link. For a link under /proc, the path of the open file.
     package static func linkTarget(_ path: String) throws(SystemError) -> String {
         var target = [UInt8](repeating: 0, count: 4096)
         let count = target.withUnsafeMutableBytes { buffer in
@@ -65,16 +66,15 @@ package enum Files {
         return String(decoding: target.prefix(count), as: UTF8.self)
     }
 
-    /// Reads a small file whole, refusing to follow a link in the last place and to wait for a FIFO.
-    /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
+    /// Reads a whole small file. It follows no link at the end of the path and never waits for a FIFO.
+    /// - Throws: `EFBIG` if it has more than `limit` bytes, `EINVAL` if it is no regular file.
     package static func read(_ path: String, limit: Int) throws(SystemError) -> [UInt8] {
         try readWithFacts(path, limit: limit, followLink: false).bytes
     }
 
-    /// Reads a small file whole, with the facts of the very file that was read: a path looked at first and opened
-    /// afterwards may name another file by then.
-    /// - Parameter followLink: whether a symbolic link in the last place is followed.
-    /// - Throws: `EFBIG` where it holds more than `limit` bytes, `EINVAL` where it is no regular file.
+    /// Reads a whole small file and the facts of the same file. Two calls by path could meet two files.
+    /// - Parameter followLink: whether a symbolic link at the end of the path is followed.
+    /// - Throws: `EFBIG` if it has more than `limit` bytes, `EINVAL` if it is no regular file.
     package static func readWithFacts(
         _ path: String, limit: Int, followLink: Bool
     ) throws(SystemError) -> (bytes: [UInt8], facts: FileFacts) {
@@ -86,15 +86,15 @@ package enum Files {
         return (bytes, facts)
     }
 
-    /// Makes a nameless file in a folder, which vanishes at once (`O_TMPFILE`, open(2)). Only that tells: after an error
-    /// ext4 refuses every write, and `access` goes on to promise it.
-    /// - Throws: `EROFS`, `EACCES`, `ENOSPC` …; not where the file system has no nameless files.
+    /// Tests whether files can be created in a folder: it makes one without a name, which vanishes at once (`O_TMPFILE`,
+    /// open(2)). access(2) is not enough: after an error ext4 refuses every write, and access(2) still succeeds.
+    /// - Throws: `EROFS`, `EACCES`, `ENOSPC` and others. It does not throw if the file system has no nameless files.
     package static func tryToCreate(in folder: String) throws(SystemError) {
         let nameless: Int32 = 0o20000000 | O_DIRECTORY
-        do { _ = try Descriptor.open(folder, nameless | O_WRONLY, mode: 0o600) } catch where error.code == EOPNOTSUPP || error.code == EISDIR {}
+        do { _ = try Descriptor.open(folder, nameless | O_WRONLY, mode: 0o600) } catch  where error.code == EOPNOTSUPP || error.code == EISDIR {}
     }
 
-    /// How many bytes unprivileged users may still write in the file system of a path.
+    /// How many bytes unprivileged users can still write in the file system of a path.
     package static func freeBytes(_ path: String) throws(SystemError) -> Int64 {
         var status = statvfs()
         guard statvfs(path, &status) == 0 else { throw SystemError("statvfs", path) }
@@ -107,10 +107,12 @@ package enum Files {
         try Descriptor.open(folder(of: path), O_RDONLY | O_DIRECTORY).sync()
     }
 
+    /// Renames a file. A file at the new path is replaced.
     package static func rename(_ from: String, _ to: String) throws(SystemError) {
         guard Glibc.rename(from, to) == 0 else { throw SystemError("rename", to) }
     }
 
+    /// Removes a file. A missing file is no error.
     package static func removeIfPresent(_ path: String) throws(SystemError) {
         guard unlink(path) == 0 || errno == ENOENT else { throw SystemError("unlink", path) }
     }
@@ -121,7 +123,7 @@ package enum Files {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    /// The path followed by every folder above it, nearest first: `/a/b` gives `/a/b`, `/a`, `/`.
+    /// The path and every folder above it, nearest first: `/a/b` gives `/a/b`, `/a`, `/`.
     package static func ancestors(of path: String) -> [String] {
         var found = [path]
         while let last = found.last, last != "/" && last != "." { found.append(folder(of: last)) }

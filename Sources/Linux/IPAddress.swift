@@ -1,15 +1,15 @@
 import Glibc
 
-/// An IPv4 or IPv6 address, by its bytes. One address has one value, however it is spelled.
+/// An IPv4 or IPv6 address. All spellings of an address give the same value.
 package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     private static let mappedPrefix: [UInt8] = Array(repeating: 0, count: 10) + [0xff, 0xff]
 
-    /// Four or sixteen, in network order.
+    /// Four or sixteen bytes, in network order.
     private let bytes: [UInt8]
 
-    /// - Parameter text: an address without brackets, port and zone. An IPv4 address mapped into IPv6 counts as the IPv4 one,
-    ///   because a socket that takes both families shows IPv4 peers so.
-    /// - Returns: nil where the text is no address.
+    /// - Parameter text: an address without brackets, port and zone. An IPv4 address mapped into IPv6 gives the IPv4 address,
+    ///   because a socket for both families shows IPv4 peers that way.
+    /// - Returns: nil if the text is no address.
     package init?(_ text: String) {
         if let bytes = Self.parse(text, AF_INET, 4) {
             self.bytes = bytes
@@ -32,11 +32,11 @@ package struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Whether only this machine reaches it.
+    /// Whether only this machine can reach it.
     package var isLoopback: Bool { bytes.count == 4 ? bytes[0] == 127 : bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1 }
 
-    /// What belongs to one client: an IPv4 address itself, or the first four groups of an IPv6 one, because the holder of
-    /// one IPv6 address has its whole /64.
+    /// The addresses that belong to one client: the IPv4 address itself, or the first four groups of an IPv6 address, because
+    /// the holder of one IPv6 address has its whole /64.
     package var network: String {
         guard bytes.count == 16 else { return description }
         return (0..<4).map { String(UInt16(bytes[2 * $0]) << 8 | UInt16(bytes[2 * $0 + 1]), radix: 16) }.joined(separator: ":")

@@ -3,15 +3,15 @@ import Glibc
 
 /// Stream sockets with a name in the file system.
 ///
-/// A socket's address holds 107 bytes and a run directory's path may be longer; so the folder is opened and the address
+/// A socket's address holds 107 bytes, and the path of a run directory may be longer. So the folder is opened, and the address
 /// leads through /proc/self/fd.
 package enum LocalSocket {
-    /// Creates a socket that waits for connections.
-    /// - Parameter mode: who may connect; that takes the right to write.
-    /// - Throws: where something of that name is there already.
+    /// Creates a socket that waits for connections. It changes the process's umask for a moment.
+    /// - Parameter mode: the socket's permissions. To connect, a user needs the right to write.
+    /// - Throws: if the path exists.
     package static func listen(_ path: String, mode: mode_t) throws(SystemError) -> Descriptor {
         let socket = try make()
-        // Not by chmod afterwards: who else may write in the folder could put a link to another file of ours there first.
+        // No chmod afterwards: another user who can write in the folder could first put a link to a file of ours there.
         let before = umask(~mode & 0o777)
         defer { umask(before) }
         try withAddress(path) { address, length in Glibc.bind(socket.number, address, length) }
@@ -19,17 +19,18 @@ package enum LocalSocket {
         return socket
     }
 
-    /// - Throws: `ETIMEDOUT` where something listens whose queue stays full for five seconds; it may never be read.
+    /// Connects to a socket.
+    /// - Throws: `ETIMEDOUT` if the listener's queue stays full for five seconds.
     package static func connect(_ path: String) throws(SystemError) -> Descriptor {
         let socket = try make()
-        // Holds for connect(2) as well, and from then on for every write (socket(7)).
+        // The limit also holds for connect(2), and later for every write (socket(7)).
         var patience = timeval(tv_sec: 5, tv_usec: 0)
         guard setsockopt(socket.number, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size)) == 0 else {
             throw SystemError("setsockopt", path)
         }
         do {
             try withAddress(path) { address, length in Glibc.connect(socket.number, address, length) }
-        } catch where error.code == EAGAIN {
+        } catch  where error.code == EAGAIN {
             throw SystemError("socket", path, code: ETIMEDOUT)
         }
         return socket
@@ -58,7 +59,7 @@ package enum LocalSocket {
         return process
     }
 
-    /// Tells the other end that nothing more comes, while what it still says can be read.
+    /// Ends our half of the connection. What the other end still sends can be read.
     package static func endWriting(_ socket: Descriptor) { _ = Glibc.shutdown(socket.number, Int32(SHUT_WR)) }
 
     private static func make() throws(SystemError) -> Descriptor {

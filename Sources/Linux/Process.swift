@@ -1,25 +1,24 @@
 import CLinux
 import Glibc
 
-/// What the kernel lets a process do to itself and to its children.
+/// This process and its children.
 package enum Process {
     /// Starts a program in a session of its own, with an empty signal mask, default signal dispositions and no
     /// descriptors but those given.
     /// - Parameters:
     ///   - environment: `NAME=value` entries, the whole environment of the child.
-    ///   - directory: its working directory; nil keeps ours.
-    ///   - descriptors: become 0, 1, 2 … in the child.
-    ///   - kept: one more descriptor and its number in the child, which must be above all numbers in use here.
-    ///   - scoped: whether the child and all that come of it are kept from signalling and tracing any other process
-    ///     (Landlock, landlock(7)). Kernels before 6.12 cannot, and start it as usual. Nor can they set the limits of
-    ///     another process, even one of their own.
+    ///   - directory: its working directory; nil means ours.
+    ///   - descriptors: become 0, 1, 2 and so on in the child.
+    ///   - kept: one more descriptor, and its number in the child, which must be above all numbers in use here.
+    ///   - scoped: if true, the child and its descendants can neither signal nor trace any other process (Landlock,
+    ///     landlock(7); kernels before 6.12 ignore it), nor set the limits of another process, even of their own.
     /// - Returns: the child's process number.
-    /// - Throws: the reason exec failed as well: a missing interpreter is told here, not by a child that exits.
+    /// - Throws: also if exec fails, such as for a missing interpreter.
     package static func spawn(
         _ path: String, arguments: [String], environment: [String], directory: String?, descriptors: [Descriptor],
         kept: (descriptor: Descriptor, number: Int32)? = nil, scoped: Bool = false
     ) throws(SystemError) -> Int32 {
-        // Above all target numbers, or one dup2 in the child would overwrite the source of a later one.
+        // Their numbers must be above the target numbers, or a dup2 in the child would overwrite the source of a later one.
         var moved: [Descriptor] = []
         for descriptor in descriptors { moved.append(try descriptor.movedUp()) }
         var child: pid_t = 0
@@ -39,8 +38,8 @@ package enum Process {
     /// How a child ended.
     package enum End: Sendable, Equatable { case exited(Int32), killed(signal: Int32) }
 
-    /// Collects one ended child, any of ours and of those adopted, without waiting.
-    /// - Returns: its number and how it ended; nil when none has ended or there is none.
+    /// Collects one child that has ended, our own or adopted, without waiting.
+    /// - Returns: its number and how it ended; nil if no child has ended.
     package static func reap() -> (pid: Int32, end: End)? {
         var status: Int32 = 0
         let pid = retrying { waitpid(-1, &status, WNOHANG) }
@@ -49,39 +48,39 @@ package enum Process {
         return (pid, signal == 0 ? .exited((status >> 8) & 0xff) : .killed(signal: signal))
     }
 
-    /// Whether we have a child, living or not yet collected.
+    /// Whether we have a child that lives or is not collected yet.
     package static func hasChildren() -> Bool {
         var info = siginfo_t()
         return retrying { waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) } == 0
     }
 
-    /// Orphans among our descendants become our children instead of init's, so that none can hide from us in a session of its own.
+    /// Makes orphans among our descendants our children, instead of init's. So none can hide from us in a session of its own.
     package static func becomeSubreaper() throws(SystemError) {
         guard clinux_become_subreaper() == 0 else { throw SystemError("prctl", "PR_SET_CHILD_SUBREAPER") }
     }
 
-    /// From here on neither we nor a child gains rights by executing a setuid program.
+    /// From now on neither this process nor a child gains rights by executing a setuid program.
     package static func giveUpNewPrivileges() throws(SystemError) {
         guard clinux_no_new_privileges() == 0 else { throw SystemError("prctl", "PR_SET_NO_NEW_PRIVS") }
     }
 
-    /// Nobody without privileges may read our memory or trace us, not even a process of our own user (ptrace(2)).
+    /// Forbids unprivileged processes to trace us or read our memory, even those of our own user (ptrace(2)).
     package static func forbidTracing() throws(SystemError) {
         guard clinux_not_dumpable() == 0 else { throw SystemError("prctl", "PR_SET_DUMPABLE") }
     }
 
-    /// No core files: they would hold secrets and data.
+    /// Forbids core files, because they would hold secrets and data.
     package static func forbidCoreFiles() throws(SystemError) {
         var none = rlimit(rlim_cur: 0, rlim_max: 0)
         guard setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none) == 0 else { throw SystemError("setrlimit", "RLIMIT_CORE") }
     }
 
-    /// Raises the number of descriptors we may have open, as far as the hard limit lets us.
-    /// - Returns: the number in force.
+    /// Raises the limit of open descriptors, up to the hard limit.
+    /// - Returns: the limit that now holds.
     package static func raiseDescriptorLimit(to wanted: Int) -> Int { setDescriptorLimit { max($0, UInt(wanted)) } }
 
-    /// Back to what programs expect: select(2) fails with higher numbers.
-    /// - Returns: the number in force.
+    /// Lowers the limit of open descriptors to 1024, because select(2) fails with higher numbers.
+    /// - Returns: the limit that now holds.
     @discardableResult
     package static func lowerDescriptorLimit() -> Int { setDescriptorLimit { min($0, 1024) } }
 
@@ -94,8 +93,8 @@ package enum Process {
         return Int(clamping: limits.rlim_cur)
     }
 
-    /// The processes whose chain of parents leads to us. A process that forks while we look may be missed: ask again.
-    package static func descendants() -> [Int32] { ProcessTable.descendants(of: [getpid()], in: ProcessTable.entries()) }
+    /// All our descendants. A process that forks meanwhile may be missed; ask again.
+    package static func descendants() -> [Int32] { ProcessTable.descendants(of: [getpid()], in: ProcessTable().entries()) }
 }
 
 /// Calls `body` with a NULL-terminated array of C strings.

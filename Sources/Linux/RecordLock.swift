@@ -1,23 +1,23 @@
 import CLinux
 import Glibc
 
-/// Open file description locks (fcntl(2), F_OFD_SETLK): they belong to the open file, so that a child which inherits
-/// the descriptor keeps them, and closing another descriptor of the same file does not drop them.
+/// Open file description locks (fcntl(2), F_OFD_SETLK). They belong to the open file: a child that inherits the descriptor
+/// keeps them, and closing another descriptor of the same file does not drop them.
 extension Descriptor {
     /// Takes an exclusive lock on the whole file without waiting.
-    /// - Returns: false where somebody else holds one.
+    /// - Returns: false if another open file holds one.
     package func takeRecordLock() throws(SystemError) -> Bool {
         if clinux_ofd_lock(number) == 0 { return true }
         guard errno == EAGAIN || errno == EACCES else { throw SystemError("fcntl", "F_OFD_SETLK") }
         return false
     }
 
-    /// Drops it for every copy of the descriptor, in whatever process.
+    /// Drops the lock for every copy of the descriptor, in every process.
     package func dropRecordLock() throws(SystemError) {
         guard clinux_ofd_unlock(number) == 0 else { throw SystemError("fcntl", "F_OFD_SETLK") }
     }
 
-    /// Whether somebody else holds a lock; asks without taking one.
+    /// Whether another open file holds a lock. It takes none itself.
     package func isRecordLocked() throws(SystemError) -> Bool {
         let answer = clinux_ofd_is_locked(number)
         guard answer >= 0 else { throw SystemError("fcntl", "F_OFD_GETLK") }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// What the service manager is told, and what it hands over (sd_notify(3), sd_listen_fds(3)). Without one, nothing happens.
+/// Talks to the service manager (sd_notify(3), sd_listen_fds(3)). Without one, nothing happens.
 package enum ServiceManager {
-    /// Sends lines such as `READY=1`. That nobody hears them is no error: the manager has its own deadlines.
+    /// Sends lines such as `READY=1`. Failures are ignored, because the manager has its own deadlines.
     package static func notify(_ state: String) {
         guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), let first = path.utf8.first,
             first == UInt8(ascii: "/") || first == UInt8(ascii: "@")
@@ -11,7 +11,7 @@ package enum ServiceManager {
         address.sun_family = sa_family_t(AF_UNIX)
         var name = Array(path.utf8)
         guard name.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
-        // A name that begins with @ is no file; the kernel's own spelling has a zero byte there.
+        // A name with @ is an abstract socket. For the kernel it begins with a zero byte.
         if name[0] == UInt8(ascii: "@") { name[0] = 0 }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
         let number = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -25,20 +25,20 @@ package enum ServiceManager {
         }
     }
 
-    /// How often the manager wants to hear `WATCHDOG=1` at the least, in microseconds; nil where it does not.
+    /// The manager expects `WATCHDOG=1` at least this often, in microseconds; nil if it does not expect it.
     package static var watchdogMicroseconds: Int64? {
         getenv("WATCHDOG_USEC").flatMap { Int64(String(cString: $0)) }.flatMap { $0 > 0 ? $0 : nil }
     }
 
-    /// The one listening socket the manager opened for us; nil where it handed over none, or not just one,
-    /// or a connection, or to another process.
+    /// Takes over the listening socket that the manager opened for us.
+    /// - Returns: nil unless the manager handed exactly one listening socket to this process.
     package static func takeSocket() -> Descriptor? {
         guard getenv("LISTEN_PID").flatMap({ Int32(String(cString: $0)) }) == getpid(),
             getenv("LISTEN_FDS").map({ String(cString: $0) }) == "1"
         else { return nil }
         let socket = Descriptor(owning: 3)
         guard fcntl(socket.number, F_SETFD, FD_CLOEXEC) == 0 else { return nil }
-        // With Accept=yes it would be a connection.
+        // With Accept=yes it is a connection.
         var listens: Int32 = 0
         var length = socklen_t(MemoryLayout<Int32>.size)
         guard getsockopt(socket.number, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length) == 0, listens == 1 else { return nil }

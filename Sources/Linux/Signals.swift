@@ -1,19 +1,21 @@
 import CLinux
 import Glibc
 
-/// Signals as something to poll: blocked for the process and read from a descriptor.
+/// Signals that are blocked and read from a descriptor instead, so that they can be polled.
 package struct Signals: Sendable {
-    /// Readable when a signal waits.
+    /// Readable if a signal waits.
     package let descriptor: Descriptor
 
-    /// Blocks `signals` on this thread and collects them. To be called before other threads exist.
-    package init(_ signals: [Int32]) throws(SystemError) {
+    private init(_ descriptor: Descriptor) { self.descriptor = descriptor }
+
+    /// Blocks `signals` on this thread, and on the threads that it starts later. Call it before other threads exist.
+    package static func block(_ signals: [Int32]) throws(SystemError) -> Signals {
         let number = clinux_signal_descriptor(signals, Int32(signals.count))
         guard number >= 0 else { throw SystemError("signalfd") }
-        descriptor = Descriptor(owning: number)
+        return Signals(Descriptor(owning: number))
     }
 
-    /// The next waiting signal's number, nil when there is none.
+    /// The number of the next waiting signal; nil if there is none.
     package func next() throws(SystemError) -> Int32? {
         let signal = clinux_next_signal(descriptor.number)
         guard signal >= 0 else { throw SystemError("read", "signals") }
@@ -23,9 +25,9 @@ package struct Signals: Sendable {
 
 /// Waiting for descriptors.
 package enum Poll {
-    /// Waits until one can be read (or its other end is gone), or the time is over.
-    /// - Parameter milliseconds: nil waits without end.
-    /// - Returns: the numbers of those that are ready; none when the time was over.
+    /// Waits until a descriptor can be read, its other end is gone, or the time is over.
+    /// - Parameter milliseconds: nil waits without limit.
+    /// - Returns: the numbers of the ready descriptors; none if the time was over or a signal came.
     package static func readable(_ descriptors: [Descriptor], milliseconds: Int64?) throws(SystemError) -> Set<Int32> {
         var entries = descriptors.map { pollfd(fd: $0.number, events: Int16(POLLIN), revents: 0) }
         let timeout = milliseconds.map { Int32(clamping: max(0, $0)) } ?? -1

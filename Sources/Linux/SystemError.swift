@@ -1,22 +1,22 @@
 import Glibc
 
-/// A system call that failed: what was attempted, on what, and the kernel's reason.
+/// A system call that failed: the call, its object and the kernel's reason.
 package struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The call's name, such as `open`.
     package let operation: String
-    /// The path or object it was about, where there is one.
+    /// The path or object of the call; empty if there is none.
     package let subject: String
     /// The `errno` value.
     package let code: Int32
 
-    /// - Parameter code: an `errno` value; by default that of the call just made on this thread.
+    /// - Parameter code: an `errno` value; by default that of the last call on this thread.
     package init(_ operation: String, _ subject: String = "", code: Int32 = errno) {
         self.operation = operation
         self.subject = subject
         self.code = code
     }
 
-    /// The kernel's words for the code, such as "Permission denied".
+    /// The text for the code, such as "Permission denied".
     package var reason: String {
         guard let text = strerror(code) else { return "error \(code)" }
         return String(cString: text)
@@ -33,13 +33,13 @@ extension SystemError {
     package var isNoSuchFile: Bool { code == ENOENT || code == ENOTDIR }
     package var isPermissionDenied: Bool { code == EACCES || code == EPERM }
     package var isNoSpace: Bool { code == ENOSPC || code == EDQUOT }
-    /// The machine lacks something now, or a disk fails: the same call may succeed later, with nothing set otherwise.
+    /// The machine lacks something now, or a disk fails. The same call may succeed later without a change of settings.
     package var mayPass: Bool {
         [
             EAGAIN, ENOMEM, EMFILE, ENFILE, ENOSPC, EDQUOT, EIO, EROFS, ESTALE, ETIMEDOUT, EADDRINUSE, EADDRNOTAVAIL, ECONNREFUSED, ENOBUFS,
         ].contains(code)
     }
-    /// What helps where waiting does not, for an error of the machine; nil where it depends on what was asked for.
+    /// What the operator can do if waiting does not help; nil if that depends on the call.
     package var remedy: String? {
         switch code {
         case EIO, ESTALE, ETIMEDOUT: "check the disk and the kernel's log (journalctl -k)"

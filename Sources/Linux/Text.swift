@@ -1,5 +1,5 @@
 extension String {
-    /// Without blanks, tabs and carriage returns at either end.
+    /// The string without blanks, tabs and carriage returns at both ends.
     package func trimmed() -> String {
         let blank: (Unicode.Scalar) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
         let scalars = unicodeScalars.drop(while: blank)

@@ -1,7 +1,7 @@
 import COpenSSL
 import Glibc
 
-/// What a certificate says (RFC 5280), as plain values.
+/// The content of a certificate (RFC 5280), as plain values.
 package struct Certificate: Sendable, Equatable {
     /// The distinguished name on one line, such as `CN = sync.example`; for people only.
     package let subject: String
@@ -9,10 +9,10 @@ package struct Certificate: Sendable, Equatable {
     package let notBefore: Int64
     /// Unix seconds; not valid after.
     package let notAfter: Int64
-    /// The names of hosts it speaks for (subjectAltName; the common name counts no more, RFC 9525), lower case;
-    /// may hold wildcards such as `*.example`.
+    /// The host names that it is valid for, in lower case, with wildcards such as `*.example`. They come from subjectAltName;
+    /// the common name no longer counts (RFC 9525).
     package let dnsNames: [String]
-    /// The addresses it speaks for, `192.0.2.1` or `2001:db8::1`.
+    /// The addresses that it is valid for, such as `192.0.2.1` or `2001:db8::1`.
     package let ipAddresses: [String]
 
     /// A time as the `openssl` command prints it, such as `Jan 31 12:00:00 2026 GMT`.
@@ -32,7 +32,7 @@ final class X509Certificate {
     init(owning pointer: OpaquePointer) { self.pointer = pointer }
     deinit { X509_free(pointer) }
 
-    /// Every certificate of a PEM text, in its order.
+    /// All certificates of a PEM text, in order.
     static func chain(_ file: PEMFile) throws(TLSIdentityError) -> [X509Certificate] {
         guard let text = MemoryText(file.bytes) else { throw .noCertificate(file: file.name) }
         var chain: [X509Certificate] = []
@@ -40,7 +40,7 @@ final class X509Certificate {
         while let pointer = PEM_read_bio_X509(text.bio, nil, refusePassphrase, nil) {
             chain.append(X509Certificate(owning: pointer))
         }
-        // The end of the text is told as an error too; anything else is a certificate cut short or damaged.
+        // OpenSSL reports the end of the text as an error too. Any other error is a damaged certificate.
         let end = ERR_peek_last_error()
         ErrorQueue.clear()
         let isEnd = ERR_GET_LIB(end) == ERR_LIB_PEM && ERR_GET_REASON(end) == PEM_R_NO_START_LINE
@@ -69,14 +69,14 @@ final class X509Certificate {
             notAfter: try Self.seconds(X509_get0_notAfter(pointer)), dnsNames: dnsNames, ipAddresses: ipAddresses)
     }
 
-    /// This form escapes control characters and foreign bytes: the text ends in logs and terminals.
+    /// This form escapes control characters and non-ASCII bytes, because the text goes to logs and terminals.
     var subject: String {
         MemoryText.printed { X509_NAME_print_ex($0, X509_get_subject_name(pointer), 0, copenssl_xn_flag_oneline) >= 0 } ?? "nobody"
     }
 
     var isSelfIssued: Bool { X509_get_extension_flags(pointer) & UInt32(EXFLAG_SI) != 0 }
 
-    /// The digest inside its signature by name, or nil where that is SHA-256 or better.
+    /// The name of the digest in its signature if that is weaker than SHA-256; otherwise nil.
     var weakSignature: String? {
         var digest: Int32 = 0
         var kind: Int32 = 0
@@ -97,7 +97,7 @@ final class X509Certificate {
         return UnsafeBufferPointer(start: ASN1_STRING_get0_data(string), count: Int(max(0, ASN1_STRING_length(string))))
     }
 
-    /// Nil for what is no host name, such as one with a NUL that a C string would end at.
+    /// nil if it is no host name. A NUL in it would end a C string early.
     private static func dnsName(_ bytes: UnsafeBufferPointer<UInt8>) -> String? {
         let allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*".utf8
         guard !bytes.isEmpty, bytes.count <= 253, bytes.allSatisfy(allowed.contains) else { return nil }
@@ -112,7 +112,7 @@ final class X509Certificate {
     }
 }
 
-/// The owner of a memory BIO that holds a text.
+/// The owner of a memory BIO with a text.
 final class MemoryText {
     let bio: OpaquePointer
 
@@ -124,7 +124,7 @@ final class MemoryText {
 
     deinit { BIO_free(bio) }
 
-    /// What OpenSSL prints, up to 256 bytes; nil for nothing.
+    /// What OpenSSL prints, up to 256 bytes; nil if it prints nothing.
     static func printed(_ print: (OpaquePointer) -> Bool) -> String? {
         guard let text = MemoryText(), print(text.bio) else { return nil }
         var bytes = [UInt8](repeating: 0, count: 256)
@@ -133,10 +133,11 @@ final class MemoryText {
     }
 }
 
-/// OpenSSL asks the terminal for a passphrase where it is given no callback. `asked`, where given, becomes true.
-let refusePassphrase: @convention(c) (
-    UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?
-) -> Int32 = { _, _, _, asked in
-    asked?.assumingMemoryBound(to: Bool.self).pointee = true
-    return 0
-}
+/// Gives OpenSSL no passphrase. Without a callback OpenSSL would ask on the terminal. Sets `asked`, if given, to true.
+let refusePassphrase:
+    @convention(c) (
+        UnsafeMutablePointer<CChar>?, Int32, Int32, UnsafeMutableRawPointer?
+    ) -> Int32 = { _, _, _, asked in
+        asked?.assumingMemoryBound(to: Bool.self).pointee = true
+        return 0
+    }

@@ -4,14 +4,14 @@ import COpenSSL
 package enum SHA256 {
     /// The 32 bytes of the digest.
     ///
-    /// - Throws: `OpenSSLError` when the library has no SHA-256 to offer or no memory.
+    /// - Throws: `OpenSSLError` if the library has no SHA-256 or no memory.
     package static func digest(_ bytes: [UInt8]) throws(OpenSSLError) -> [UInt8] {
         try Digest.compute("SHA256", of: bytes)
     }
 }
 
 enum Digest {
-    /// The digest by OpenSSL's name for it (EVP_MD_fetch(3)).
+    /// The digest with this name in OpenSSL (EVP_MD_fetch(3)).
     static func compute(_ name: String, of bytes: [UInt8]) throws(OpenSSLError) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var count = 0

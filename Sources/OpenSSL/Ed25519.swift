@@ -1,16 +1,16 @@
 import COpenSSL
 
-/// Signatures by Ed25519 (RFC 8032).
+/// Ed25519 signatures (RFC 8032).
 package enum Ed25519 {
     /// The length of a public key.
     package static let publicKeyByteCount = 32
     /// The length of a signature.
     package static let signatureByteCount = 64
 
-    /// Whether `signature` is the key's signature of `message`. A key or signature of another length, or a key that
-    /// is no point of the curve, is answered false.
+    /// Whether `signature` is the key's signature of `message`. False for a key or signature of another length, and for a key
+    /// that is no point of the curve.
     ///
-    /// - Throws: `OpenSSLError` when the library has no Ed25519 to offer or no memory.
+    /// - Throws: `OpenSSLError` if the library has no Ed25519 or no memory.
     package static func isValid(
         _ signature: [UInt8], of message: [UInt8], publicKey: [UInt8]
     ) throws(OpenSSLError) -> Bool {
@@ -26,18 +26,18 @@ package enum Ed25519 {
             throw ErrorQueue.failure(of: "EVP_DigestVerifyInit")
         }
         let result = EVP_DigestVerify(context, signature, signature.count, message, message.count)
-        // Whatever it says besides 1 (a key that is no point among it) means that nothing was verified.
+        // Any result but 1 means that nothing was verified, also for a key that is no point of the curve.
         ErrorQueue.clear()
         return result == 1
     }
 
-    /// A private key. It stays in OpenSSL's memory, which is overwritten when it is released.
+    /// A private key. It stays in OpenSSL's memory, which OpenSSL overwrites on release.
     package final class PrivateKey: @unchecked Sendable {  // the EVP_PKEY is never changed after init
         private let key: OpaquePointer
         /// The 32 bytes of the public key.
         package let publicKey: [UInt8]
 
-        /// Takes the key over and frees it if it is not fit.
+        /// Takes over the key. Frees it if it is of another kind.
         private init(owning key: OpaquePointer) throws(OpenSSLError) {
             var bytes = [UInt8](repeating: 0, count: publicKeyByteCount)
             var count = bytes.count
@@ -58,7 +58,7 @@ package enum Ed25519 {
 
         /// A new key.
         ///
-        /// - Throws: `OpenSSLError` when the random generator cannot be seeded or there is no memory.
+        /// - Throws: `OpenSSLError` if the random generator cannot be seeded or there is no memory.
         package static func generate() throws(OpenSSLError) -> PrivateKey {
             ErrorQueue.clear()
             guard let context = EVP_PKEY_CTX_new_from_name(nil, "ED25519", nil) else {
@@ -74,15 +74,15 @@ package enum Ed25519 {
 
         /// A key from a file's contents: PEM, PKCS#8, not encrypted (RFC 5958, RFC 8410).
         ///
-        /// That form and not the bare 32 bytes, so that the file says what it is and `openssl pkey` reads it.
+        /// This form, not the bare 32 bytes, because it names the kind of key and `openssl pkey` reads it.
         ///
-        /// - Throws: `OpenSSLError` for anything else: encrypted, damaged, or a key of another kind.
+        /// - Throws: `OpenSSLError` if it is encrypted, damaged or a key of another kind.
         package convenience init(pem: [UInt8]) throws(OpenSSLError) {
             guard let count = CInt(exactly: pem.count) else {
                 throw OpenSSLError(operation: "BIO_new_mem_buf", reasons: ["the file is too large"])
             }
             ErrorQueue.clear()
-            // The BIO reads the array's own memory, hence inside the closure.
+            // The BIO reads the array's memory, so it must not outlive the closure.
             let key = pem.withUnsafeBytes { bytes -> OpaquePointer? in
                 guard let source = BIO_new_mem_buf(bytes.baseAddress, count) else { return nil }
                 defer { BIO_free(source) }
@@ -93,9 +93,9 @@ package enum Ed25519 {
             try self.init(owning: key)
         }
 
-        /// The contents of a file that `init(pem:)` reads. A secret.
+        /// The content of a file that `init(pem:)` reads. It is a secret.
         ///
-        /// - Throws: `OpenSSLError` when there is no memory.
+        /// - Throws: `OpenSSLError` if there is no memory.
         package func pem() throws(OpenSSLError) -> [UInt8] {
             ErrorQueue.clear()
             guard let sink = BIO_new(BIO_s_mem()) else { throw ErrorQueue.failure(of: "BIO_new") }
@@ -112,7 +112,7 @@ package enum Ed25519 {
 
         /// The 64 bytes of the signature.
         ///
-        /// - Throws: `OpenSSLError` when there is no memory.
+        /// - Throws: `OpenSSLError` if there is no memory.
         package func sign(_ message: [UInt8]) throws(OpenSSLError) -> [UInt8] {
             ErrorQueue.clear()
             guard let context = EVP_MD_CTX_new() else { throw ErrorQueue.failure(of: "EVP_MD_CTX_new") }

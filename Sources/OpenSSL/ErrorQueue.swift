@@ -2,15 +2,16 @@ import COpenSSL
 
 /// OpenSSL's error queue of the current thread (ERR_get_error(3)).
 ///
-/// Cleared before every call: whatever an earlier call left behind would be reported as the reason of a
-/// later failure, and SSL_get_error(3) even decides by it. Nothing between clearing and draining may
-/// suspend, because a task may go on in another thread.
+/// Clear it before every call. Otherwise the errors of an earlier call would be reported as the reason of a later failure, and
+/// SSL_get_error(3) would even decide by them. Nothing between clearing and draining may suspend, because a task may continue
+/// on another thread.
 enum ErrorQueue {
     static func clear() {
         ERR_clear_error()
     }
 
-    /// Empties the queue; the reasons, oldest first.
+    /// Empties the queue.
+    /// - Returns: the reasons, oldest first.
     static func drain() -> [String] {
         var reasons: [String] = []
         var code = ERR_get_error()
@@ -23,7 +24,7 @@ enum ErrorQueue {
         return reasons
     }
 
-    /// The error of a call that just failed.
+    /// The error of the call that just failed.
     static func failure(of operation: String) -> OpenSSLError {
         OpenSSLError(operation: operation, reasons: drain())
     }

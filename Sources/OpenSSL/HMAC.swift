@@ -2,7 +2,7 @@ import COpenSSL
 
 /// Message authentication with a shared key (RFC 2104).
 package enum HMAC {
-    /// The hash function inside.
+    /// The hash function.
     package enum Hash: Sendable, CaseIterable {
         case sha256, sha384, sha512
 
@@ -24,9 +24,9 @@ package enum HMAC {
         }
     }
 
-    /// The authentication code, `hash.byteCount` bytes. Compare it by `ConstantTime.equal` only.
+    /// The authentication code, `hash.byteCount` bytes. Compare it with `ConstantTime.equal` only.
     ///
-    /// - Throws: `OpenSSLError` when the library refuses the key or the hash (a FIPS provider may).
+    /// - Throws: `OpenSSLError` if the library refuses the key or the hash, as a FIPS provider may.
     package static func authenticate(
         _ message: [UInt8], key: [UInt8], hash: Hash
     ) throws(OpenSSLError) -> [UInt8] {

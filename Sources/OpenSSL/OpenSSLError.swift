@@ -1,11 +1,11 @@
-/// A call into OpenSSL that failed: which, and why.
+/// A call into OpenSSL that failed, and why.
 ///
-/// Holds neither keys nor data, so it may be logged. What a client is told is the caller's business.
+/// It contains neither keys nor data, so it may be logged. The caller decides what a client sees.
 package struct OpenSSLError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The C function that failed.
     package let operation: String
-    /// The error queue as it stood behind the call, oldest first (ERR_get_error(3)), or our own reason
-    /// where the arguments were refused before the call.
+    /// The error queue after the call, oldest first (ERR_get_error(3)). If we refused the arguments before the call, our own
+    /// reason.
     package let reasons: [String]
 
     package var description: String {

@@ -1,29 +1,29 @@
 import Glibc
 import Linux
 
-/// A PEM file's content (RFC 7468) and the name that messages call it by.
+/// A PEM file's content (RFC 7468) and its name in messages.
 package struct PEMFile: Sendable {
-    /// The path, or what a person knows the bytes by.
+    /// The path, or another name that a person knows.
     package let name: String
-    /// The content, not yet looked at.
+    /// The content, not checked yet.
     package let bytes: [UInt8]
 
-    /// Far above any chain; keeps a device or a log file named by mistake from being read whole.
+    /// Far above any chain. It limits the damage if a device or a log file is named by mistake.
     private static let limit = 1 << 20
 
-    /// For content that was read elsewhere.
+    /// Wraps content that was read elsewhere.
     package init(name: String, bytes: [UInt8]) {
         self.name = name
         self.bytes = bytes
     }
 
-    /// Reads a certificate chain. Links are followed: ACME clients keep `live/…/fullchain.pem` as one.
+    /// Reads a certificate chain. Links are followed, because ACME clients make `live/…/fullchain.pem` a link.
     package init(certificate path: String) throws(TLSIdentityError) {
         self.init(name: path, bytes: try Self.read(path).bytes)
     }
 
-    /// Reads a private key, which nobody but the owner may change and nobody but owner and group may read; the owner
-    /// must be root or this process's user.
+    /// Reads a private key. Only the owner may write it, only owner and group may read it, and the owner must be root or this
+    /// process's user.
     package init(privateKey path: String) throws(TLSIdentityError) {
         let (bytes, facts) = try Self.read(path)
         guard facts.mode & 0o027 == 0, facts.owner == 0 || facts.owner == geteuid() else {

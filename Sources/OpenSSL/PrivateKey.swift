@@ -16,7 +16,7 @@ final class PrivateKey {
         ErrorQueue.clear()
         guard let pointer else { throw asked ? .encryptedKey(file: file.name) : .noPrivateKey(file: file.name) }
         self.init(owning: pointer)
-        // An empty passphrase may open it; that is still no key without one.
+        // An empty passphrase may open it, but it is still an encrypted key.
         if asked { throw .encryptedKey(file: file.name) }
     }
 }

@@ -2,9 +2,9 @@ import COpenSSL
 
 /// Random bytes fit for secrets (RAND_bytes(3)).
 package enum Random {
-    /// That many bytes.
+    /// So many random bytes.
     ///
-    /// - Throws: `OpenSSLError` when the generator cannot be seeded, or the count is negative or beyond 2³¹ − 1.
+    /// - Throws: `OpenSSLError` if the generator cannot be seeded, or the count is negative or above 2³¹ − 1.
     package static func bytes(_ count: Int) throws(OpenSSLError) -> [UInt8] {
         guard count >= 0, let length = CInt(exactly: count) else {
             throw OpenSSLError(operation: "RAND_bytes", reasons: ["cannot give \(count) bytes"])

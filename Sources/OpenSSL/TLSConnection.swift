@@ -1,9 +1,9 @@
 import COpenSSL
 
-/// One connection's TLS over memory BIOs: the one owner of an `SSL`. Bytes go in and out by hand; it knows no socket.
+/// TLS of one connection, over memory BIOs. It is the only owner of an `SSL`. The caller moves the bytes; it knows no socket.
 ///
-/// Not Sendable: one thread or event loop at a time. Whatever OpenSSL wants to send after any call, alerts included,
-/// is then in `pendingCiphertext` and must be taken.
+/// Not Sendable: use it on one thread or event loop at a time. After any call, OpenSSL may have bytes to send, also alerts. They
+/// are in `pendingCiphertext` and must be taken.
 package final class TLSConnection {
     package enum Handshake: Sendable, Equatable {
         case complete
@@ -17,14 +17,14 @@ package final class TLSConnection {
         case full
         /// More ciphertext is needed.
         case wantsInput
-        /// The peer said close_notify: nothing comes any more.
+        /// The peer sent close_notify. No more data comes.
         case closed
-        /// The peer broke the protocol, or a record was forged. The connection is of no further use.
+        /// The peer broke the protocol, or a record was forged. The connection cannot be used any more.
         case failed(OpenSSLError)
     }
 
-    /// What a memory BIO may keep for an idle connection; one that grew beyond is replaced when it is empty, because
-    /// it never shrinks.
+    /// The memory that a BIO may keep for an idle connection. A BIO never shrinks, so a larger one is replaced when it is
+    /// empty.
     private static let keptCapacity = 4096
 
     private let ssl: OpaquePointer
@@ -35,7 +35,7 @@ package final class TLSConnection {
 
     /// The server's end of a new connection.
     ///
-    /// - Throws: `OpenSSLError` where there is no memory.
+    /// - Throws: `OpenSSLError` if there is no memory.
     package convenience init(_ context: TLSContext) throws(OpenSSLError) {
         ErrorQueue.clear()
         guard let ssl = SSL_new(context.pointer) else { throw ErrorQueue.failure(of: "SSL_new") }
@@ -43,11 +43,11 @@ package final class TLSConnection {
         try self.init(owning: ssl)
     }
 
-    /// Takes ownership of an `SSL` that knows whether it is client or server.
+    /// Takes ownership of an `SSL` that is set up as client or server.
     init(owning ssl: OpaquePointer) throws(OpenSSLError) {
         ErrorQueue.clear()
         guard let input = BIO_new(BIO_s_mem()), let output = BIO_new(BIO_s_mem()) else {
-            // One BIO more or less does not matter where memory has run out.
+            // This may leak one BIO, which does not matter when memory has run out.
             SSL_free(ssl)
             throw ErrorQueue.failure(of: "BIO_new")
         }
@@ -59,7 +59,7 @@ package final class TLSConnection {
 
     deinit { SSL_free(ssl) }
 
-    /// Puts in what came from the peer. `handshake` or `read` makes something of it.
+    /// Takes in ciphertext from the peer. `handshake` or `read` processes it.
     package func receive(_ ciphertext: UnsafeRawBufferPointer) throws(OpenSSLError) {
         guard !ciphertext.isEmpty else { return }
         ErrorQueue.clear()
@@ -69,10 +69,10 @@ package final class TLSConnection {
         inputHasGrown = inputHasGrown || BIO_ctrl_pending(input) > Self.keptCapacity
     }
 
-    /// How many bytes wait to be sent to the peer.
+    /// How many bytes are to be sent to the peer.
     package var pendingCiphertext: Int { BIO_ctrl_pending(output) }
 
-    /// Takes what is to be sent to the peer, as much as fits.
+    /// Takes bytes that are to be sent to the peer, as many as fit.
     ///
     /// - Returns: the number of bytes.
     package func takeCiphertext(into buffer: UnsafeMutableRawBufferPointer) -> Int {
@@ -87,7 +87,7 @@ package final class TLSConnection {
         return taken
     }
 
-    /// Goes on with the handshake as far as what was received allows.
+    /// Continues the handshake as far as the received bytes allow.
     package func handshake() throws(OpenSSLError) -> Handshake {
         while true {
             let before = BIO_ctrl_pending(input)
@@ -104,7 +104,7 @@ package final class TLSConnection {
 
     /// Decrypts into `buffer`.
     ///
-    /// - Returns: the number of bytes at its front, and why there are no more. Both count: data may come with an end.
+    /// - Returns: the number of bytes at its front, and why there are no more. Data may come together with an end.
     package func read(into buffer: UnsafeMutableRawBufferPointer) -> (count: Int, end: ReadEnd) {
         var filled = 0
         while filled < buffer.count {
@@ -128,9 +128,9 @@ package final class TLSConnection {
         return (filled, .full)
     }
 
-    /// Encrypts all of `plaintext`, 16 KiB a record. Only after the handshake and before `shutdown`.
+    /// Encrypts all of `plaintext`, with 16 KiB per record. Call it only after the handshake and before `shutdown`.
     package func write(_ plaintext: UnsafeRawBufferPointer) throws(OpenSSLError) {
-        // SSL_write_ex does not take nothing for an answer.
+        // SSL_write_ex fails for zero bytes.
         guard !plaintext.isEmpty else { return }
         var count = 0
         ErrorQueue.clear()
@@ -139,20 +139,20 @@ package final class TLSConnection {
         }
     }
 
-    /// Says close_notify: nothing will be written any more. Reading goes on. Only after the handshake, once.
+    /// Sends close_notify. Nothing may be written afterwards; reading continues. Call it once, only after the handshake.
     package func shutdown() throws(OpenSSLError) {
         ErrorQueue.clear()
         guard SSL_shutdown(ssl) >= 0 else { throw ErrorQueue.failure(of: "SSL_shutdown") }
     }
 
-    /// The version in use, such as `TLSv1.3`; meaningful after the handshake.
+    /// The version in use, such as `TLSv1.3`. It is set after the handshake.
     package var version: String { SSL_get_version(ssl).map { String(cString: $0) } ?? "" }
 
-    /// The cipher in use by OpenSSL's name for it; meaningful after the handshake.
+    /// OpenSSL's name of the cipher in use. It is set after the handshake.
     package var cipher: String { SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "" }
 
-    /// Whether asking again makes sense although OpenSSL asked for input: only while each call uses some of what is
-    /// there. Bytes that lie there and are not used would be asked about for ever.
+    /// Whether to call again although OpenSSL asked for input. It makes sense only while each call uses some of the bytes that
+    /// are there; otherwise the loop would never end.
     private func hasProgress(since before: Int) -> Bool {
         let now = BIO_ctrl_pending(input)
         return now > 0 && now < before

@@ -1,16 +1,16 @@
 import COpenSSL
 import Glibc
 
-/// A server's TLS configuration with its certificate: the one owner of an `SSL_CTX`.
+/// A server's TLS configuration with its certificate. It is the only owner of an `SSL_CTX`.
 ///
-/// Made once, shared by all connections, and never changed: a new certificate is a new context, and connections that
-/// are open keep theirs.
-package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody changes any more; its references are counted atomically
+/// It is made once, shared by all connections and never changed. A new certificate needs a new context; open connections keep
+/// theirs.
+package final class TLSContext: @unchecked Sendable {  // the SSL_CTX is never changed after init; its references are counted atomically
     let pointer: OpaquePointer
     /// The server's own certificate.
     package let certificate: Certificate
 
-    /// ECDHE with AEAD only, so that recorded traffic stays closed when the key is lost. In the server's order.
+    /// ECDHE with AEAD only, so that recorded traffic stays secret if the key is stolen. In the server's order.
     private static let tls12Ciphers = [
         "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
         "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
@@ -23,11 +23,11 @@ package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chan
         "rsa_pss_pss_sha256", "rsa_pss_pss_sha384", "rsa_pss_pss_sha512", "RSA+SHA256", "RSA+SHA384", "RSA+SHA512",
     ].joined(separator: ":")
 
-    /// Reads and checks both files. Blocks; not to be called on an event loop.
+    /// Reads and checks both files. It blocks, so do not call it on an event loop.
     ///
     /// - Parameters:
-    ///   - certificateFile: PEM, the server's own certificate first, then the intermediate ones.
-    ///   - now: unix seconds by which the certificates must be valid.
+    ///   - certificateFile: PEM, with the server's own certificate first and the intermediate ones after it.
+    ///   - now: unix seconds. The certificates must be valid at this time.
     package convenience init(
         certificateFile: String, keyFile: String, at now: Int64 = Int64(time(nil))
     ) throws(TLSIdentityError) {
@@ -35,9 +35,9 @@ package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chan
             certificate: try PEMFile(certificate: certificateFile), key: try PEMFile(privateKey: keyFile), at: now)
     }
 
-    /// Checks what was read elsewhere.
+    /// Checks files that were read elsewhere.
     ///
-    /// - Parameter now: unix seconds by which the certificates must be valid.
+    /// - Parameter now: unix seconds. The certificates must be valid at this time.
     package init(certificate: PEMFile, key: PEMFile, at now: Int64 = Int64(time(nil))) throws(TLSIdentityError) {
         let identity = try TLSIdentity(certificate, key, at: now)
         ErrorQueue.clear()
@@ -57,14 +57,14 @@ package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chan
     deinit { SSL_CTX_free(pointer) }
 
     private func configure() throws(OpenSSLError) {
-        // 2: at least 112 bits of strength in every key, digest and cipher. Debian's openssl.cnf could say less.
+        // Level 2 is at least 112 bits of strength in every key, digest and cipher. Debian's openssl.cnf could set less.
         SSL_CTX_set_security_level(pointer, 2)
         SSL_CTX_set_options(
             pointer,
             copenssl_op_no_renegotiation | copenssl_op_no_compression | copenssl_op_no_ticket
                 | copenssl_op_cipher_server_preference)
-        // No resumption in either version: a ticket's key would open recorded TLS 1.2 sessions, a resumed session would
-        // outlive a replaced certificate, and few clients with long connections gain nothing by it.
+        // No resumption in either version. The key of the tickets would decrypt recorded TLS 1.2 sessions, and a resumed
+        // session would outlive a replaced certificate. A few clients with long connections gain nothing from it.
         copenssl_ctx_set_session_cache_mode(pointer, Int(SSL_SESS_CACHE_OFF))
         try Self.require(SSL_CTX_set_num_tickets(pointer, 0), "SSL_CTX_set_num_tickets")
         // A request in 0-RTT data can be replayed (RFC 8446, 8), and here a request runs a script.
@@ -75,8 +75,8 @@ package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chan
         try Self.require(SSL_CTX_set_ciphersuites(pointer, Self.tls13Ciphers), "SSL_CTX_set_ciphersuites")
         try Self.require(copenssl_ctx_set1_groups_list(pointer, Self.groups), "SSL_CTX_set1_groups_list")
         try Self.require(copenssl_ctx_set1_sigalgs_list(pointer, Self.signatures), "SSL_CTX_set1_sigalgs_list")
-        // An idle connection gives back its two record buffers of 17 KiB. The chain is sent as it stands in the file,
-        // not completed from this machine's store. Partial writes need no mode: a memory BIO takes everything.
+        // An idle connection frees its two record buffers of 17 KiB. The chain is sent as it is in the file, not completed
+        // from this machine's store. Partial writes need no mode, because a memory BIO takes everything.
         copenssl_ctx_set_mode(pointer, Int(SSL_MODE_RELEASE_BUFFERS | SSL_MODE_NO_AUTO_CHAIN))
         SSL_CTX_set_alpn_select_cb(pointer, selectHTTP11, nil)
     }
@@ -90,14 +90,14 @@ package final class TLSContext: @unchecked Sendable {  // an SSL_CTX nobody chan
         }
     }
 
-    /// The queue was cleared at the start and a failing call ends the set-up, so all in it belongs to that call.
+    /// The queue was cleared at the start and a failing call ends the set-up, so all its errors belong to that call.
     private static func require(_ result: Int32, _ operation: String) throws(OpenSSLError) {
         guard result == 1 else { throw ErrorQueue.failure(of: operation) }
     }
 }
 
-/// Picks `http/1.1`, or has the handshake end with the alert no_application_protocol (RFC 7301, 3.2).
-/// A client that offers no protocols at all never gets here.
+/// Picks `http/1.1`, or ends the handshake with the alert no_application_protocol (RFC 7301, 3.2). It is not called for a
+/// client that offers no protocols.
 private let selectHTTP11: SSL_CTX_alpn_select_cb_func = { _, chosen, chosenLength, offered, length, _ in
     guard let offered else { return SSL_TLSEXT_ERR_ALERT_FATAL }
     let names = UnsafeBufferPointer(start: offered, count: Int(length))

@@ -1,6 +1,6 @@
 import COpenSSL
 
-/// A certificate chain and its private key, found fit to be served.
+/// A certificate chain and its private key that passed all checks.
 struct TLSIdentity {
     /// The server's own certificate first.
     let chain: [X509Certificate]
@@ -18,8 +18,8 @@ struct TLSIdentity {
         guard belongs else { throw .keyMismatch(certificate: certificateFile.name, key: keyFile.name) }
         try Self.checkKind(of: key, keyFile.name)
         certificate = try Self.check(own, certificateFile.name, now)
-        // Clients build their path with what is sent, so one bad certificate anywhere breaks it. A root is not
-        // trusted for its signature.
+        // Clients build their path from what is sent, so one bad certificate breaks it. The signature of a root does not
+        // matter.
         for issuer in chain.dropFirst() { _ = try Self.check(issuer, certificateFile.name, now, signature: !issuer.isSelfIssued) }
     }
 
@@ -47,7 +47,7 @@ struct TLSIdentity {
         switch EVP_PKEY_get_base_id(key.pointer) {
         case EVP_PKEY_RSA, EVP_PKEY_RSA_PSS, EVP_PKEY_ED25519: return
         case EVP_PKEY_EC:
-            // A smaller curve is told as weak, with its bits.
+            // A smaller curve is reported as weak, with its bits.
             let curve = curve(of: key.pointer)
             guard !["prime256v1", "secp384r1"].contains(curve), EVP_PKEY_get_bits(key.pointer) >= 256 else { return }
             throw .unsuitableKey(file: file, kind: "EC \(curve)")

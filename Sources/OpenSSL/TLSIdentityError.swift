@@ -1,15 +1,15 @@
 import Linux
 
-/// Why a certificate and its key cannot be served: what is wrong, in which file, and how to mend it.
+/// Why a certificate and its key cannot be used: what is wrong, in which file, and how to fix it.
 ///
-/// Names files and dates, never a byte of the key.
+/// It names files and dates, never a byte of the key.
 package enum TLSIdentityError: Error, Sendable, Equatable {
     case unreadable(file: String, SystemError)
-    /// The key can be read or changed by others, or belongs to somebody else.
+    /// Other users can read or change the key, or own it.
     case exposedKey(file: String, mode: UInt32, owner: UInt32)
-    /// No certificate in PEM, or one that cannot be read to its end.
+    /// The file has no certificate in PEM, or a damaged one.
     case noCertificate(file: String)
-    /// No private key in PEM, or one that cannot be read to its end.
+    /// The file has no private key in PEM, or a damaged one.
     case noPrivateKey(file: String)
     case encryptedKey(file: String)
     case keyMismatch(certificate: String, key: String)
@@ -21,7 +21,7 @@ package enum TLSIdentityError: Error, Sendable, Equatable {
     /// A kind of key or a curve that clients of this service cannot use.
     case unsuitableKey(file: String, kind: String)
     case weakSignature(file: String, subject: String, algorithm: String)
-    /// OpenSSL refused for a reason none of the above covers.
+    /// OpenSSL refused it for another reason.
     case refused(file: String, OpenSSLError)
 
     /// What is wrong.
@@ -70,8 +70,7 @@ package enum TLSIdentityError: Error, Sendable, Equatable {
 }
 
 extension TLSIdentityError {
-    /// Whether the same files may be found fit later: a certificate of tomorrow, or a clock that is behind after a boot, is
-    /// mended by time.
+    /// Whether the same files may pass later. Time fixes a certificate of tomorrow, and a clock that is behind after a boot.
     package var mayPass: Bool {
         switch self {
         case .unreadable(_, let error): error.mayPass

@@ -1,13 +1,13 @@
-/// The version of everything in this module: messages, result files and spool files. Both sides refuse any other.
+/// The version of messages, result files and spool files. Both sides refuse any other.
 package let protocolVersion = "1"
 
-/// Something that is not a message of this protocol.
+/// The bytes are not a message of this protocol.
 package enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The other side speaks another version.
     case version(String)
-    /// Not a message at all, or a field is missing or not what it should be.
+    /// Not a message, or a field is missing or malformed.
     case malformed(String)
-    /// A known form with a kind nobody expects here.
+    /// A message of a kind that is not expected here.
     case unexpected(kind: String)
 
     package var description: String {
@@ -20,18 +20,18 @@ package enum MessageError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// A kind and named byte strings, the one form in which service and runner speak and in which results are stored.
+/// A kind and named byte strings. Service and runner exchange messages, and results are stored as messages.
 ///
-/// The encoding is a sequence of fields, each a name's length (1 byte), the name, the value's length (4 bytes, big
-/// endian) and the value. The first field is `version`, the second `kind`; this much stays for ever, so that programs
-/// of different versions can tell each other so.
+/// The encoding is a sequence of fields: the name's length (1 byte), the name, the value's length (4 bytes, big endian), the
+/// value. The first field is `version`, the second is `kind`. That never changes, so that programs of different versions can
+/// name their versions to each other.
 package struct Message: Sendable, Equatable {
     package struct Field: Sendable, Equatable {
         package let name: String
         package let value: [UInt8]
     }
 
-    /// The longest encoding that is accepted: a log's last mebibyte with room to spare.
+    /// The longest encoding that is accepted. It fits ``LogTail/maximumBytes`` with room to spare.
     package static let maximumBytes = 2 << 20
     static let maximumFields = 1024
 
@@ -40,7 +40,7 @@ package struct Message: Sendable, Equatable {
 
     package init(_ kind: String) { self.kind = kind }
 
-    /// Adds a field; names may repeat.
+    /// Adds a field. Names may repeat. A name is at most 255 bytes long.
     package mutating func add(_ name: String, _ value: [UInt8]) { fields.append(Field(name: name, value: value)) }
     package mutating func add(_ name: String, _ value: String) { add(name, Array(value.utf8)) }
     package mutating func add(_ name: String, _ value: Int64) { add(name, String(value)) }
@@ -55,7 +55,7 @@ package struct Message: Sendable, Equatable {
         fields.filter { $0.name == name }.compactMap { String(validating: $0.value, as: UTF8.self) }
     }
 
-    /// - Throws: ``MessageError/malformed(_:)`` where the field is missing or not of that type.
+    /// - Throws: ``MessageError/malformed(_:)`` if the field is missing or not of that type.
     package func requiredText(_ name: String) throws(MessageError) -> String {
         guard let text = text(name) else { throw .malformed("no \(name)") }
         return text
@@ -72,7 +72,7 @@ package struct Message: Sendable, Equatable {
         }
     }
 
-    /// The stored or sent form. See ``Message``.
+    /// The encoding, as described at ``Message``.
     package func encoded() -> [UInt8] {
         var bytes: [UInt8] = []
         let head = [
@@ -87,7 +87,7 @@ package struct Message: Sendable, Equatable {
         return bytes
     }
 
-    /// Reads the stored or sent form; nothing in it is trusted.
+    /// Decodes a message. Nothing in `bytes` is trusted.
     package init(decoding bytes: [UInt8]) throws(MessageError) {
         var rest = bytes[...]
         var all: [Field] = []
@@ -116,7 +116,7 @@ package struct Message: Sendable, Equatable {
         return Field(name: name, value: value)
     }
 
-    /// At most 32 plain characters, fit for a log line whoever sent them.
+    /// At most 32 printable ASCII characters, safe in a log line.
     private static func printable(_ bytes: [UInt8]) -> String {
         String(decoding: bytes.prefix(32).map { (0x21...0x7e).contains($0) ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
     }

@@ -1,10 +1,10 @@
 import Linux
 
-/// Why nothing came or could be sent.
+/// Why a message could not be received or sent.
 package enum ChannelError: Error, Sendable, CustomStringConvertible {
-    /// The other side is gone.
+    /// The other side closed the connection.
     case closed
-    /// Nothing came in time.
+    /// No whole message arrived in time.
     case timedOut
     case message(MessageError)
     case system(SystemError)
@@ -19,14 +19,14 @@ package enum ChannelError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Messages over a stream socket, each after its length in 4 bytes, big endian. Calls block.
+/// Sends and receives messages over a stream socket. Each message follows its length (4 bytes, big endian). Calls block.
 package struct MessageChannel: Sendable {
-    /// The socket; readable when a message or the end waits.
+    /// The socket. It is readable when a message or the end of the connection waits.
     package let descriptor: Descriptor
 
     package init(_ descriptor: Descriptor) { self.descriptor = descriptor }
 
-    /// Sends one message whole.
+    /// Sends one whole message. Blocks while the socket's buffer is full.
     package func send(_ message: Message) throws(ChannelError) {
         let bytes = message.encoded()
         do {
@@ -37,7 +37,7 @@ package struct MessageChannel: Sendable {
     }
 
     /// Waits for one message.
-    /// - Parameter milliseconds: how long, for the whole message; nil waits until the other side speaks or goes.
+    /// - Parameter milliseconds: the time limit for the whole message; nil waits until a message comes or the connection ends.
     package func receive(milliseconds: Int64? = nil) throws(ChannelError) -> Message {
         let deadline = milliseconds.map { Clock.monotonicMilliseconds() + $0 }
         let length = try read(4, deadline).reduce(0) { $0 << 8 | Int($1) }
@@ -46,8 +46,8 @@ package struct MessageChannel: Sendable {
         do { return try Message(decoding: bytes) } catch { throw .message(error) }
     }
 
-    /// Says goodbye and waits until the other side is gone: with it goes what it held, such as the run lock.
-    /// - Parameter milliseconds: how long at the most.
+    /// Ends our half of the connection and waits until the other side is gone. It then no longer holds the run lock.
+    /// - Parameter milliseconds: the time limit for each message that still comes.
     package func hangUp(milliseconds: Int64) {
         LocalSocket.endWriting(descriptor)
         while (try? receive(milliseconds: milliseconds)) != nil {}

@@ -1,10 +1,10 @@
 import Glibc
 import Linux
 
-/// The kept part of an output: the first half of the limit, and of the rest the last half in a ring.
+/// The kept part of an output: its first bytes up to half the limit, and its last bytes, up to the other half, in a ring.
 ///
-/// The file starts with two numbers of 8 bytes, big endian: the limit, and how many bytes the script wrote. It is brought up to
-/// date with every piece, so that after a crash the bytes that reached the disk can be read in their order.
+/// The file starts with two numbers (8 bytes, big endian): the limit, and how many bytes the script wrote. Each append updates
+/// them, so that after a crash the bytes on the disk can be read in their order.
 package struct OutputSpool: Sendable {
     private static let headBytes = 16
 
@@ -12,14 +12,21 @@ package struct OutputSpool: Sendable {
     private let limit: Int64
     private var total: Int64 = 0
 
-    /// Creates the file, which must not exist.
-    /// - Parameter limit: how many bytes are kept.
-    package init(creating path: String, limit: Int64) throws(SystemError) {
-        file = try Descriptor.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+    private init(_ file: Descriptor, limit: Int64) {
+        self.file = file
         self.limit = limit
-        // Room for all of it now: a disk that fills up later must not cost output, or the start is refused.
-        try file.reserve(Int64(Self.headBytes) + limit)
-        try writeHead()
+    }
+
+    /// Creates the file and takes its disk space, so that a disk that fills up later costs no output.
+    /// - Parameters:
+    ///   - path: must not exist.
+    ///   - limit: how many bytes are kept, at least 2.
+    package static func create(_ path: String, limit: Int64) throws(SystemError) -> OutputSpool {
+        let file = try Descriptor.open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW)
+        try file.reserve(Int64(headBytes) + limit)
+        let spool = OutputSpool(file, limit: limit)
+        try spool.writeHead()
+        return spool
     }
 
     private var firstHalf: Int64 { limit - limit / 2 }
@@ -29,7 +36,7 @@ package struct OutputSpool: Sendable {
         try file.write((Self.bytes(limit) + Self.bytes(total))[...], at: 0)
     }
 
-    /// Keeps what of `piece` belongs to the kept part.
+    /// Appends a piece of the output.
     package mutating func append(_ piece: ArraySlice<UInt8>) throws(SystemError) {
         var rest = piece
         if total < firstHalf {
@@ -38,7 +45,7 @@ package struct OutputSpool: Sendable {
             total += Int64(part.count)
             rest = rest.dropFirst(part.count)
         }
-        // Of a piece longer than the ring only the end would stay.
+        // Only the end of a piece that is longer than the ring would stay.
         if Int64(rest.count) > ring {
             total += Int64(rest.count) - ring
             rest = rest.suffix(Int(ring))
@@ -53,21 +60,21 @@ package struct OutputSpool: Sendable {
         try writeHead()
     }
 
-    /// Returns once what was kept is on the disk.
+    /// Returns once the kept bytes are on the disk.
     package func sync() throws(SystemError) { try file.sync() }
 
-    /// What a spool file holds.
+    /// The content of a spool file.
     package struct Content: Sendable, Equatable {
-        /// The kept bytes; between the halves, where something is left out, a line that says how much.
+        /// The kept bytes. If bytes were left out, a line between the halves says how many.
         package let bytes: [UInt8]
         /// How many bytes the script had written.
         package let total: Int64
         package let truncated: Bool
     }
 
-    /// Reads a spool file back, trusting nothing in it.
-    /// - Parameter maximum: the largest limit that is believed; a file that claims more is refused with `EFBIG`.
-    /// - Throws: `ENOENT` where there is none.
+    /// Reads a spool file. Nothing in it is trusted.
+    /// - Parameter maximum: the largest limit that is believed. A file that claims more is refused with `EFBIG`.
+    /// - Throws: `ENOENT` if there is none.
     package static func read(_ path: String, maximum: Int64) throws(SystemError) -> Content {
         try read(try open(path), maximum: maximum)
     }
@@ -77,7 +84,7 @@ package struct OutputSpool: Sendable {
         try Descriptor.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
     }
 
-    /// The same for a file that was opened before.
+    /// Reads a spool file that is open.
     package static func read(_ file: Descriptor, maximum: Int64) throws(SystemError) -> Content {
         guard try file.facts().kind == .regular else { throw SystemError("read", "output", code: EINVAL) }
         let head = try file.read(at: 0, count: headBytes)

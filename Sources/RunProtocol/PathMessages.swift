@@ -1,11 +1,11 @@
-/// The script's own paths where no setting names them, as the user's documentation of the API has them.
+/// The default paths of the script's own files, as the API's documentation gives them.
 package enum ScriptPaths {
     package static let lock = "/tmp/sync_fkk_db.lock"
     package static let log = "/var/log/sync_fkk_db.log"
 }
 
-/// Service to runner: what do you see at this path? Another user, or a unit with a /tmp of its own, may see another file
-/// there, or none.
+/// Service to runner: what do you see at this path? Another user, or a unit with a private /tmp, may see another file there,
+/// or none.
 package struct PathRequest: Sendable, Equatable {
     package let path: String
 
@@ -24,11 +24,11 @@ package struct PathRequest: Sendable, Equatable {
 
 /// Runner to service: the answer to a ``PathRequest``.
 package struct PathFacts: Sendable, Equatable {
-    /// Which file it is, links followed; nil where there is none or it cannot be seen.
+    /// The file, with links followed; nil if there is none or the runner cannot see it.
     package let identity: FileIdentity?
     package let readable: Bool
     package let writable: Bool
-    /// The user who looked.
+    /// The runner's user.
     package let uid: Int64
 
     package init(identity: FileIdentity?, readable: Bool, writable: Bool, uid: Int64) {

@@ -62,7 +62,7 @@ package struct RunPerformer: Sendable {
         case .ready(let digest, let uid):
             // A script can remove the run lock's file, or close its descriptor and end its supervisor.
             guard !isAnyRunAlive() else {
-                logger.error("refused: an earlier run still goes on, although the lease is free; did its script remove \(directory.lockFile) or close its descriptor?")
+                logger.error("refused: an earlier run is still going on although the run lock is free; did its script remove \(directory.lockFile) or close its descriptor?")
                 return .busy
             }
             // Open now: a service that starts meanwhile may record the run's end first and remove the file.
@@ -167,7 +167,7 @@ package struct RunPerformer: Sendable {
                 if try isOver(run) { break }
                 try enforce(limit, on: run)
             } catch {
-                logger.warning("cannot ask for the lease, trying again: \(error)")
+                logger.warning("cannot look at the run lock, trying again: \(error)")
             }
             if try !Poll.readable([leave], milliseconds: 500).isEmpty { return nil }
         }

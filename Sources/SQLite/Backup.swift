@@ -1,36 +1,36 @@
 import CSQLite
 import Glibc
 
-/// How a backup shares the database with those who write it.
+/// How a backup shares the database with writers.
 package struct BackupPace: Sendable {
-    /// Pages a step copies. The lock is held as long as that takes.
+    /// How many pages a step copies. It holds the lock meanwhile.
     package var pagesPerStep: Int32 = 256
-    /// How often it begins again because somebody wrote, before it keeps writers out.
+    /// How often it restarts because of a write before it locks out writers.
     package var restarts = 3
-    /// How long it may keep writers out, in seconds. Writers must wait longer than this.
+    /// How long it may lock out writers, in seconds. Writers must wait longer than this.
     package var longestLock: Double = 20
 
     package init() {}
 }
 
 extension Connection {
-    /// Copies the whole database, as it is at one moment, into another connection's file, whose content is replaced
+    /// Copies the whole database, as it is at one moment, into another connection's file and replaces its content
     /// (https://www.sqlite.org/c3ref/backup_finish.html).
     ///
-    /// It copies in steps and holds no lock between them, so that others can write. What another connection writes makes
-    /// SQLite begin the copy again, because nobody can tell which pages changed; in a busy database that would never end.
-    /// So after a few restarts the rest is copied under one read lock. Its pages are in memory by then, which makes this the
-    /// quickest copy there can be, and its time is limited: the backup succeeds or fails, and does not go on for ever.
+    /// It copies in steps and holds no lock between them, so that others can write. After a write by another connection SQLite
+    /// restarts the copy, because it cannot tell which pages changed. In a busy database that would never end, so after a few
+    /// restarts the rest is copied under one read lock. The pages are in memory by then, so this is fast, and its time is
+    /// limited: the backup succeeds or fails, and never goes on for ever.
     ///
     /// - Parameter pause: called between two steps, without a lock.
-    /// - Throws: ``SQLiteError``; `isBusy` where the lock was needed for longer than the pace allows.
+    /// - Throws: ``SQLiteError``; `isBusy` if the lock was needed for longer than the pace allows.
     package func backUp(to target: Connection, pace: BackupPace = BackupPace(), pause: () -> Void = { usleep(1000) }) throws(SQLiteError) {
         let copy = try BackupCopy(from: self, to: target)
         var restarts = 0
         var remaining = Int32.max
         while restarts <= pace.restarts {
             if try copy.step(pace.pagesPerStep) { return try copy.finish() }
-            // A copy that goes on has less to do after each step.
+            // A copy that was not restarted has less left after each step.
             if copy.remaining >= remaining { restarts += 1 }
             remaining = copy.remaining
             pause()
@@ -48,7 +48,8 @@ extension Connection {
             guard BackupCopy.seconds() - started < pace.longestLock else {
                 throw SQLiteError(
                     extendedCode: SQLITE_BUSY,
-                    message: "the database was written \(pace.restarts + 1) times while it was copied, and copying it without a write takes longer than \(Int(pace.longestLock)) s",
+                    message:
+                        "the database was written \(pace.restarts + 1) times while it was copied, and copying it without a write takes longer than \(Int(pace.longestLock)) s",
                     context: BackupCopy.context)
             }
         }
@@ -56,7 +57,7 @@ extension Connection {
     }
 }
 
-/// The one owner of a `sqlite3_backup`.
+/// The only owner of a `sqlite3_backup`.
 private final class BackupCopy {
     static let context = "backup"
     private var backup: OpaquePointer?
@@ -71,7 +72,7 @@ private final class BackupCopy {
 
     deinit { sqlite3_backup_finish(backup) }
 
-    /// Pages left to copy, as of the last step.
+    /// How many pages were left after the last step.
     var remaining: Int32 { sqlite3_backup_remaining(backup) }
 
     /// - Returns: whether all pages are copied.

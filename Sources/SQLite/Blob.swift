@@ -1,17 +1,17 @@
 import CSQLite
 
 extension Connection {
-    /// Reads a part of one stored blob (or text) in bounded pieces, without loading the whole.
+    /// Reads a part of a stored blob or text in pieces of limited size, without loading all of it.
     ///
-    /// All pieces are of one state of the database. As with `read`, writers wait until the last one.
+    /// All pieces belong to one state of the database. As with `read`, writers wait until the last piece.
     ///
     /// - Parameters:
     ///   - table: an ordinary table, with row ids.
-    ///   - offset: the first byte wanted, from 0.
+    ///   - offset: the first byte, from 0.
     ///   - count: how many bytes; nil for all that follow.
-    ///   - pieceBytes: the most that `body` gets at once.
-    /// - Throws: what `body` throws, or `SQLiteError`: no such row or not a blob, a range that is not within it
-    ///   (SQLITE_RANGE), the row changed meanwhile by this connection (SQLITE_ABORT).
+    ///   - pieceBytes: the largest piece.
+    /// - Throws: what `body` throws, or `SQLiteError` if there is no such row or it has no blob, if the range is not within it
+    ///   (SQLITE_RANGE), or if this connection changed the row meanwhile (SQLITE_ABORT).
     package func forEachBlobPiece(
         table: String, column: String, rowid: Int64, offset: Int = 0, count: Int? = nil, pieceBytes: Int = 65536,
         _ body: ([UInt8]) throws -> Void

@@ -1,24 +1,24 @@
 import CSQLite
 
-/// A connection to one database file: the one owner of a `sqlite3`.
+/// A connection to one database file. It is the only owner of a `sqlite3`.
 ///
-/// Not Sendable: one thread or actor at a time.
+/// Not Sendable: use it on one thread or actor at a time.
 ///
-/// Nothing else in the process may open and close the database's file (to copy it, say): closing any descriptor of it
-/// drops the locks SQLite holds through its own (fcntl(2)), and another process may then write in between.
+/// No other code in the process may open and close the database's file, for example to copy it. Closing any descriptor of the
+/// file drops SQLite's locks (fcntl(2)), and another process could then write.
 package final class Connection {
     package enum Mode: Sendable {
         /// Read and write; a missing file is created with mode 0600.
         case create
-        /// Read and write a file that is there.
+        /// Read and write an existing file.
         case readWrite
-        /// Only read a file that is there.
+        /// Only read an existing file.
         case readOnly
     }
 
     private var database: OpaquePointer?
     private var idle = StatementCache()
-    /// Set from BEGIN to COMMIT or ROLLBACK by `transaction` and `read`, which are the only ones to write it.
+    /// True from BEGIN to COMMIT or ROLLBACK. Only `transaction` and `read` set it.
     var isInTransaction = false
 
     /// Opens a database and reads its header.
@@ -29,10 +29,10 @@ package final class Connection {
     /// zeros (`secure_delete`, whose default differs between builds of SQLite). The journal mode stays as it is in the file.
     ///
     /// - Parameters:
-    ///   - path: the file; its last component must not be a symbolic link. Its folder must be there.
+    ///   - path: the file. Its last component must not be a symbolic link, and its folder must exist.
     ///   - busyTimeoutMilliseconds: how long a statement waits for another connection's lock.
-    /// - Throws: `SQLiteError` with the context "open <path>"; for what is not a database `isCorruptOrNotADatabase`,
-    ///   for a file this process may not write `isReadOnly`.
+    /// - Throws: `SQLiteError` with the context "open <path>": `isCorruptOrNotADatabase` if it is no database, `isReadOnly` if
+    ///   this process may not write the file.
     package init(path: String, mode: Mode, busyTimeoutMilliseconds: Int32 = 5000) throws(SQLiteError) {
         let context = "open \(path)"
         let file = try DatabaseFile.resolve(path, context: context)
@@ -50,7 +50,7 @@ package final class Connection {
         do throws(SQLiteError) {
             sqlite3_busy_timeout(database, busyTimeoutMilliseconds)
             try configure()
-            // SQLite opens a file it may not write for reading, and would say so at the first write only.
+            // If the file cannot be written, SQLite opens it for reading and fails only at the first write.
             guard mode == .readOnly || sqlite3_db_readonly(database, "main") == 0 else {
                 throw SQLiteError(
                     extendedCode: SQLITE_READONLY, message: "the file cannot be written", context: context)
@@ -62,7 +62,7 @@ package final class Connection {
         }
     }
 
-    /// A new, empty database in memory, gone with its connection.
+    /// A new, empty database in memory. It ends with its connection.
     package static func inMemory() throws(SQLiteError) -> Connection {
         let connection = Connection()
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MEMORY | SQLITE_OPEN_EXRESCODE
@@ -78,17 +78,17 @@ package final class Connection {
         close()
     }
 
-    /// Closes the file; an open transaction is rolled back. Everything afterwards fails, closing again does nothing.
+    /// Closes the file and rolls back an open transaction. Later calls fail; closing again does nothing.
     package func close() {
         idle = StatementCache()
-        // _v2 waits for statements that are still running: `close` may be called from within a query's closure.
+        // _v2 waits for running statements, because `close` may be called within a query's closure.
         sqlite3_close_v2(database)
         database = nil
     }
 
-    /// Runs one statement with its values, or a script of several without. Rows are thrown away.
+    /// Runs one statement with its values, or a script of several statements without values. Rows are discarded.
     ///
-    /// A script is not atomic by itself: use `transaction`.
+    /// A script is not atomic; use `transaction`.
     package func execute(_ sql: String, _ values: [Value] = []) throws(SQLiteError) {
         guard values.isEmpty else {
             try withStatement(sql, values) { (statement) throws(SQLiteError) in
@@ -100,14 +100,15 @@ package final class Connection {
         let database = try handle(for: sql)
         var offset = 0
         while let statement = try Statement.next(in: script, at: &offset, of: database, reused: false) {
-            // Once more, because the statement before may have ended the transaction.
+            // Checked again, because the previous statement may have ended the transaction.
             _ = try handle(for: sql)
             try statement.bind([])
             while try statement.step() {}
         }
     }
 
-    /// Runs one statement; the results of `body` for each of its rows, in order.
+    /// Runs one statement.
+    /// - Returns: the results of `body` for its rows, in order.
     ///
     /// - Parameter body: may use the connection, and may throw to stop.
     package func query<T>(
@@ -122,8 +123,8 @@ package final class Connection {
         }
     }
 
-    /// Runs one statement; hands each of its rows to `body`, in order. For rows by the million, where `query`'s results in a
-    /// generic array cost more than the rows themselves.
+    /// Runs one statement and passes each row to `body`, in order. For millions of rows, for which the generic array of `query`
+    /// costs more than the rows.
     ///
     /// - Parameter body: as for `query`.
     package func forEach(
@@ -134,7 +135,8 @@ package final class Connection {
         }
     }
 
-    /// Runs one statement up to its first row; the result of `body` for that row, nil when there is none.
+    /// Runs one statement up to its first row.
+    /// - Returns: the result of `body` for that row; nil if there is none.
     package func first<T>(
         _ sql: String, _ values: [Value] = [], _ body: (Row) throws(SQLiteError) -> T
     ) throws(SQLiteError) -> T? {
@@ -143,10 +145,10 @@ package final class Connection {
         }
     }
 
-    /// The open database, for a call that is about to be made.
+    /// The open database, for the next call.
     ///
-    /// After some errors (full disk, I/O) SQLite ends the transaction by itself. What follows in the same closure would
-    /// then be committed statement by statement, so it is refused.
+    /// After some errors (full disk, I/O) SQLite itself ends the transaction. The rest of the closure would then be committed
+    /// statement by statement, so it is refused.
     func handle(for sql: String) throws(SQLiteError) -> OpaquePointer {
         guard let database else {
             throw .misuse("the connection is closed", context: Statement.summary(of: sql))
@@ -165,7 +167,7 @@ package final class Connection {
         database.map { sqlite3_get_autocommit($0) == 0 } ?? false
     }
 
-    /// Lends out a statement that is in nobody else's use: the same SQL may run within a row of itself.
+    /// Lends a statement that is not in use. The same SQL may run within one of its own rows.
     private func withStatement<T>(
         _ sql: String, _ values: [Value], _ body: (Statement) throws(SQLiteError) -> T
     ) throws(SQLiteError) -> T {
@@ -178,7 +180,7 @@ package final class Connection {
             if database != nil { idle.put(statement, for: sql) }
             return result
         } catch {
-            // The same error once more, if it was SQLite's; a failed statement is not kept.
+            // Reports SQLite's error again. A failed statement is not kept.
             try? statement.reset()
             throw error
         }
@@ -196,7 +198,7 @@ package final class Connection {
         return statement
     }
 
-    /// SQL as C sees it. A NUL within would hide what follows it.
+    /// SQL as a C string. A NUL in it would hide the rest.
     private static func script(_ sql: String) throws(SQLiteError) -> ContiguousArray<CChar> {
         guard !sql.utf8.contains(0) else {
             throw .misuse("SQL contains a NUL character", context: Statement.summary(of: sql))
@@ -224,7 +226,7 @@ package final class Connection {
             }
         }
         try execute("PRAGMA recursive_triggers = ON; PRAGMA cell_size_check = ON")
-        // Reads the header, and thereby notices what is not a database before anything is done with it.
+        // Reads the header, so that a file that is no database is noticed before any use.
         try execute("PRAGMA schema_version")
     }
 }

@@ -1,12 +1,12 @@
 import CSQLite
 import Glibc
 
-/// What must be right with a database's file before SQLite opens it.
+/// Checks of a database's file before SQLite opens it.
 enum DatabaseFile {
-    /// The path to hand to SQLite: its folder resolved, its last component as it is.
+    /// The path for SQLite, with its folder resolved and its last component unchanged.
     ///
-    /// SQLITE_OPEN_NOFOLLOW refuses a symbolic link anywhere in the path. Only the last component is ours to judge:
-    /// systemd's StateDirectory= is reached through a link under DynamicUser=.
+    /// SQLITE_OPEN_NOFOLLOW refuses a symbolic link anywhere in the path. We refuse one only as the last component, because with
+    /// DynamicUser= systemd's StateDirectory= is a link.
     static func resolve(_ path: String, context: String) throws(SQLiteError) -> String {
         let bytes = path.utf8
         let slash = bytes.lastIndex(of: UInt8(ascii: "/"))
@@ -23,10 +23,10 @@ enum DatabaseFile {
         return parent == "/" ? "/\(name)" : "\(parent)/\(name)"
     }
 
-    /// Creates an empty file, which is an empty database, with mode 0600 whatever the umask, unless there is one.
+    /// Creates an empty file with mode 0600, whatever the umask, unless the file exists. An empty file is an empty database.
     ///
-    /// mknod(2), not open(2): closing a descriptor of the file would drop every lock this process holds on it, also
-    /// those of another connection that opened it in the meantime (fcntl(2), advisory record locking).
+    /// It uses mknod(2), not open(2). Closing a descriptor of the file would drop all locks of this process on it, also those of
+    /// another connection that opened it meanwhile (fcntl(2), advisory record locking).
     static func createIfMissing(_ path: String, context: String) throws(SQLiteError) {
         guard mknod(path, S_IFREG | ownerOnly, 0) == 0 else {
             if errno == EEXIST { return }
@@ -37,7 +37,7 @@ enum DatabaseFile {
         }
     }
 
-    /// Refuses everything but a regular file: opening a FIFO for reading would wait for ever.
+    /// Refuses everything but a regular file, because opening a FIFO for reading could wait for ever.
     static func requireRegularFile(_ path: String, context: String) throws(SQLiteError) {
         var status = stat()
         guard lstat(path, &status) == 0 else {
@@ -56,7 +56,7 @@ enum DatabaseFile {
 
     private static let ownerOnly: mode_t = 0o600
 
-    /// - Parameter code: the `errno` value of the call that failed; 0 where none did.
+    /// - Parameter code: the `errno` value of the call that failed; 0 if none failed.
     private static func refusal(_ message: String, _ context: String, code: Int32 = 0) -> SQLiteError {
         let reason = code == 0 ? "" : ": \(SystemError.reason(code))"
         return SQLiteError(extendedCode: SQLITE_CANTOPEN, message: message + reason, context: context, systemCode: code)
@@ -64,7 +64,7 @@ enum DatabaseFile {
 }
 
 enum SystemError {
-    /// The words for an errno.
+    /// The text for an errno.
     static func reason(_ number: Int32) -> String {
         String(cString: strerror(number))
     }

@@ -2,7 +2,7 @@ import CSQLite
 import Dispatch
 import Synchronization
 
-/// Tells whether anybody writes to a database, from any thread. Takes no lock itself.
+/// Tells whether a connection writes to a database, from any thread. It takes no lock itself.
 package final class WriterWatch: Sendable {
     private let connection: Mutex<Connection>
 
@@ -10,7 +10,7 @@ package final class WriterWatch: Sendable {
     package init(path: String) throws(SQLiteError) { connection = Mutex(try Connection(path: path, mode: .readOnly)) }
 
     /// Whether a connection of this or another process holds the write lock: RESERVED or a stronger one
-    /// (https://www.sqlite.org/c3ref/io_methods.html, xCheckReservedLock). False where that cannot be told.
+    /// (https://www.sqlite.org/c3ref/io_methods.html, xCheckReservedLock). False if SQLite cannot tell.
     package var isWriting: Bool { connection.withLock { $0.isBeingWritten } }
 }
 
@@ -21,10 +21,10 @@ extension Connection {
         return sqlite3_check_reserved_lock(database, &isReserved) == SQLITE_OK && isReserved != 0
     }
 
-    /// Runs `body`, and interrupts the statement it is in as soon as `shouldStop` answers true, which is asked every two
-    /// milliseconds on a thread of its own. Works within PRAGMA integrity_check too, where progress handlers are not called.
+    /// Runs `body`, and interrupts its statement as soon as `shouldStop` returns true. A thread of its own asks every two
+    /// milliseconds. This works for PRAGMA integrity_check too, which calls no progress handlers.
     ///
-    /// - Returns: nil where it was interrupted. What `body` made of it or threw is then lost.
+    /// - Returns: nil if it was interrupted. The result or error of `body` is then lost.
     /// - Throws: what `body` throws otherwise.
     package func run<T>(until shouldStop: @escaping @Sendable () -> Bool, _ body: () throws -> T) throws -> T? {
         let interrupter = Interrupter(try handle(for: "run until interrupted"), when: shouldStop)
@@ -52,7 +52,7 @@ private final class Interrupter: @unchecked Sendable {
     init(_ database: OpaquePointer, when shouldStop: @escaping @Sendable () -> Bool) {
         self.database = database
         DispatchQueue(label: "sqlite-interrupt").async { [self] in
-            // Again and again: an interrupt that comes between two statements has no effect.
+            // Repeated, because an interrupt between two statements has no effect.
             while isOver.wait(timeout: .now() + Self.pollInterval) == .timedOut {
                 guard shouldStop() else { continue }
                 didInterrupt.withLock { $0 = true }

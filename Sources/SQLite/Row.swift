@@ -1,8 +1,8 @@
 import CSQLite
 
-/// One row of a result, while the closure it was handed to runs; later it answers nil to everything.
+/// One row of a result. It is valid while its closure runs; afterwards all values are nil.
 ///
-/// A column that is NULL, of another type than asked for, or not there answers nil.
+/// The value of a column is nil if it is NULL, of another type than asked for, or does not exist.
 package struct Row {
     private let statement: Statement
     private let position: UInt64
@@ -21,7 +21,7 @@ package struct Row {
         value(column, of: SQLITE_INTEGER) { sqlite3_column_int64($0, $1) }
     }
 
-    /// The value whatever its type; `.null` also for a column that does not exist.
+    /// The value with its type; `.null` also for a column that does not exist.
     package func value(_ column: Int) -> Value {
         switch kind(of: column) {
         case SQLITE_INTEGER: .integer(sqlite3_column_int64(statement.pointer, Int32(column)))
@@ -39,7 +39,7 @@ package struct Row {
     /// The text, with U+FFFD for bytes that are not UTF-8.
     package func text(_ column: Int) -> String? {
         value(column, of: SQLITE_TEXT) { statement, index in
-            // The pointer first: sqlite3_column_bytes counts what the latest conversion made.
+            // The pointer first, because sqlite3_column_bytes counts the result of the last conversion.
             let start = sqlite3_column_text(statement, index)
             let count = Int(sqlite3_column_bytes(statement, index))
             return String(decoding: UnsafeBufferPointer(start: start, count: start == nil ? 0 : count), as: UTF8.self)
@@ -55,10 +55,10 @@ package struct Row {
         }
     }
 
-    /// Puts the bytes of a text behind others, as they are stored, UTF-8 or not: for texts by the million, of which a String each
-    /// costs more than reading them.
+    /// Appends the stored bytes of a text, UTF-8 or not. For millions of texts, for which a String each costs more than reading
+    /// them.
     ///
-    /// - Returns: false where the column holds no text; then nothing is put there.
+    /// - Returns: false if the column has no text. Then nothing is appended.
     package func append(_ column: Int, to bytes: inout [UInt8]) -> Bool {
         let found: Void? = value(column, of: SQLITE_TEXT) { statement, index in
             // The pointer first, as for `text`.
@@ -69,7 +69,7 @@ package struct Row {
         return found != nil
     }
 
-    /// What `body` makes of a blob's bytes where SQLite has them; nil where the column holds no blob.
+    /// The result of `body` for a blob's bytes in SQLite's memory; nil if the column has no blob.
     package func blob<T>(_ column: Int, _ body: (RawSpan) -> T) -> T? {
         value(column, of: SQLITE_BLOB) { statement, index in
             let start = sqlite3_column_blob(statement, index)

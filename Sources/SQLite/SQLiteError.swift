@@ -1,22 +1,22 @@
 import CSQLite
 
-/// Why SQLite refused something: its codes, its words, and what was being done.
+/// An error of SQLite: its codes, its text, and the statement or call.
 ///
-/// Never contains bound values. `context` and `message` may name paths, tables and columns, so they are for logs and
+/// It never contains bound values. `context` and `message` may name paths, tables and columns, so they are for logs and
 /// the command line, not for HTTP clients.
 ///
-/// **After an error of COMMIT, or of a writing statement outside a transaction, read back before trying again.** An I/O
-/// error on the last sync (of the folder) is reported for rows that were kept.
+/// **After an error of COMMIT, or of a writing statement outside a transaction, read back before you try again.** An I/O error
+/// on the last sync (of the folder) is reported although the rows were kept.
 package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     /// The primary result code, for example 5 (SQLITE_BUSY). https://www.sqlite.org/rescode.html
     package let code: Int32
     /// The extended result code, for example 1555 (SQLITE_CONSTRAINT_PRIMARYKEY).
     package let extendedCode: Int32
-    /// SQLite's own words, with the system's reason where there is one.
+    /// SQLite's text, with the system's reason if there is one.
     package let message: String
-    /// What was being done: the first line of the SQL, or "open /path".
+    /// The first line of the SQL, or "open /path".
     package let context: String
-    /// The `errno` value behind a file that could not be opened, read or written; 0 where none is known.
+    /// The `errno` value if a file could not be opened, read or written; 0 if it is not known.
     package let systemCode: Int32
 
     /// - Parameter extendedCode: an extended or primary result code; `code` follows from it.
@@ -30,7 +30,7 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
 
     /// Another connection held a lock longer than the busy timeout.
     package var isBusy: Bool { code == SQLITE_BUSY }
-    /// The file is damaged, or is something else than a database.
+    /// The file is damaged, or is no database.
     package var isCorruptOrNotADatabase: Bool { code == SQLITE_CORRUPT || code == SQLITE_NOTADB }
     /// A constraint, or a trigger's RAISE, refused the change.
     package var isConstraint: Bool { code == SQLITE_CONSTRAINT }
@@ -40,10 +40,10 @@ package struct SQLiteError: Error, Sendable, CustomStringConvertible {
     package var isIOError: Bool { code == SQLITE_IOERR }
     /// The file or the file system may not be written.
     package var isReadOnly: Bool { code == SQLITE_READONLY }
-    /// There is no memory for it now.
+    /// There is not enough memory now.
     package var isOutOfMemory: Bool { code == SQLITE_NOMEM }
 
-    /// A writer was killed, and only one that may write can undo what it left half done.
+    /// A writer was killed. Only a connection that may write can undo its unfinished transaction.
     package var isInterruptedWrite: Bool { extendedCode == ExtendedCode.readOnlyRollback }
 
     package var description: String {
@@ -75,7 +75,7 @@ enum ExtendedCode {
 }
 
 extension SQLiteError {
-    /// The error of the call that just failed on `database`; nil where SQLite could not even allocate a handle.
+    /// The error of the call that just failed. `database` is nil if SQLite could not even allocate a handle.
     init(_ code: Int32, of database: OpaquePointer?, context: String) {
         var message = String(cString: database.map { sqlite3_errmsg($0) } ?? sqlite3_errstr(code))
         let primary = code & 0xFF
@@ -87,12 +87,12 @@ extension SQLiteError {
         self.init(extendedCode: code, message: message, context: context, systemCode: systemCode)
     }
 
-    /// Our own refusal to pass something on that SQLite would misunderstand.
+    /// Our refusal of something that SQLite would misunderstand.
     static func misuse(_ message: String, context: String) -> SQLiteError {
         SQLiteError(extendedCode: SQLITE_MISUSE, message: message, context: context)
     }
 
-    /// The same error, told as a part of something larger.
+    /// The same error in the context of a larger step.
     func during(_ context: String) -> SQLiteError {
         SQLiteError(extendedCode: extendedCode, message: message, context: context, systemCode: systemCode)
     }

@@ -1,9 +1,9 @@
 import CSQLite
 
-/// A compiled statement: the one owner of a `sqlite3_stmt`.
+/// A compiled statement. It is the only owner of a `sqlite3_stmt`.
 final class Statement {
     let pointer: OpaquePointer
-    /// Counts every move, so that a row knows when it is no longer the current one.
+    /// Counts the steps, so that a row knows when it is no longer the current one.
     private(set) var position: UInt64 = 0
 
     private init(_ pointer: OpaquePointer) {
@@ -14,12 +14,11 @@ final class Statement {
         sqlite3_finalize(pointer)
     }
 
-    /// Compiles the next statement of `script` and moves `offset` behind it; nil when only blanks and comments are
-    /// left.
+    /// Compiles the next statement of `script` and moves `offset` behind it; nil if only blanks and comments are left.
     ///
     /// - Parameters:
     ///   - script: SQL that ends with its only NUL.
-    ///   - reused: whether the statement will be kept for another time.
+    ///   - reused: whether the statement will be kept for later use.
     static func next(
         in script: ContiguousArray<CChar>, at offset: inout Int, of database: OpaquePointer, reused: Bool
     ) throws(SQLiteError) -> Statement? {
@@ -45,7 +44,7 @@ final class Statement {
         return nil
     }
 
-    /// Copies the values in. Their number must be the number of `?`: SQLite would take a missing one for NULL.
+    /// Binds copies of the values. There must be one for each `?`, because SQLite would take a missing one as NULL.
     func bind(_ values: [Value]) throws(SQLiteError) {
         let wanted = Int(sqlite3_bind_parameter_count(pointer))
         guard values.count == wanted else {
@@ -66,7 +65,7 @@ final class Statement {
         case .real(let number):
             sqlite3_bind_double(pointer, index, number)
         case .text(let text):
-            // Never a null pointer, unlike an empty buffer's: that would bind NULL.
+            // Never a null pointer, as an empty buffer has, because that would bind NULL.
             text.withCString {
                 sqlite3_bind_text64(
                     pointer, index, $0, UInt64(text.utf8.count), sqlite3_transient(), UInt8(SQLITE_UTF8))
@@ -78,7 +77,7 @@ final class Statement {
         }
     }
 
-    /// True when there is a row, false at the end.
+    /// - Returns: true if there is a row, false at the end.
     func step() throws(SQLiteError) -> Bool {
         position &+= 1
         switch sqlite3_step(pointer) {
@@ -88,8 +87,8 @@ final class Statement {
         }
     }
 
-    /// Ends the statement, with its locks. Outside a transaction a writing statement that was not stepped to its end
-    /// commits here, and may fail.
+    /// Ends the statement and frees its locks. Outside a transaction, a writing statement that was not stepped to its end commits
+    /// here and may fail.
     func reset() throws(SQLiteError) {
         position &+= 1
         let code = sqlite3_reset(pointer)
@@ -105,7 +104,7 @@ final class Statement {
         sqlite3_sql(pointer).map { Statement.summary(of: String(cString: $0)) } ?? "SQL"
     }
 
-    /// The first line that is not blank, cut to what fits in a message.
+    /// The first line that is not blank, cut to fit a message.
     static func summary(of sql: String) -> String {
         let lines = sql.split(whereSeparator: \.isNewline)
         let line = lines.first { !$0.allSatisfy(\.isWhitespace) } ?? ""

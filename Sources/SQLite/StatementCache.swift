@@ -1,11 +1,11 @@
-/// Statements that were used lately and are used by nobody now.
+/// Recently used statements that are not in use now.
 struct StatementCache {
     private static let limit = 32
     /// The least recently used first.
     private var entries: [(sql: String, statement: Statement)] = []
 
     mutating func take(_ sql: String) -> Statement? {
-        // By bytes: strings are equal in Swift when they look the same, but not to SQLite.
+        // Compares bytes. Strings that look the same are equal in Swift, but not in SQLite.
         guard let index = entries.firstIndex(where: { $0.sql.utf8.elementsEqual(sql.utf8) }) else { return nil }
         return entries.remove(at: index).statement
     }

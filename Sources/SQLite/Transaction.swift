@@ -2,16 +2,16 @@ extension Connection {
     /// Runs `body` in a transaction that holds the write lock from its start (BEGIN IMMEDIATE), so what it reads stays
     /// true until it commits.
     ///
-    /// - Throws: the first error, of BEGIN, of `body` or of COMMIT; nothing of `body` is then kept, with the exception
-    ///   that `SQLiteError` describes: read back after an I/O error of COMMIT. A COMMIT that fails because readers
-    ///   outstayed the busy timeout is rolled back too.
+    /// - Throws: the first error, of BEGIN, of `body` or of COMMIT. Nothing of `body` is kept then, except as `SQLiteError`
+    ///   describes: read back after an I/O error of COMMIT. A COMMIT that fails because readers exceeded the busy timeout is
+    ///   rolled back too.
     package func transaction<T>(_ body: () throws -> T) throws -> T {
         try run("BEGIN IMMEDIATE", body)
     }
 
     /// Runs `body` so that all it reads belongs to one state of the database. It must not write.
     ///
-    /// Keep it short: with a rollback journal a reader holds up every writer's commit.
+    /// Keep it short, because with a rollback journal a reader delays every writer's commit.
     package func read<T>(_ body: () throws -> T) throws -> T {
         try run("BEGIN DEFERRED", body)
     }
@@ -25,7 +25,7 @@ extension Connection {
             try execute("COMMIT")
             return result
         } catch {
-            // Where SQLite has rolled back by itself, a second ROLLBACK would be an error of its own.
+            // If SQLite has rolled back itself, a second ROLLBACK would fail.
             if hasOpenTransaction { try? execute("ROLLBACK") }
             throw error
         }

@@ -1,8 +1,8 @@
-/// What SQLite can store, and what is bound to a statement's `?`. https://www.sqlite.org/datatype3.html
+/// A value that SQLite can store, or bind to a `?`. https://www.sqlite.org/datatype3.html
 package enum Value: Sendable, Equatable {
     case null
     case integer(Int64)
-    /// SQLite has no NaN: it becomes NULL.
+    /// SQLite has no NaN. It becomes NULL.
     case real(Double)
     /// UTF-8; NUL characters are kept.
     case text(String)

@@ -2,7 +2,7 @@ import CSHA256
 import Glibc
 import Linux
 
-/// SHA-256 of a stream, by libcrypto's low-level functions (see COpenSSL/sha256.h for why those).
+/// SHA-256 of a stream, with libcrypto's low-level functions. COpenSSL/sha256.h says why those.
 struct Digest {
     private var context = SHA256_CTX()
 
@@ -12,7 +12,8 @@ struct Digest {
         bytes.withUnsafeBytes { _ = SHA256_Update(&context, $0.baseAddress, $0.count) }
     }
 
-    /// The digest in hex. Nothing may be added afterwards.
+    /// Call it once, as the last call.
+    /// - Returns: the digest in hex.
     mutating func finish() -> String {
         var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
         SHA256_Final(&digest, &context)
@@ -20,7 +21,7 @@ struct Digest {
         return String(decoding: digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
-    /// The digest of all that can be read from a file, in hex.
+    /// - Returns: the digest of a whole file, in hex.
     static func of(_ file: Descriptor) throws(SystemError) -> String {
         var digest = Digest()
         var offset: Int64 = 0

@@ -2,7 +2,7 @@ import Glibc
 import Linux
 import RunProtocol
 
-/// The script's process and all that comes of it, from exec to the last byte of output.
+/// The script's process and its descendants, from exec to the last byte of output.
 struct Execution {
     /// How the script ended.
     struct End {
@@ -12,12 +12,12 @@ struct Execution {
         var signal: Int64?
     }
 
-    /// How long output is still read from processes that outlive the script.
+    /// How long the output of processes that outlive the script is still read.
     private static let drainMilliseconds: Int64 = 3000
-    /// How long killed processes may take to vanish; one in an uninterruptible wait may never.
+    /// How long killed processes may take to vanish. One in an uninterruptible wait may never vanish.
     private static let killMilliseconds: Int64 = 5000
-    /// How often the descendants are looked at while stopping: those that are not our children vanish without a signal to us.
-    /// Each look reads the whole process table, so what KILL has not ended for long is looked at less often.
+    /// How often we look for descendants while stopping. Those that are not our children vanish without a signal to us. Each
+    /// look reads the whole process table, so we look less often once KILL has not helped for long.
     private static let lookMilliseconds: Int64 = 50
     private static let slowLookMilliseconds: Int64 = 1000
 
@@ -33,37 +33,42 @@ struct Execution {
     private var drainUntil: Int64?
     private var killAt: Int64?
     private var giveUpAt: Int64?
-    /// While stopping, when the descendants are looked at next, and what the last look found.
+    /// While stopping: when to look for descendants next, and what the last look found.
     private var lookAt: Int64 = 0
     private var anyoneLeft = true
+
+    private init(_ pid: Int32, output pipe: Descriptor, timeLimit: Int64, grace: Int64, mayCancel: UInt32) {
+        self.pid = pid
+        self.pipe = pipe
+        self.grace = grace
+        self.mayCancel = mayCancel
+        timeLimitAt = Clock.monotonicMilliseconds() + timeLimit
+    }
 
     /// Starts the script.
     /// - Parameters:
     ///   - timeLimit: in milliseconds.
     ///   - grace: between TERM and KILL, in milliseconds.
-    ///   - otherUser: the user of the service, where that is not ours. Then the script is kept from signalling us too.
-    /// - Throws: where the kernel does not execute it.
-    init(
+    ///   - otherUser: the user of the service, if it is not ours. Then the script cannot signal us either.
+    /// - Throws: if the kernel does not execute it.
+    static func start(
         script: String, directory: String, environment: [String], runLock: Descriptor, timeLimit: Int64, grace: Int64, otherUser: UInt32?
-    ) throws(SystemError) {
+    ) throws(SystemError) -> Execution {
         guard try Files.facts(directory, followLink: true).kind == .directory else { throw SystemError("chdir", directory, code: ENOTDIR) }
         let null = try Descriptor.open("/dev/null", O_RDONLY)
         let (read, write) = try Descriptor.pipe()
         try read.makeNonBlocking()
-        pipe = read
-        self.grace = grace
-        mayCancel = otherUser ?? geteuid()
-        pid = try Process.spawn(
+        let pid = try Process.spawn(
             script, arguments: [script], environment: environment, directory: directory,
-            // One pipe for both streams keeps the order in which they were written.
+            // One pipe for both streams keeps their order.
             descriptors: [null, write, write], kept: (runLock, min(RunDirectory.lockDescriptor, Int32(clamping: Process.lowerDescriptorLimit() - 1))),
-            // A script of the service's own user may look for a process with kill -0, as many lock files are checked.
+            // A script of the service's own user is not restricted: many scripts check their lock file with kill -0.
             scoped: otherUser != nil)
-        timeLimitAt = Clock.monotonicMilliseconds() + timeLimit
+        return Execution(pid, output: read, timeLimit: timeLimit, grace: grace, mayCancel: otherUser ?? geteuid())
     }
 
-    /// Pumps output and keeps time until it is over.
-    /// - Parameter cancels: the socket where a cancel may come in, from whatever service there is by then.
+    /// Reads output and keeps the time limits until the run is over.
+    /// - Parameter cancels: the socket for a cancel. It may come from another service than the one that started the run.
     mutating func follow(signals: Signals, service: MessageChannel, cancels: Descriptor, output: inout Output) -> End {
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while !isOver() {
@@ -87,7 +92,7 @@ struct Execution {
         return !outputOpen || drainUntil.map { now >= $0 } ?? false
     }
 
-    /// Only what is still to be done has a deadline: one that is past would be waited for with no time at all, over and over.
+    /// Only pending steps have a deadline. With a past deadline we would poll without a pause.
     private func millisecondsToNextDeadline() -> Int64? {
         let deadline = end.stop != nil ? lookAt : exited ? drainUntil : timeLimitAt
         return deadline.map { max(0, $0 - Clock.monotonicMilliseconds()) }
@@ -108,7 +113,7 @@ struct Execution {
         }
     }
 
-    /// Collects every ended child; as subreaper we get orphans of the script as well.
+    /// Collects every child that has ended. As a subreaper we also get the script's orphans.
     private mutating func reap() {
         while let (ended, how) = Process.reap() {
             guard ended == pid else { continue }
@@ -122,7 +127,7 @@ struct Execution {
         }
     }
 
-    /// The service says nothing more during a run but its goodbye; the run goes on without it.
+    /// During a run the service sends nothing; it can only close the connection. The run goes on without it.
     private mutating func listen(to service: MessageChannel) {
         do { _ = try service.receive(milliseconds: 1000) } catch { serviceOpen = false }
     }
@@ -130,10 +135,10 @@ struct Execution {
     private mutating func takeCancel(_ cancels: Descriptor) {
         guard let connection = try? LocalSocket.accept(cancels), (try? LocalSocket.peerUser(connection)) == mayCancel else { return }
         let service = MessageChannel(connection)
-        // Whoever connects and says nothing must not hold up the output for long.
+        // A client that connects and sends nothing must not delay the output for long.
         guard let message = try? service.receive(milliseconds: 200), message == CancelRequest.message else { return }
         stop(.cancelled)
-        // While output drains the script is over, and its own end is what counts.
+        // If only output is left to read, the script is over, and its own end counts.
         try? service.send((end.stop == .cancelled ? CancelReply.ending : .tooLate).message)
     }
 
@@ -142,15 +147,15 @@ struct Execution {
         if end.stop == nil && !exited && now >= timeLimitAt { stop(.timeout) }
         guard let killAt, now >= lookAt else { return }
         if now >= killAt {
-            Killing.kill(Process.descendants) { isAnyoneLeft() }
+            ProcessKiller.kill(Process.descendants) { isAnyoneLeft() }
             if giveUpAt == nil { giveUpAt = now + Self.killMilliseconds }
         }
         anyoneLeft = isAnyoneLeft()
         lookAt = now + (giveUpAt.map { now >= $0 } ?? false ? Self.slowLookMilliseconds : Self.lookMilliseconds)
     }
 
-    /// Asks the kernel, not /proc, where a look can miss a process that forks meanwhile. We are a subreaper, so each
-    /// descendant is our child or has an ancestor that is.
+    /// Asks the kernel, because a look at /proc can miss a process that forks meanwhile. We are a subreaper, so each descendant
+    /// is our child or has an ancestor that is.
     private mutating func isAnyoneLeft() -> Bool {
         reap()
         return Process.hasChildren()
@@ -160,7 +165,7 @@ struct Execution {
         guard end.stop == nil, !exited else { return }
         end.stop = reason
         signalAll(SIGTERM)
-        // A stopped process does not see its TERM.
+        // A stopped process sees its TERM only after CONT.
         signalAll(SIGCONT)
         killAt = Clock.monotonicMilliseconds() + grace
     }

@@ -1,9 +1,8 @@
-import Glibc
 import Linux
 import RunProtocol
 
-/// What the script prints: the whole stream counted and digested, the part to be kept in the spool. A spool that cannot
-/// be written is remembered and never holds the script up.
+/// The script's output. It counts and digests all of it and keeps a part in the spool. If the spool cannot be written, it
+/// remembers why; the script runs on.
 struct Output {
     private var spool: OutputSpool
     private var digest = Digest()
@@ -19,7 +18,8 @@ struct Output {
         do { try spool.append(piece) } catch { failure = "\(error)" }
     }
 
-    /// Brings the kept part to the disk and tells the sums. Nothing may be added afterwards.
+    /// Brings the kept part to the disk. Call it once, as the last call.
+    /// - Returns: count and digest of all output, and why the kept part is not complete.
     mutating func finish() -> (total: Int64, digest: String, failure: String?) {
         do { try spool.sync() } catch { failure = failure ?? "\(error)" }
         return (total, digest.finish(), failure)

@@ -2,38 +2,45 @@ import Glibc
 import Linux
 import RunProtocol
 
-/// Room on the disk for a run's output and result, taken before the script starts: a script that ran must not end
-/// without a record because the disk filled up meanwhile.
+/// Disk space for a run's output and result, taken before the script starts. So a script that ran never stays without a
+/// record because the disk filled up meanwhile. Only the holder of the run lock may use it.
 struct Reservation {
     let spool: OutputSpool
     private let result: Descriptor
     private let directory: RunDirectory
 
-    /// - Throws: where there is no room; then nothing is to be started.
-    init(in directory: RunDirectory, outputLimit: Int64) throws(SystemError) {
+    private init(_ spool: OutputSpool, _ result: Descriptor, _ directory: RunDirectory) {
+        self.spool = spool
+        self.result = result
         self.directory = directory
-        // Leftovers of a start that came to nothing. The run lock makes us the only one here.
+    }
+
+    /// Takes the space.
+    /// - Throws: if there is no space. Then nothing may be started.
+    static func make(in directory: RunDirectory, outputLimit: Int64) throws(SystemError) -> Reservation {
+        // Leftovers of a start that failed.
         try Files.removeIfPresent(directory.preparedOutput)
         try Files.removeIfPresent(directory.preparedResult)
         do {
-            spool = try OutputSpool(creating: directory.preparedOutput, limit: outputLimit)
-            result = try Descriptor.open(directory.preparedResult, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
+            let spool = try OutputSpool.create(directory.preparedOutput, limit: outputLimit)
+            let result = try Descriptor.open(directory.preparedResult, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
             try result.reserve(RunDirectory.resultBytes)
+            return Reservation(spool, result, directory)
         } catch {
-            // Half of it would only take room from whoever needs it next.
-            Self.remove(in: directory)
+            // A partial reservation is useless.
+            remove(in: directory)
             throw error
         }
     }
 
-    /// Gives the output its run's name, where a reader finds it while the script runs.
+    /// Gives the output the name of its run, so that readers find it while the script runs.
     func assign(to run: Int64) throws(SystemError) {
-        // A leftover under this number is not of this run: numbers are given out once.
+        // A leftover under this number belongs to no recorded run, because a number is given out once.
         try directory.removeSpool(of: run)
         try Files.rename(directory.preparedOutput, directory.output(of: run))
     }
 
-    /// Writes the result into the room kept for it; whoever sees it under its name sees all of it, also after a crash.
+    /// Writes the result into its space. A file under the result's name is always complete, also after a crash.
     func store(_ message: Message, of run: Int64) throws(SystemError) {
         let bytes = message.encoded()
         try result.write(bytes[...], at: 0)
@@ -43,7 +50,7 @@ struct Reservation {
         try Files.syncFolder(of: directory.result(of: run))
     }
 
-    /// Where the start came to nothing after all.
+    /// Frees the space after a start that failed.
     func abandon() { Self.remove(in: directory) }
 
     private static func remove(in directory: RunDirectory) {

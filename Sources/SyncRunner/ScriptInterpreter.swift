@@ -1,16 +1,16 @@
 import Glibc
 import Linux
 
-/// Which programs can execute the script, and what their command lines say they execute.
+/// The programs that can execute the script, and what their command lines say they execute.
 struct ScriptInterpreter {
     private enum Kind {
-        /// A compiled program, which nothing interprets.
+        /// A compiled program, which needs no interpreter.
         case none
-        /// Shells execute each other's scripts; so is a script without `#!` executed by one.
+        /// Any shell: shells execute each other's scripts, and a script without `#!`.
         case shell
         /// Python, Perl and the like: the letters at the start of its names, since `python3` is `python3.11`.
         case named(Set<String>)
-        /// Another program starts the interpreter, and its command line would have to be understood.
+        /// Another program starts the interpreter. We would have to understand its command line.
         case unknown
     }
 
@@ -26,7 +26,7 @@ struct ScriptInterpreter {
 
     private let kind: Kind
 
-    /// - Parameter beginning: of the script's file, its first line at the least.
+    /// - Parameter beginning: the first bytes of the script, with at least its first line.
     init(_ beginning: [UInt8]) {
         guard beginning.starts(with: "#!".utf8) else {
             kind = beginning.starts(with: [0x7f] + Array("ELF".utf8)) ? .none : .shell
@@ -46,14 +46,14 @@ struct ScriptInterpreter {
         return kind(of: folder.map { "\($0)/\(program)" } ?? program)
     }
 
-    /// By the name it has in the script, and by the name behind the links, as the kernel calls the process.
+    /// Uses the name in the script and the name behind the links, which the kernel gives to the process.
     private static func kind(of program: String) -> Kind {
         let names = [base(program), base((try? Files.realPath(program)) ?? program)]
         if names.contains(where: wrappers.contains) { return .unknown }
         return names.contains(where: shells.contains) ? .shell : .named(Set(names.map(stem)))
     }
 
-    /// Nothing tells which programs may be executing the script.
+    /// Whether any program could be executing the script.
     var isUnknown: Bool { if case .unknown = kind { true } else { false } }
 
     /// Whether a program of this name could be executing the script.

@@ -2,13 +2,13 @@ import Glibc
 import Linux
 import RunProtocol
 
-/// One run from the run lock to the stored result. Everything here outlives the service: once the script is started, a
-/// lost connection changes nothing.
+/// One run, from the run lock to the stored result. It outlives the service: once the script is started, a lost connection
+/// changes nothing.
 struct Supervisor {
     let request: RunRequest
     let service: MessageChannel
     let signals: Signals
-    /// The user of the service, where that is not ours.
+    /// The user of the service, if it is not ours.
     let otherUser: UInt32?
     private let directory: RunDirectory
 
@@ -20,7 +20,7 @@ struct Supervisor {
         directory = RunDirectory(request.runDirectory)
     }
 
-    /// Returns when the run is over, or nothing was started.
+    /// Returns when the run is over or was not started.
     func run() {
         do {
             switch try RunLock.take(in: directory) {
@@ -28,13 +28,13 @@ struct Supervisor {
             case .taken(let runLock): try hold(runLock)
             }
         } catch ChannelError.closed {
-            // Nobody to tell: the service is gone, and it settles what it recorded by itself.
+            // The connection is gone. The service settles what it recorded by itself.
         } catch {
             try? service.send(RunReply.failed("\(error)").message)
         }
     }
 
-    /// With the run lock: check, wait for the word, start. The run lock ends with this process unless `release` comes first.
+    /// Checks, waits for `go`, executes. The run lock ends with this process, unless it is released before.
     private func hold(_ runLock: RunLock) throws {
         runLock.describe(run: nil, since: Clock.wallMilliseconds())
         let script: Script
@@ -46,11 +46,11 @@ struct Supervisor {
             _ = try? nextMessage()
             return
         }
-        let reservation = try Reservation(in: directory, outputLimit: request.outputLimit)
+        let reservation = try Reservation.make(in: directory, outputLimit: request.outputLimit)
         let run: Int64
         do {
             try service.send(RunReply.ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid())).message)
-            // No word, no execution: the end of the connection here means that nothing was recorded.
+            // Without `go` nothing is executed. If the connection ends here, nothing was recorded.
             run = try waitForGo().run
         } catch {
             reservation.abandon()
@@ -61,9 +61,9 @@ struct Supervisor {
         var result = execute(script, runLock: runLock, run: run, reservation)
         result.scriptChanged = script.hasChanged()
         result.lockFileSeen = result.lockFileSeen || lockFileIsThere()
-        // Result before unlock: whoever finds the run lock free finds the result as well.
+        // The result is stored before the run lock is freed, so a free run lock implies a stored result.
         do { try reservation.store(result.message, of: run) } catch {
-            // Still told to the service, if it is there to hear it.
+            // The service still gets it over the connection, if it is there.
             complain("the result of run \(run) could not be stored: \(error)")
         }
         try? Files.removeIfPresent(directory.socket(of: run))
@@ -75,7 +75,7 @@ struct Supervisor {
         do { return try Go(try nextMessage()) } catch let error as MessageError { throw ChannelError.message(error) }
     }
 
-    /// What the service says next. A supervisor that is told to stop meanwhile leaves: nothing is started yet.
+    /// The next message of the service. On SIGTERM the supervisor leaves, because nothing is started yet.
     private func nextMessage() throws -> Message {
         while true {
             let ready = try Poll.readable([service.descriptor, signals.descriptor], milliseconds: nil)
@@ -92,11 +92,11 @@ struct Supervisor {
         var output = Output(reservation.spool)
         var end = Execution.End()
         do {
-            // What lies in the way under this run's names keeps the script from starting; it does not lose the record.
+            // If a foreign file blocks the names of this run, the script does not start, and the run is still recorded.
             try reservation.assign(to: run)
-            // The folder lets in us and the service's group.
+            // The folder admits only us and the service's group.
             let cancels = try LocalSocket.listen(directory.socket(of: run), mode: 0o660)
-            var execution = try Execution(
+            var execution = try Execution.start(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
                 environment: ScriptEnvironment.entries(run: run, graceSeconds: request.graceSeconds, added: request.environment),
                 runLock: runLock.descriptor,

@@ -67,7 +67,7 @@ private func readMessage(_ bytes: [UInt8]) {
     _ = try? ScriptCheckRequest(message)
     _ = try? ScriptProcessRequest(message)
     _ = try? ScriptProcess(message)
-    _ = LeaseHolder(message)
+    _ = RunLockHolder(message)
 }
 
 /// A message whose frame is right, so that the fields are reached: `name=value` lines.
@@ -100,7 +100,7 @@ private func writeSpool(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     let limit = Int(first) % 61 + 2
     unlink(file)
-    guard var spool = try? OutputSpool(creating: file, limit: Int64(limit)) else { return }
+    guard var spool = try? OutputSpool.create(file, limit: Int64(limit)) else { return }
     var all: [UInt8] = []
     for piece in bytes.dropFirst().split(separator: 0xff, omittingEmptySubsequences: false) {
         guard (try? spool.append(piece)) != nil else { return hold(false, "a piece was not taken") }
@@ -112,7 +112,8 @@ private func writeSpool(_ bytes: [UInt8]) {
         hold(content.bytes == all, "not what was written")
     } else {
         let last = limit / 2
-        hold(content.bytes.starts(with: all.prefix(limit - last)) && content.bytes.suffix(last) == all.suffix(last), "not the first and the last half")
+        hold(
+            content.bytes.starts(with: all.prefix(limit - last)) && content.bytes.suffix(last) == all.suffix(last), "not the first and the last half")
     }
 }
 

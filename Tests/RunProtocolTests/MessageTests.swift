@@ -19,12 +19,12 @@ import Testing
         #expect(try RunResult(wire(Self.result.message)) == Self.result)
         #expect(try Go(wire(Go(run: 9).message)) == Go(run: 9))
         let replies: [RunReply] = [
-            .busy(nil), .busy(LeaseHolder(run: nil, pid: 5, since: 6)), .busy(LeaseHolder(run: 4, pid: 5, since: 6)),
+            .busy(nil), .busy(RunLockHolder(run: nil, pid: 5, since: 6)), .busy(RunLockHolder(run: 4, pid: 5, since: 6)),
             .unfit(.unsafePermissions, detail: "mode 777", scriptUID: 0), .ready(scriptSHA256: "ab", scriptUID: 7),
             .failed("no"), .refused("not with these settings"),
         ]
         for reply in replies { #expect(try RunReply(wire(reply.message)) == reply) }
-        for lock in [RunLockState(held: true, holder: LeaseHolder(run: 1, pid: 2, since: 3)), RunLockState(held: false, holder: nil)] {
+        for lock in [RunLockState(held: true, holder: RunLockHolder(run: 1, pid: 2, since: 3)), RunLockState(held: false, holder: nil)] {
             #expect(try RunLockState(wire(lock.message)) == lock)
         }
         for file in [nil, LockFile(identity: FileIdentity(device: 4, inode: 5), modified: 6, owner: 7)] {
@@ -63,28 +63,12 @@ import Testing
 
     @Test(arguments: [Int64.min, -1, 0, 1, .max]) func timesOfOthersCanBeWrittenAsDatesAndSubtracted(time: Int64) throws {
         let file = LockFile(identity: FileIdentity(device: 0, inode: 0), modified: time, owner: .max)
-        let lock = RunLockState(held: false, holder: LeaseHolder(run: .max, pid: .min, since: time))
+        let lock = RunLockState(held: false, holder: RunLockHolder(run: .max, pid: .min, since: time))
         let receivedFile = try LockFileReply(wire(LockFileReply(file: file).message)).file
         let receivedLock = try RunLockState(wire(lock.message))
         #expect(receivedFile == file && receivedLock == lock)
         for known in [receivedFile?.modified, receivedLock.holder?.since] {
             #expect(known.map(WallTime.range.contains) == true)
-        }
-    }
-
-    @Test func aRowOfTheProcessTableIsReadWhateverTheProcessIsCalled() throws {
-        func row(_ name: String, state: String = "S", flags: UInt32 = 0x40_0000, threads: Int = 1) -> String {
-            "42 (\(name)) \(state) 7 42 42 0 -1 \(flags) 1 2 3 4 5 6 7 8 20 0 \(threads) 0 99 1 2 3"
-        }
-        for name in ["bash", "", "a) Z 1 (b", "(((", " "] {
-            let entry = try #require(ProcessEntry(stat: row(name).utf8))
-            #expect((entry.pid, entry.parent, entry.name, entry.isKernelThread) == (42, 7, name, false))
-        }
-        #expect(ProcessEntry(stat: row("kworker/0:0", flags: 0x20_8040).utf8)?.isKernelThread == true)
-        #expect(ProcessEntry(stat: row("gone", state: "Z").utf8) == nil)
-        #expect(ProcessEntry(stat: row("its first thread left", state: "Z", threads: 2).utf8) != nil)
-        for text in ["", "42", "42 (", ")(", "42 (a)", "x (a) S", "99999999999 (a) S 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"] {
-            #expect(ProcessEntry(stat: text.utf8) == nil)
         }
     }
 
@@ -106,7 +90,9 @@ import Testing
     }
 
     @Test func limitsOutOfRangeAreRefused() {
-        for (name, value) in [("timeout_seconds", 0), ("timeout_seconds", Int64.max), ("grace_seconds", -1), ("output_limit", 1), ("output_limit", Int64.max)] {
+        for (name, value) in [
+            ("timeout_seconds", 0), ("timeout_seconds", Int64.max), ("grace_seconds", -1), ("output_limit", 1), ("output_limit", Int64.max),
+        ] {
             var message = Message(RunRequest.kind)
             for field in Self.request.message.fields where field.name != name { message.add(field.name, field.value) }
             message.add(name, value)
@@ -115,7 +101,9 @@ import Testing
     }
 
     @Test func hostileResultsAreRefused() {
-        for (name, value) in [("output_bytes", "-1"), ("finished_at", "9223372036854775807"), ("output_sha256", "short"), ("lock_file_seen", "maybe")] {
+        for (name, value) in [
+            ("output_bytes", "-1"), ("finished_at", "9223372036854775807"), ("output_sha256", "short"), ("lock_file_seen", "maybe"),
+        ] {
             var message = Message("ended")
             for field in Self.result.message.fields where field.name != name { message.add(field.name, field.value) }
             message.add(name, value)
@@ -166,8 +154,14 @@ import Testing
         #expect(outcome { _ in } == .succeeded)
         #expect(outcome { $0.exitCode = 1 } == .failed)
         #expect(outcome { $0.exitCode = 2 } == .failed)
-        #expect(outcome { $0.exitCode = 2; $0.lockFileSeen = true } == .alreadyRunning)
-        #expect(outcome { $0.exitCode = nil; $0.signal = 9 } == .failed)
+        #expect(
+            outcome {
+                $0.exitCode = 2; $0.lockFileSeen = true
+            } == .alreadyRunning)
+        #expect(
+            outcome {
+                $0.exitCode = nil; $0.signal = 9
+            } == .failed)
         #expect(outcome { $0.stop = .timeout } == .timedOut)
         #expect(outcome { $0.stop = .cancelled } == .cancelled)
         #expect(outcome { $0.stop = .shutdown } == .interrupted)

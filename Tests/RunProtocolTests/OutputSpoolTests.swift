@@ -51,7 +51,7 @@ import Testing
             #expect(throws: SystemError.self) { try OutputSpool.read(path + ".link", maximum: 4) }
             #expect(mkfifo(path + ".fifo", 0o600) == 0)
             #expect(throws: SystemError.self) { try OutputSpool.read(path + ".fifo", maximum: 4) }
-            #expect(throws: SystemError.self) { try OutputSpool(creating: path + ".link", limit: 4) }
+            #expect(throws: SystemError.self) { try OutputSpool.create(path + ".link", limit: 4) }
             unlink(path + ".link")
             unlink(path + ".fifo")
         }
@@ -66,7 +66,7 @@ import Testing
     private func spooled(_ stream: [UInt8], limit: Int64, pieceSize: Int) throws -> OutputSpool.Content {
         let path = temporaryPath()
         defer { unlink(path) }
-        var spool = try OutputSpool(creating: path, limit: limit)
+        var spool = try OutputSpool.create(path, limit: limit)
         for start in stride(from: 0, to: stream.count, by: pieceSize) {
             try spool.append(stream[start..<min(start + pieceSize, stream.count)])
         }

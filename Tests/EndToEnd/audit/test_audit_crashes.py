@@ -63,7 +63,7 @@ def ends_intact(service, before, kept):
         # A supervisor that lost its caller brings its script to the end first.
         return done if done.returncode != ALREADY_RUNNING else None
 
-    done = eventually(next_run, "the lease is free")
+    done = eventually(next_run, "the run lock is free")
     assert done.returncode == 0, done
     is_intact(verify(service, service.folder / "kept"), "It extends the checkpoint of")
     assert entries_of(service)[:len(before)] == before

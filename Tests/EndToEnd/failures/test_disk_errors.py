@@ -124,7 +124,7 @@ def test_no_space_for_the_end_for_long(service):
 
 SUPERVISOR = {
     # At its start: nothing is executed.
-    "no lease file": ("openat", "run.lock", "EIO", 503),
+    "no run lock file": ("openat", "run.lock", "EIO", 503),
     "no room for the output": ("fallocate", "next.output", "ENOSPC", 503),
     "no room for the result": ("fallocate", "next.result", "ENOSPC", 503),
     "the head of the output": ("pwrite64", "next.output", "EIO", 503),

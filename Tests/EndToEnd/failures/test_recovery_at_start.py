@@ -114,7 +114,7 @@ def test_a_script_that_outlives_its_supervisor_and_the_service(service):
     kill_service(service)
     kill(supervisor)
     service.start()
-    assert service.status() == "running", "the script holds the lease"
+    assert service.status() == "running", "the script holds the run lock"
     assert service.run().code == 409
     barrier.release()
     eventually((service.folder / "end").exists, "the script ran to its end")
@@ -307,7 +307,7 @@ def test_the_next_run_does_not_hold_up_the_record_of_the_last(service):
         (service.folder / "second").mkdir()
         second = Barrier(service.folder / "second")
         service.script(f"{second.wait}\nexit 0")
-        command = eventually(lambda: started(service, second), "the lease is free for a run of the command line")
+        command = eventually(lambda: started(service, second), "the run lock is free for a run of the command line")
     finally:
         os.kill(service.process.pid, signal.SIGCONT)
     is_whole(service.record(1))

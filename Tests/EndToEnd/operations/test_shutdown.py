@@ -142,7 +142,7 @@ def test_a_supervisor_that_is_told_to_stop_before_anything_started(service):
             "run", script=service.script_path, lock_path=service.lock_path, run_directory=run_directory,
             timeout_seconds=60, grace_seconds=1, output_limit=1000)
         assert kind == "ready"
-        assert service.run().code == 409, "the lease is held"
+        assert service.run().code == 409, "the run lock is held"
         os.kill(runner.process.pid, signal.SIGTERM)
         runner.process.wait()
     assert service.times_run() == 0

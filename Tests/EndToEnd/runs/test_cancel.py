@@ -186,7 +186,7 @@ def test_cancel_after_a_restart_of_the_service(service):
     is_accepted(cancel(service))
     assert service.record(1)["outcome"] == "cancelled"
     eventually(lambda: not alive(script) and not alive(supervisor), "both are gone")
-    eventually(lambda: service.status() == "idle", "the lease is free")
+    eventually(lambda: service.status() == "idle", "the run lock is free")
     all_recorded(service)
 
 

@@ -109,7 +109,7 @@ def test_a_script_whose_supervisor_is_killed_still_holds_the_run_lock(service):
     assert service.status() == "running"
     barrier.release()
     run.result()
-    eventually(lambda: service.status() == "idle", "the lease is free")
+    eventually(lambda: service.status() == "idle", "the run lock is free")
     assert service.record(1)["outcome"] == "interrupted"
     service.script("exit 0")
     assert service.run().code == 200
@@ -187,11 +187,11 @@ def test_the_run_lock_is_no_symbolic_link(service):
     """A writer in the run directory cannot make the runner lock or open another file."""
     victim = service.folder / "victim"
     victim.write_text("untouched")
-    lease = service.state / "run" / "run.lock"
+    run_lock = service.state / "run" / "run.lock"
     service.counting_script()
     assert service.run().code == 200
-    lease.unlink()
-    lease.symlink_to(victim)
+    run_lock.unlink()
+    run_lock.symlink_to(victim)
     assert service.run().code in (500, 503)
     assert service.times_run() == 1
     assert victim.read_text() == "untouched"
@@ -229,11 +229,11 @@ def test_a_killed_service_leaves_no_unfinished_run(service):
     service.process.kill()
     service.process.wait()
     run.abandon()
-    assert service.command("run").returncode == ALREADY_RUNNING, "the script still holds the lease"
+    assert service.command("run").returncode == ALREADY_RUNNING, "the script still holds the run lock"
     barrier.release()
     eventually((service.folder / "end").exists, "the script ran to its end")
     service.start()
-    eventually(lambda: service.status() == "idle", "the lease is free")
+    eventually(lambda: service.status() == "idle", "the run lock is free")
     assert service.record(1)["outcome"] == "succeeded", "the runner outlives the service, and its result waits"
     service.script("exit 0")
     assert service.run().code == 200

@@ -53,10 +53,10 @@ def test_the_script_gets_the_documented_environment(seen, shared):
 
 def test_the_script_gets_only_its_output_and_the_run_lock(seen, shared):
     kinds = seen["descriptors"]
-    lease = str(shared.state / "run" / "run.lock")
+    run_lock = str(shared.state / "run" / "run.lock")
     assert kinds["0"] == "/dev/null"
     assert kinds["1"].startswith("pipe:") and kinds["1"] == kinds["2"], "one pipe keeps the order"
-    assert [target for number, target in kinds.items() if number not in ("0", "1", "2")] == [lease]
+    assert [target for number, target in kinds.items() if number not in ("0", "1", "2")] == [run_lock]
 
 
 def test_session_umask_privileges_core(seen):

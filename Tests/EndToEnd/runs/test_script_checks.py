@@ -97,7 +97,7 @@ def test_a_script_that_is_unfit_is_not_started(installed, case):
     assert (record["exit_code"], record["signal"], record["output_bytes"]) == (None, None, 0)
     assert record["started_at"] and record["finished_at"]
     assert installed.times_run() == 0
-    assert installed.status() == "idle", "the lease is free again"
+    assert installed.status() == "idle", "the run lock is free again"
     command = installed.command("run")
     assert command.returncode not in (0, 2) and why in command.stderr + command.stdout
 

@@ -255,7 +255,7 @@ def test_a_run_outlives_a_restart_of_both(service):
 def test_the_supervisor_is_killed(service):
     barrier, client, script = begin(service)
     kill(service.supervisor(script))
-    assert service.status() == "running" and alive(script), "the script keeps the lease"
+    assert service.status() == "running" and alive(script), "the script keeps the run lock"
     barrier.release()
     assert client.result().code == 500
     assert service.record(1)["outcome"] == "interrupted"

@@ -1,10 +1,10 @@
-// What is left of a run whose supervisor is gone: which processes, and their end. A living supervisor is asked through
-// the run's own socket instead (``CancelRequest``).
+// The processes of a run whose supervisor is gone, and their end. A living supervisor is asked through the run's own socket
+// instead (``CancelRequest``).
 
-/// Service to runner: which processes hold the run lock? Answered with ``RunProcesses``.
+/// Service to runner: which processes hold the run lock? The runner answers with ``RunProcesses``.
 package struct RunProcessesRequest: Sendable, Equatable {
     package let runDirectory: String
-    /// Also counts what a dead supervisor of this run left to the runner's parent, although it holds no lock.
+    /// If set, the answer also has the orphans of this run's dead supervisor that hold no lock.
     package let run: Int64?
 
     package init(runDirectory: String, run: Int64?) {
@@ -29,7 +29,7 @@ package struct RunProcessesRequest: Sendable, Equatable {
 
 /// Runner to service: the answer to a ``RunProcessesRequest``.
 package struct RunProcesses: Sendable, Equatable {
-    /// At most ``maximum`` process numbers, ascending. Supervisors are among them only where the runner is root: a
+    /// At most ``maximum`` process numbers, ascending. Supervisors are among them only if the runner is root, because a
     /// process that cannot be traced hides its descriptors.
     package let pids: [Int64]
 
@@ -51,15 +51,15 @@ package struct RunProcesses: Sendable, Equatable {
     }
 }
 
-/// Service to runner: end all that is left of a run whose supervisor is gone.
+/// Service to runner: end all processes of a run whose supervisor is gone.
 ///
-/// Needs a connection of its own. The runner answers once TERM is sent; from then on it sees the work through, KILL
-/// after the grace included, whether or not the service stays.
+/// It needs a connection of its own. The runner answers once TERM is sent. It then finishes the work, including KILL after
+/// the grace period, even if the service goes away.
 package struct EndRunRequest: Sendable, Equatable {
     package let runDirectory: String
-    /// Only this run is ended. Where the run lock names another one, its holders stay.
+    /// Only this run is ended. If the run lock names another run, its holders stay.
     package let run: Int64
-    /// How long after TERM the KILL follows.
+    /// Time between TERM and KILL.
     package let graceSeconds: Int64
 
     package init(runDirectory: String, run: Int64, graceSeconds: Int64) {
@@ -88,9 +88,9 @@ package struct EndRunRequest: Sendable, Equatable {
 
 /// Runner to service: the answer to an ``EndRunRequest``.
 package enum EndRunReply: Sendable, Equatable {
-    /// These processes got TERM; KILL follows for what the grace does not end.
+    /// These processes got TERM. Those that outlive the grace period get KILL.
     case ending(RunProcesses)
-    /// No process of the run is found.
+    /// The run has no process.
     case nothingLeft
 
     package var message: Message {

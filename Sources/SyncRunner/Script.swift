@@ -8,14 +8,14 @@ struct Script {
     /// Hex SHA-256 of the file as it was checked.
     let digest: String
 
-    /// Why a script may not be executed: the documented word, and what exactly is wrong and how to mend it.
+    /// Why a script may not be executed: the documented word, and what is wrong and how to fix it.
     struct Unfit: Error {
         let why: Unfitness
         let detail: String
     }
 
-    /// Checks what an attacker could have prepared: whoever can write the script, or a folder above it, decides what
-    /// runs here.
+    /// Checks what an attacker could have prepared. Anyone who can write the script, or a folder above it, decides what runs
+    /// here.
     static func check(_ path: String) throws(Unfit) -> Script {
         guard path.hasPrefix("/") else { throw Unfit(why: .notFound, detail: "\(path) is not an absolute path; write it out in SYNC_SCRIPT_PATH") }
         let file = try open(path)
@@ -31,7 +31,7 @@ struct Script {
         return Script(path: path, digest: try system(path) { () throws(SystemError) in try Digest.of(file) })
     }
 
-    /// Whether the file at the path is now another than the one that was checked.
+    /// Whether the content at the path is no longer what was checked.
     func hasChanged() -> Bool {
         guard let file = try? Self.open(path), let now = try? Digest.of(file) else { return true }
         return now != digest
@@ -71,7 +71,7 @@ struct Script {
         }
     }
 
-    /// The folders as they are written and as they really are, which differ where one of them is a link.
+    /// Checks the folders of the path as it is written and with links resolved.
     private static func checkFolders(above path: String) throws(Unfit) {
         let folder = Files.folder(of: path)
         let real = try system(folder) { () throws(SystemError) in try Files.realPath(folder) }
@@ -98,7 +98,7 @@ struct Script {
     private static func unfit(_ error: SystemError, _ path: String) -> Unfit {
         if error.isNoSuchFile { return Unfit(why: .notFound, detail: "\(path) does not exist; set SYNC_SCRIPT_PATH to the script") }
         if error.isPermissionDenied {
-            // A unit's ProtectHome= shows these folders empty, and closed, whatever their modes are.
+            // ProtectHome= of the unit shows these folders empty and closed, whatever their modes are.
             if let closed = Files.ancestors(of: Files.folder(of: path)).first(where: { access($0, X_OK) != 0 }) {
                 return Unfit(
                     why: .permissionDenied,
