@@ -12,6 +12,8 @@ from support.service import WITHOUT_OVERRIDE
 
 ERROR = '{"status":"error","message":"Error reading log file"}'
 MEBIBYTE = 1 << 20
+# The documented length of the log, LogTail.maximumLines in Sources/RunProtocol.
+LINES = 100
 
 
 def log(service):
@@ -32,9 +34,9 @@ READABLE = {
     "carriage returns": (b"one\r\ntwo\r\n", "one\r\ntwo\r"),
     "not UTF-8": (b"a\xffb\xc3\n\xe2\x82", "a\ufffdb\ufffd\n\ufffd"),
     "a NUL": (b"a\0b\n", "a\0b"),
-    "100 lines": (lines(1, 100).encode() + b"\n", lines(1, 100)),
-    "101 lines": (lines(1, 101).encode() + b"\n", lines(2, 101)),
-    "5000 lines, no final newline": (lines(1, 5000).encode(), lines(4901, 5000)),
+    "the most lines": (lines(1, LINES).encode() + b"\n", lines(1, LINES)),
+    "one line more": (lines(0, LINES).encode() + b"\n", lines(1, LINES)),
+    "5000 lines, no final newline": (lines(1, 5000).encode(), lines(5001 - LINES, 5000)),
     "one line of 1 MiB": (b"x" * MEBIBYTE, "x" * MEBIBYTE),
     "one line longer than 1 MiB": (b"y" * 1000 + b"x" * MEBIBYTE, "x" * MEBIBYTE),
 }
@@ -202,9 +204,9 @@ def test_rotated_during_reads(service, way):
             answer.is_json(500, ERROR)
             continue
         shown = [line.split(" ") for line in answer.json["log"].split("\n")]
-        assert answer.code == 200 and len(shown) <= 100
+        assert answer.code == 200 and len(shown) <= LINES
         if way != "truncated":
-            assert [int(number) for _, number in shown] == list(range(2900, 3000))
+            assert [int(number) for _, number in shown] == list(range(3000 - LINES, 3000))
             assert len({generation for generation, _ in shown}) == 1, "two generations in one answer"
     assert 200 in {answer.code for answer in answers}
     assert way != "replaced" or {answer.code for answer in answers} == {200}
@@ -236,6 +238,6 @@ def test_a_huge_log_costs_no_more_than_a_small_one(installed, tmp_path):
     small, huge = counts
     assert 0 < huge <= small <= MEBIBYTE + 4096
     assert answers[0].body == answers[1].body
-    expected = "\n".join(end.decode().splitlines()[-100:])
+    expected = "\n".join(end.decode().splitlines()[-LINES:])
     assert json.loads(answers[1].body) == {"status": "success", "log": expected}
     assert not re.search(rf"mmap\([^\n]*<{re.escape(str(installed.log_path))}>", trace.read_text())
