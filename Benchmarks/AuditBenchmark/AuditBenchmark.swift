@@ -67,14 +67,19 @@ private struct FilledHistory {
             user: "user\(run % 50)", userName: "User of the Bench", tokenFingerprint: "0123456789abcdef", trigger: .api, reason: nil,
             sourceIP: "192.0.2.7", requestID: "0123456789abcdef")
         let now = Int64(Date.now.timeIntervalSince1970 * 1000)
-        let start = RunStart(
-            requester: requester, startedAt: now, scriptPath: "/opt/bea-cukai-app/sync_fkk_db.sh",
-            scriptSHA256: String(repeating: "0f", count: 32), scriptUID: 990, isolated: true, bootID: "9a0f5b1c-6f6e-4b52-9b5e-7d1b6f1f2a3c")
+        var start = RunStart(requester: requester, startedAt: now, scriptPath: "/opt/bea-cukai-app/sync_fkk_db.sh")
+        start.scriptSHA256 = String(repeating: "0f", count: 32)
+        start.scriptUID = 990
+        start.isolated = true
+        start.bootID = "9a0f5b1c-6f6e-4b52-9b5e-7d1b6f1f2a3c"
         let output = Array("sync \(run) finished: 48211 rows copied, 0 differ\n".utf8)
-        let finish = RunFinish(
-            finishedAt: now + 41_605, finishedAtExact: true, durationMilliseconds: 41_605, outcome: .succeeded, exitCode: 0,
-            outputBytes: Int64(output.count), outputTruncated: false, outputSHA256: String(repeating: "1e", count: 32),
-            scriptChanged: false, lockFileSeen: false, output: output)
+        var finish = RunFinish(finishedAt: now + 41_605, finishedAtExact: true, outcome: .succeeded, outputTruncated: false, output: output)
+        finish.durationMilliseconds = 41_605
+        finish.exitCode = 0
+        finish.outputBytes = Int64(output.count)
+        finish.outputSHA256 = String(repeating: "1e", count: 32)
+        finish.scriptChanged = false
+        finish.lockFileSeen = false
         try HistoryStore.insert(start, run, connection)
         try HistoryStore.insert(finish, run, connection)
         return [HistoryStore.entry(start, run), try HistoryStore.entry(finish, run)]

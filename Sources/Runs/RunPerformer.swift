@@ -183,15 +183,20 @@ package struct RunPerformer: Sendable {
     }
 
     private func start(_ script: String, _ requester: Requester, digest: String?, uid: Int64) -> RunStart {
-        RunStart(
-            requester: requester, startedAt: Clock.wallMilliseconds(), scriptPath: script, scriptSHA256: digest,
-            scriptUID: uid, isolated: uid != Int64(geteuid()), bootID: BootID.current())
+        var start = RunStart(requester: requester, startedAt: Clock.wallMilliseconds(), scriptPath: script)
+        start.scriptSHA256 = digest
+        start.scriptUID = uid
+        start.isolated = uid != Int64(geteuid())
+        start.bootID = BootID.current()
+        return start
     }
 
     private func recordFailedStart(_ start: RunStart, why: Unfitness, detail: String) -> RunAnswer {
-        let finish = RunFinish(
-            finishedAt: start.startedAt, finishedAtExact: true, durationMilliseconds: 0, outcome: .startFailed,
-            why: why.rawValue, outputBytes: 0, outputTruncated: false, output: [])
+        var finish = RunFinish(
+            finishedAt: start.startedAt, finishedAtExact: true, outcome: .startFailed, outputTruncated: false, output: [])
+        finish.durationMilliseconds = 0
+        finish.why = why.rawValue
+        finish.outputBytes = 0
         do {
             let run = try history.recordFailedStart(start, finish)
             logger.error("run \(run) was not started: \(why.rawValue): \(detail)")
@@ -274,21 +279,29 @@ package struct RunPerformer: Sendable {
             // It died before it could say why. What was promised has been done, by it or in its place.
             let wasCancelled = cancellation.wasForced(run) || cancellation.isPromised(run)
             let outcome = wasCancelled ? Outcome.cancelled : .interrupted
-            return RunFinish(
-                finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: outcome, why: Self.whyEnded(outcome),
-                outputBytes: kept?.total, outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
+            var finish = RunFinish(
+                finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: outcome,
+                outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
+            finish.why = Self.whyEnded(outcome)
+            finish.outputBytes = kept?.total
+            return finish
         }
         // From a file that the script could have written: quoted, or it could add lines of its own to the log.
         if let startError = result.startError { logger.error("the script of run \(run) could not be executed: \(startError.debugDescription)") }
         if let spoolError = result.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError.debugDescription)") }
         let outcome = cancellation.wasForced(run) ? Outcome.cancelled : result.outcome
-        return RunFinish(
-            finishedAt: result.finishedAt, finishedAtExact: true, durationMilliseconds: result.durationMilliseconds,
-            outcome: outcome, why: why(outcome, result), exitCode: result.exitCode, signal: result.signal,
-            outputBytes: result.outputBytes,
-            outputTruncated: (kept?.total ?? 0) != result.outputBytes || kept?.truncated ?? false,
-            outputSHA256: result.outputSHA256, scriptChanged: result.scriptChanged, lockFileSeen: result.lockFileSeen,
-            output: kept?.bytes ?? [])
+        var finish = RunFinish(
+            finishedAt: result.finishedAt, finishedAtExact: true, outcome: outcome,
+            outputTruncated: (kept?.total ?? 0) != result.outputBytes || kept?.truncated ?? false, output: kept?.bytes ?? [])
+        finish.durationMilliseconds = result.durationMilliseconds
+        finish.why = why(outcome, result)
+        finish.exitCode = result.exitCode
+        finish.signal = result.signal
+        finish.outputBytes = result.outputBytes
+        finish.outputSHA256 = result.outputSHA256
+        finish.scriptChanged = result.scriptChanged
+        finish.lockFileSeen = result.lockFileSeen
+        return finish
     }
 
     private func keptOpen(_ spool: Descriptor?, _ run: Int64) throws(SystemError) -> Descriptor {

@@ -63,7 +63,8 @@ import Testing
     /// A row gives back the members that went in.
     @Test func aRowHoldsTheMembersOfItsLeaf() throws {
         let connection = try HistorySchema.fresh()
-        for (run, start, finish) in [(1, SampleRun.start, SampleRun.finish), (2, SampleRun.bareStart, SampleRun.bareFinish)] as [(Int64, RunStart, RunFinish)] {
+        let runs: [(Int64, RunStart, RunFinish)] = [(1, SampleRun.start, SampleRun.finish), (2, SampleRun.bareStart, SampleRun.bareFinish)]
+        for (run, start, finish) in runs {
             try RunTable.started.insert(start.members, run: run, connection)
             try HistoryStore.insert(finish, run, connection)
             for (table, members) in [(RunTable.started, start.members), (RunTable.finished, finish.members)] {

@@ -50,12 +50,27 @@ enum SampleEntries {
     private static let ana = Principal(user: "ana", tokenFingerprint: "0123456789abcdef", sourceIP: "192.0.2.7", requestID: "req-1")
     private static let nobody = Principal(tokenFingerprint: "0123456789abcdef", sourceIP: "192.0.2.7", requestID: "req-1")
     private static let root = Principal(user: "uid:0(root)")
-    private static let start = RunStart(
-        requester: Requester(user: "ana", trigger: .api, sourceIP: "192.0.2.7", requestID: "req-1"), startedAt: 1_772_431_200_125,
-        scriptPath: "/opt/sync.sh", scriptSHA256: "0f0f", scriptUID: 990, isolated: true, bootID: "boot")
-    private static let finish = RunFinish(
-        finishedAt: 1_772_431_241_730, finishedAtExact: true, durationMilliseconds: 41_605, outcome: .succeeded, exitCode: 0, outputBytes: 14,
-        outputTruncated: false, outputSHA256: "1e1e", scriptChanged: false, lockFileSeen: true, output: [])
+    private static var start: RunStart {
+        var start = RunStart(
+            requester: Requester(user: "ana", trigger: .api, sourceIP: "192.0.2.7", requestID: "req-1"), startedAt: 1_772_431_200_125,
+            scriptPath: "/opt/sync.sh")
+        start.scriptSHA256 = "0f0f"
+        start.scriptUID = 990
+        start.isolated = true
+        start.bootID = "boot"
+        return start
+    }
+    private static var finish: RunFinish {
+        var finish = RunFinish(
+            finishedAt: 1_772_431_241_730, finishedAtExact: true, outcome: .succeeded, outputTruncated: false, output: [])
+        finish.durationMilliseconds = 41_605
+        finish.exitCode = 0
+        finish.outputBytes = 14
+        finish.outputSHA256 = "1e1e"
+        finish.scriptChanged = false
+        finish.lockFileSeen = true
+        return finish
+    }
     private static let lockFile = LockFile(identity: FileIdentity(device: 1, inode: 2), modified: 1_772_431_200_125, owner: 990)
     private static let rollback = Rollback(path: "/f", size: 12, root: "cm9vdA==", offset: 100, fileSize: 400, found: 8)
 

@@ -1,7 +1,6 @@
-import JSON
 import RunProtocol
 
-/// What is recorded when a run is over.
+/// What is recorded when a run is over. Its facts have their names and order in ``RunFact``.
 package struct RunFinish: Sendable {
     /// Milliseconds since 1970 UTC.
     package var finishedAt: Int64
@@ -9,48 +8,29 @@ package struct RunFinish: Sendable {
     package var finishedAtExact: Bool
     package var durationMilliseconds: Int64?
     package var outcome: Outcome
-    /// The *why* of the documented error answer; nil where all went well.
+    /// The *why* of the documented error answer; nil if the run succeeded.
     package var why: String?
     package var exitCode: Int64?
     package var signal: Int64?
-    /// All that the script wrote; nil where nobody knows.
+    /// The length of all that the script wrote; nil if it is unknown.
     package var outputBytes: Int64?
+    /// Whether ``output`` is less than all that the script wrote.
     package var outputTruncated: Bool
+    /// In hexadecimal, of all that the script wrote; nil if it is unknown.
     package var outputSHA256: String?
+    /// Whether the file at the script's path at the end was another than the one that started; nil if it is unknown.
     package var scriptChanged: Bool?
+    /// Whether the script's lock file was seen; nil if it is unknown.
     package var lockFileSeen: Bool?
-    /// The kept part.
+    /// The part of the output that was kept. It is stored beside the facts.
     package var output: [UInt8]
 
-    package init(
-        finishedAt: Int64, finishedAtExact: Bool, durationMilliseconds: Int64? = nil, outcome: Outcome, why: String? = nil,
-        exitCode: Int64? = nil, signal: Int64? = nil, outputBytes: Int64? = nil, outputTruncated: Bool,
-        outputSHA256: String? = nil, scriptChanged: Bool? = nil, lockFileSeen: Bool? = nil, output: [UInt8]
-    ) {
+    /// The other facts are nil and can be set.
+    package init(finishedAt: Int64, finishedAtExact: Bool, outcome: Outcome, outputTruncated: Bool, output: [UInt8]) {
         self.finishedAt = finishedAt
         self.finishedAtExact = finishedAtExact
-        self.durationMilliseconds = durationMilliseconds
         self.outcome = outcome
-        self.why = why
-        self.exitCode = exitCode
-        self.signal = signal
-        self.outputBytes = outputBytes
         self.outputTruncated = outputTruncated
-        self.outputSHA256 = outputSHA256
-        self.scriptChanged = scriptChanged
-        self.lockFileSeen = lockFileSeen
         self.output = output
-    }
-
-    /// The facts under the names they have in the table, the audit log and the API; the output is none of them.
-    package var members: [JSONValue.Member] {
-        [
-            .init("finished_at", .string(Timestamp.text(finishedAt))), .init("finished_at_exact", .bool(finishedAtExact)),
-            .init("duration_ms", .optional(durationMilliseconds)), .init("outcome", .string(outcome.rawValue)),
-            .init("why", .optional(why)), .init("exit_code", .optional(exitCode)), .init("signal", .optional(signal)),
-            .init("output_bytes", .optional(outputBytes)), .init("output_truncated", .bool(outputTruncated)),
-            .init("output_sha256", .optional(outputSHA256)), .init("script_changed", .optional(scriptChanged)),
-            .init("lock_file_seen", .optional(lockFileSeen)),
-        ]
     }
 }

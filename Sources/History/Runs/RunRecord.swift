@@ -1,9 +1,9 @@
 import JSON
 import SQLite
 
-/// A run as it is listed: every fact, without the output itself.
+/// A run as the API and the command line list it: its facts, without the output.
 package struct RunRecord: Sendable {
-    /// The run's members in the API's order.
+    /// The run's number and facts in the API's order.
     package let members: [JSONValue.Member]
 
     /// Reads a row of ``RunTable/runs``.
@@ -13,5 +13,6 @@ package struct RunRecord: Sendable {
         if case .integer(let id) = self["id"] { id } else { 0 }
     }
 
+    /// The fact of that name; null if it is absent.
     package subscript(name: String) -> JSONValue { members.first { $0.name == name }?.value ?? .null }
 }

@@ -8,45 +8,32 @@ struct RunTable: Sendable {
     /// For each column whether its 0 and 1 mean false and true.
     private let isFlag: [Bool]
 
-    private init(name: String, columns: [String]) {
+    private init(name: String, number: Bool = false, facts: [RunFact]) {
         self.name = name
-        self.columns = columns
-        isFlag = columns.map { Self.flags.contains($0) }
+        columns = (number ? ["id"] : []) + facts.map(\.name)
+        isFlag = (number ? [false] : []) + facts.map { $0.kind == .flag }
     }
 
-    static let started = RunTable(
-        name: "run_started",
-        columns: [
-            "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at",
-            "script_path", "script_sha256", "script_uid", "isolated", "boot_id",
-        ])
-    static let finished = RunTable(
-        name: "run_finished",
-        columns: [
-            "finished_at", "finished_at_exact", "duration_ms", "outcome", "why", "exit_code", "signal", "output_bytes",
-            "output_truncated", "output_sha256", "script_changed", "lock_file_seen",
-        ])
-    /// What the API shows of a run, in its order.
-    static let runs = RunTable(
-        name: "runs",
-        columns: [
-            "id", "user", "user_name", "token_fingerprint", "trigger", "reason", "source_ip", "request_id", "started_at",
-            "finished_at", "finished_at_exact", "duration_ms", "outcome", "exit_code", "signal", "output_bytes",
-            "output_truncated", "output_sha256", "script_path", "script_sha256", "script_changed", "lock_file_seen",
-            "script_uid", "isolated", "boot_id",
-        ])
+    /// The starts. The run's number, the key `id`, is not among the columns.
+    static let started = RunTable(name: "run_started", facts: RunFact.ofStart)
+    /// The ends. The run's number, the key `id`, is not among the columns.
+    static let finished = RunTable(name: "run_finished", facts: RunFact.ofFinish)
+    /// What the API shows of a run, in its order, the run's number first.
+    static let runs = RunTable(name: "runs", number: true, facts: RunFact.all.filter(\.isShown))
 
-    private static let flags: Set = ["finished_at_exact", "output_truncated", "script_changed", "lock_file_seen", "isolated"]
-
-    /// For use in a SELECT; `trigger` is a word of SQL.
+    /// The columns for a SELECT, quoted because `trigger` is a keyword of SQL.
     var selection: String { columns.map { "\"\($0)\"" }.joined(separator: ", ") }
 
-    /// A row of ``selection``. Facts that are absent are null.
+    /// - Parameter row: of ``selection``.
+    /// - Returns: one member for each column. A fact that is absent is null.
     func members(_ row: Row) -> [JSONValue.Member] {
         columns.indices.map { JSONValue.Member(columns[$0], fact($0, of: row) ?? .null) }
     }
 
-    /// A fact of a row of ``selection``; nil for a value that this program never writes there.
+    /// - Parameters:
+    ///   - column: an index of ``columns``.
+    ///   - row: of ``selection``.
+    /// - Returns: nil for a value that this program never writes there.
     func fact(_ column: Int, of row: Row) -> JSONValue? {
         switch row.value(column) {
         case .null: .null
@@ -58,6 +45,8 @@ struct RunTable: Sendable {
         }
     }
 
+    /// Inserts a row. Works on the two tables, not on the view.
+    /// - Parameter members: the facts of ``RunStart`` or ``RunFinish``.
     func insert(_ members: [JSONValue.Member], run: Int64, _ connection: Connection) throws(SQLiteError) {
         let names = (["id"] + members.map(\.name)).map { "\"\($0)\"" }.joined(separator: ", ")
         let marks = Array(repeating: "?", count: members.count + 1).joined(separator: ", ")

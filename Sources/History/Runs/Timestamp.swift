@@ -1,7 +1,7 @@
 import AuditLog
 
-/// Times as the history and the API write them: RFC 3339, UTC, milliseconds. All have one form and one length, so that the
-/// order of the texts is the order of the times.
+/// Times as the history and the API write them: RFC 3339, UTC, milliseconds. All have one form and one length, so the order
+/// of the texts is the order of the times.
 package enum Timestamp {
     /// - Parameter milliseconds: since 1970 UTC. A time outside the years 0 to 9999 becomes the nearest one inside.
     package static func text(_ milliseconds: Int64) -> String {
@@ -10,8 +10,8 @@ package enum Timestamp {
         return "\(time.description.dropLast(4))Z"
     }
 
-    /// Milliseconds since 1970 of an RFC 3339 date or date-time. A date means its midnight, UTC. Digits of a fraction behind
-    /// the third do not count. There is no 60th second, because the system's clock has none.
+    /// Milliseconds since 1970 of an RFC 3339 date or date-time. A date means its midnight, UTC. Digits of a fraction after
+    /// the third are ignored. A 60th second is refused, because the system's clock has none.
     ///
     /// - Returns: nil for anything else, and for a time outside the years 0 to 9999 in UTC.
     package static func milliseconds(parsing text: String) -> Int64? {
@@ -45,12 +45,12 @@ package enum Timestamp {
         }
     }
 
-    /// The entries' strict form knows the calendar.
+    /// ``LeafTime`` checks the calendar.
     private static func utc(_ date: [UInt8], time: [UInt8], fraction: [UInt8], offsetMinutes: Int64) -> Int64? {
         let sixDigits = (fraction + [UInt8](repeating: UInt8(ascii: "0"), count: 6)).prefix(6)
         guard let local = LeafTime(date + "T".utf8 + time + ".".utf8 + sixDigits + "Z".utf8) else { return nil }
         let microseconds = local.microseconds - offsetMinutes * 60_000_000
-        // Another year than the form can hold becomes another time, which must not be taken for this one.
+        // LeafTime moves a year that it cannot hold into its range. That would be another time.
         guard LeafTime(microseconds: microseconds).microseconds == microseconds else { return nil }
         let (quotient, remainder) = microseconds.quotientAndRemainder(dividingBy: 1000)
         return remainder < 0 ? quotient - 1 : quotient
