@@ -150,7 +150,7 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "HistoryTests", dependencies: ["AuditLog", "History", "JSON", "Linux", "RunProtocol", "SQLite", "TestSupport"],
+            name: "HistoryTests", dependencies: ["AuditLog", "History", "JSON", "Linux", "Migrations", "RunProtocol", "SQLite", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "RunsTests", dependencies: ["History", "Linux", "RunProtocol", "Runs", "TestSupport", "Threads"], swiftSettings: strict),
         .testTarget(

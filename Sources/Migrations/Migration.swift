@@ -1,12 +1,12 @@
 import OpenSSL
 
-/// One step of the schema: SQL that is never changed again once it has been released.
+/// One step of the schema. Never change its SQL after a release: databases record its checksum.
 package struct Migration: Sendable, Equatable {
-    /// 1, 2, 3 … without gaps.
+    /// 1, 2, 3 and so on, without gaps.
     package let number: Int
     /// For people.
     package let name: String
-    /// A script of statements. It runs inside a transaction and must not end it.
+    /// A script of statements. It runs inside a transaction and must not end it. Foreign keys are not enforced.
     package let sql: String
 
     package init(number: Int, name: String, sql: String) {

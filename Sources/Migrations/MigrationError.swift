@@ -1,12 +1,12 @@
 import SQLite
 
-/// Why a database's schema cannot be read or brought up to date. Nothing has been changed then.
+/// Why a database's schema cannot be read or brought up to date. Nothing was changed.
 package enum MigrationError: Error, Sendable, CustomStringConvertible {
-    /// The file holds something, but not ours: another application_id, or no record of migrations.
+    /// The file is not ours: another application_id, or no record of migrations.
     case notOurs(applicationID: Int32)
-    /// Applied in the database, but not known to this program.
+    /// The database has a migration that this program does not know.
     case unknown(number: Int, name: String)
-    /// The SQL that was applied is not the SQL this program has under that number; both as checksums.
+    /// The SQL that was applied is not the SQL that this program has under that number. Both as checksums.
     case altered(number: Int, name: String, expected: String, found: String)
     /// The database's record has a hole: `found` where `expected` should be.
     case gap(expected: Int, found: Int)

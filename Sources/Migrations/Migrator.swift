@@ -1,15 +1,16 @@
 import SQLite
 
-/// Brings a database's schema up to date, one numbered step after the other, and refuses what it does not know.
+/// Brings a database's schema up to date, one numbered step after the other. Refuses a database whose record it does not
+/// know.
 package struct Migrator: Sendable {
-    /// What has been applied to a database, and what has not.
+    /// Which migrations a database has, and which it lacks.
     package struct Status: Sendable, Equatable {
         /// A row of `schema_migrations`.
         package struct Applied: Sendable, Equatable {
             package let number: Int
             package let name: String
             package let checksum: String
-            /// As it was handed to `apply`: RFC 3339.
+            /// The time that `apply` was given, RFC 3339.
             package let appliedAt: String
         }
 
@@ -29,43 +30,55 @@ package struct Migrator: Sendable {
         self.migrations = migrations
     }
 
-    /// Compares the database's record with this program's migrations; changes nothing.
+    /// Compares the database's record with this program's migrations. Changes nothing.
     ///
     /// - Throws: every `MigrationError`; an empty database is not an error.
     package func status(of connection: Connection) throws(MigrationError) -> Status {
         try typed { try connection.read { try readStatus(connection) } }
     }
 
-    /// Applies all pending migrations in one transaction, and records each. Also several processes at once are safe.
+    /// Applies all pending migrations in one transaction, and records each. Several processes may do so at once.
     ///
-    /// The database then is ours (application_id) and uses a rollback journal.
+    /// Afterwards the database is ours (application_id) and uses a rollback journal, and the connection enforces foreign keys.
+    /// They are not enforced while a migration runs.
     ///
     /// - Parameter now: the time to record, RFC 3339.
-    /// - Returns: what was applied; empty when there was nothing to do.
-    /// - Throws: every `MigrationError`. After an I/O error ask `status` before trying again.
+    /// - Returns: what was applied; empty if nothing was pending.
+    /// - Throws: every `MigrationError`. After an I/O error ask `status` before you try again. After any error close the
+    ///   connection: a migration may have left its settings changed.
     package func apply(to connection: Connection, now: String) throws(MigrationError) -> [Migration] {
         try typed {
-            // Before anything is written: what is not ours stays as it is.
+            // A database that is not ours is refused before anything is written.
             let pending = try connection.read { try readStatus(connection).pending }
             try useRollbackJournal(connection)
             guard !pending.isEmpty else { return [] }
 
-            return try connection.transaction {
-                // Once more: another process may have been faster.
-                let pending = try readStatus(connection).pending
-                if try isEmpty(connection) { try createRecord(connection) }
-                for migration in pending {
-                    try connection.execute(migration.sql)
-                    try connection.execute(
-                        "INSERT INTO schema_migrations (number, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
-                        [
-                            .integer(Int64(migration.number)), .text(migration.name), .text(try migration.checksum()),
-                            .text(now),
-                        ])
+            return try withoutForeignKeys(connection) {
+                try connection.transaction {
+                    // Once more: another process may have been faster.
+                    let pending = try readStatus(connection).pending
+                    if try isEmpty(connection) { try createRecord(connection) }
+                    for migration in pending { try apply(migration, connection, now: now) }
+                    return pending
                 }
-                return pending
             }
         }
+    }
+
+    private func apply(_ migration: Migration, _ connection: Connection, now: String) throws {
+        try connection.execute(migration.sql)
+        try connection.execute(
+            "INSERT INTO schema_migrations (number, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
+            [.integer(Int64(migration.number)), .text(migration.name), .text(try migration.checksum()), .text(now)])
+    }
+
+    /// Runs `body` while foreign keys are not enforced, so that a migration can rebuild a table that others refer to. The
+    /// setting cannot be changed inside a transaction. https://www.sqlite.org/lang_altertable.html#otheralter
+    private func withoutForeignKeys<T>(_ connection: Connection, _ body: () throws -> T) throws -> T {
+        try connection.execute("PRAGMA foreign_keys = OFF")
+        let result = Result { try body() }
+        try connection.execute("PRAGMA foreign_keys = ON")
+        return try result.get()
     }
 
     private func readStatus(_ connection: Connection) throws -> Status {
@@ -97,7 +110,7 @@ package struct Migrator: Sendable {
         return Status(applied: applied, pending: Array(migrations.dropFirst(applied.count)))
     }
 
-    /// True for a database nobody has used yet; refuses one that is somebody else's.
+    /// Whether the database is new. Refuses a database of another program.
     private func isEmpty(_ connection: Connection) throws -> Bool {
         let found = try connection.first("PRAGMA application_id") { $0.integer(0) ?? 0 } ?? 0
         let objects = try connection.first("SELECT count(*) FROM sqlite_schema") { $0.integer(0) ?? 0 } ?? 0
@@ -114,8 +127,8 @@ package struct Migrator: Sendable {
 
     private func createRecord(_ connection: Connection) throws {
         try connection.execute("PRAGMA application_id = \(applicationID)")
-        // Without the guard INSERT OR REPLACE would get past the trigger that refuses DELETE, on every connection that
-        // leaves recursive_triggers off.
+        // On a connection with recursive_triggers off, INSERT OR REPLACE deletes a row without a delete trigger. So a
+        // trigger before each INSERT refuses keys that exist.
         try connection.execute(
             """
             CREATE TABLE schema_migrations (
@@ -134,16 +147,16 @@ package struct Migrator: Sendable {
             """)
     }
 
-    /// WAL is the one journal mode a file remembers, and not to be used before SQLite 3.51.3, which corrects a way to
-    /// corrupt the database. The mode cannot be changed inside a transaction.
+    /// A file remembers only the journal mode WAL. WAL must not be used before SQLite 3.51.3, which corrects a bug that
+    /// corrupts the database. The mode cannot be changed inside a transaction.
     private func useRollbackJournal(_ connection: Connection) throws {
         let mode = try connection.first("PRAGMA journal_mode") { $0.text(0) ?? "" } ?? ""
         guard mode == "wal" else { return }
-        // Fails while another connection is open: it would go on in the other mode.
+        // Fails while another connection is open, because that one would keep the old mode.
         try connection.execute("PRAGMA journal_mode = DELETE")
     }
 
-    /// `Connection.transaction` hands on whatever its closure threw.
+    /// `Connection.transaction` rethrows every error of its closure.
     private func typed<T>(_ body: () throws -> T) throws(MigrationError) -> T {
         do {
             return try body()

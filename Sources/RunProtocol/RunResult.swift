@@ -5,34 +5,25 @@ package enum StopReason: String, Sendable, CaseIterable {
     case timeout, cancelled, shutdown
 }
 
-/// How a run stands or ended, as the history and the API name it.
-package enum Outcome: String, Sendable, CaseIterable {
-    case running, succeeded, failed
-    case alreadyRunning = "already_running"
-    case timedOut = "timed_out"
-    case cancelled, interrupted
-    case startFailed = "start_failed"
-}
-
-/// What the runner knows at the end of a run: facts only. It is sent to the service, and stored beside the spool
-/// before the run lock is released, so that a service that was away learns it as well.
+/// What the runner knows at the end of a run. The runner stores it beside the spool before it releases the run lock, so
+/// that a service that was not there reads it later, and then sends it to the service.
 package struct RunResult: Sendable, Equatable {
-    /// Set where the kernel refused to execute the script.
+    /// The error if the kernel refused to execute the script.
     package var startError: String?
-    /// Set where the runner ended it.
+    /// The reason if the runner ended the script.
     package var stop: StopReason?
-    /// The script's own exit code; nil where a signal ended it or it was not collected.
+    /// The script's own exit code; nil if a signal ended the script or its exit status was not collected.
     package var exitCode: Int64?
     package var signal: Int64?
-    /// Whether the script's lock file was there just before the start or is there at the end.
+    /// Whether the script's lock file existed just before the start or exists at the end.
     package var lockFileSeen: Bool
-    /// Whether the file at the script's path at the end is another than the one that was checked and started.
+    /// Whether the file at the script's path at the end is another one than the file that was checked and started.
     package var scriptChanged: Bool
-    /// All that the script wrote, kept or not.
+    /// The length of all that the script wrote, kept or not.
     package var outputBytes: Int64
-    /// Hex, of all that the script wrote.
+    /// SHA-256 in hexadecimal of all that the script wrote.
     package var outputSHA256: String
-    /// Set where not even the part to be kept could be stored.
+    /// The error if even the part to keep could not be stored.
     package var spoolError: String?
     /// Milliseconds since 1970 UTC.
     package var finishedAt: Int64
@@ -57,8 +48,8 @@ package struct RunResult: Sendable, Equatable {
         self.durationMilliseconds = durationMilliseconds
     }
 
-    /// What these facts are called. Exit code 2 counts as `already_running` only with the lock file as witness:
-    /// database clients exit with 2 as well when they cannot connect.
+    /// The outcome that follows from these facts. Exit code 2 counts as `already_running` only if the lock file was seen:
+    /// database clients also exit with 2 when they cannot connect.
     package var outcome: Outcome {
         if startError != nil { return .startFailed }
         switch stop {
@@ -74,6 +65,7 @@ package struct RunResult: Sendable, Equatable {
         }
     }
 
+    /// For the service, and for the file beside the spool.
     package var message: Message {
         var message = Message("ended")
         if let startError { message.add("start_error", startError) }
@@ -90,6 +82,7 @@ package struct RunResult: Sendable, Equatable {
         return message
     }
 
+    /// Decodes what ``message`` encodes. Refuses what is malformed or out of range: the script may have written it.
     package init(_ message: Message) throws(MessageError) {
         guard message.kind == "ended" else { throw .unexpected(kind: message.kind) }
         startError = message.text("start_error")
@@ -104,7 +97,7 @@ package struct RunResult: Sendable, Equatable {
         finishedAt = try message.requiredInteger("finished_at")
         durationMilliseconds = try message.requiredInteger("duration_ms")
         guard outputBytes >= 0, durationMilliseconds >= 0, outputSHA256.utf8.count == 64,
-            // What comes from the run directory ends up in a date.
+            // The time becomes a date in the history.
             WallTime.range.contains(finishedAt)
         else { throw .malformed("a number out of range") }
     }

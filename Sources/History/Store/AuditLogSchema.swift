@@ -1,7 +1,7 @@
 import Migrations
 
-/// The audit log's tables: entries as they were hashed, the tree's hashes, every signed checkpoint. Nothing in them is ever
-/// updated or deleted; an output may be deleted once its redaction is recorded.
+/// The audit log's tables: entries as they were hashed, the tree's hashes, every signed checkpoint. Their rows are never
+/// updated or deleted. An output may be deleted once its redaction is recorded.
 enum AuditLogSchema {
     static let migration = Migration(
         number: 2, name: "trail",
@@ -35,8 +35,11 @@ enum AuditLogSchema {
             """)
 
     private static func appendOnly(_ table: String) -> String {
-        let key = ["leaf": "entry = NEW.entry", "tree_hash": "position = NEW.position", "checkpoint": "size = NEW.size",
-            "run_entry": "run = NEW.run AND entry = NEW.entry", "output_redaction": "run = NEW.run"][table] ?? "0"
+        let keys = [
+            "leaf": "entry = NEW.entry", "tree_hash": "position = NEW.position", "checkpoint": "size = NEW.size",
+            "run_entry": "run = NEW.run AND entry = NEW.entry", "output_redaction": "run = NEW.run",
+        ]
+        let key = keys[table] ?? "0"
         return """
             CREATE TRIGGER \(table)_insert BEFORE INSERT ON \(table) WHEN EXISTS (SELECT 1 FROM \(table) WHERE \(key))
                 BEGIN SELECT raise(ABORT, 'the trail is append-only'); END;

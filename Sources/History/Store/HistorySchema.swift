@@ -1,104 +1,37 @@
+import Linux
 import Migrations
 import SQLite
 
-/// The history's schema, step by step. A step that was released is never edited: its checksum is recorded.
+/// The history's schema, step by step. Never edit a step that was released: databases record its checksum.
 package enum HistorySchema {
-    /// "SYNC" in ASCII, in the database's header: how a file says that it is ours.
+    /// "SYNC" in ASCII, in the database's header. It says that a file is ours.
     static let applicationID: Int32 = 0x5359_4E43
 
-    static let migrations = [
-        Migration(number: 1, name: "runs", sql: runs),
-        AuditLogSchema.migration,
-    ]
+    static let migrations = [RunSchema.migration, AuditLogSchema.migration, KnownValues.migration]
+
+    private static let migrator = Migrator(applicationID: applicationID, migrations: migrations)
+
+    /// Applies what is missing, in one transaction. A database that is not ours, or that is newer, is not changed.
+    static func migrate(_ connection: Connection) throws(MigrationError) {
+        _ = try migrator.apply(to: connection, now: Timestamp.text(Clock.wallMilliseconds()))
+    }
 
     /// Which migrations are applied, with their time, and which are not. Changes nothing.
     package static func status(of path: String) throws(HistoryError) -> [(number: Int, name: String, appliedAt: String?)] {
         do {
-            let connection = try Connection(path: path, mode: .readOnly)
-            let status = try Migrator(applicationID: applicationID, migrations: migrations).status(of: connection)
+            let status = try migrator.status(of: try Connection(path: path, mode: .readOnly))
             return status.applied.map { ($0.number, $0.name, $0.appliedAt) } + status.pending.map { ($0.number, $0.name, nil) }
         } catch {
             throw HistoryError(path, error)
         }
     }
 
-    /// A database in memory, as the first migrations make it; nil: as all of them do.
+    /// A new database in memory. A verification compares with it.
+    /// - Parameter count: how many migrations to apply; nil for all.
     static func fresh(migrations count: Int? = nil) throws -> Connection {
         let connection = try Connection.inMemory()
         let applied = Array(migrations.prefix(count ?? migrations.count))
         _ = try Migrator(applicationID: applicationID, migrations: applied).apply(to: connection, now: "")
         return connection
     }
-
-    /// Start and end of a run are rows of two tables, so that no row is ever updated. SQLite deletes the old row of an
-    /// INSERT OR REPLACE without calling a delete trigger unless recursive_triggers is on, and that is a setting of
-    /// whoever connects; hence the guards before each INSERT.
-    private static let runs = """
-        CREATE TABLE run_started (
-            id INTEGER PRIMARY KEY CHECK (id > 0),
-            user TEXT NOT NULL,
-            user_name TEXT,
-            token_fingerprint TEXT,
-            "trigger" TEXT NOT NULL CHECK ("trigger" IN ('api', 'cli')),
-            reason TEXT,
-            source_ip TEXT,
-            request_id TEXT NOT NULL,
-            started_at TEXT NOT NULL,
-            script_path TEXT NOT NULL,
-            script_sha256 TEXT,
-            script_uid INTEGER,
-            isolated INTEGER CHECK (isolated IN (0, 1)),
-            boot_id TEXT
-        ) STRICT;
-        CREATE TABLE run_finished (
-            id INTEGER PRIMARY KEY REFERENCES run_started (id),
-            finished_at TEXT NOT NULL,
-            finished_at_exact INTEGER NOT NULL CHECK (finished_at_exact IN (0, 1)),
-            duration_ms INTEGER,
-            outcome TEXT NOT NULL CHECK (outcome IN
-                ('succeeded', 'failed', 'already_running', 'timed_out', 'cancelled', 'interrupted', 'start_failed')),
-            why TEXT,
-            exit_code INTEGER,
-            signal INTEGER,
-            output_bytes INTEGER,
-            output_truncated INTEGER NOT NULL CHECK (output_truncated IN (0, 1)),
-            output_sha256 TEXT,
-            script_changed INTEGER CHECK (script_changed IN (0, 1)),
-            lock_file_seen INTEGER CHECK (lock_file_seen IN (0, 1))
-        ) STRICT;
-        CREATE TABLE run_output (
-            id INTEGER PRIMARY KEY REFERENCES run_finished (id),
-            bytes BLOB NOT NULL
-        ) STRICT;
-        CREATE VIEW runs AS
-            SELECT s.id, s.user, s.user_name, s.token_fingerprint, s."trigger", s.reason, s.source_ip, s.request_id,
-                   s.started_at, f.finished_at, f.finished_at_exact, f.duration_ms,
-                   coalesce(f.outcome, 'running') AS outcome, f.why, f.exit_code, f.signal, f.output_bytes,
-                   f.output_truncated, f.output_sha256, s.script_path, s.script_sha256, f.script_changed,
-                   f.lock_file_seen, s.script_uid, s.isolated, s.boot_id
-            FROM run_started s LEFT JOIN run_finished f ON f.id = s.id;
-        CREATE INDEX run_started_by_user ON run_started (user, id);
-
-        CREATE TRIGGER run_started_insert BEFORE INSERT ON run_started
-            WHEN EXISTS (SELECT 1 FROM run_started WHERE id = NEW.id)
-            BEGIN SELECT raise(ABORT, 'a recorded run is never replaced'); END;
-        CREATE TRIGGER run_started_update BEFORE UPDATE ON run_started
-            BEGIN SELECT raise(ABORT, 'a recorded run is never changed'); END;
-        CREATE TRIGGER run_started_delete BEFORE DELETE ON run_started
-            BEGIN SELECT raise(ABORT, 'a recorded run is never deleted'); END;
-        CREATE TRIGGER run_finished_insert BEFORE INSERT ON run_finished
-            WHEN EXISTS (SELECT 1 FROM run_finished WHERE id = NEW.id)
-            BEGIN SELECT raise(ABORT, 'a recorded run is never replaced'); END;
-        CREATE TRIGGER run_finished_update BEFORE UPDATE ON run_finished
-            BEGIN SELECT raise(ABORT, 'a recorded run is never changed'); END;
-        CREATE TRIGGER run_finished_delete BEFORE DELETE ON run_finished
-            BEGIN SELECT raise(ABORT, 'a recorded run is never deleted'); END;
-        CREATE TRIGGER run_output_insert BEFORE INSERT ON run_output
-            WHEN EXISTS (SELECT 1 FROM run_output WHERE id = NEW.id)
-            BEGIN SELECT raise(ABORT, 'a recorded output is never replaced'); END;
-        CREATE TRIGGER run_output_update BEFORE UPDATE ON run_output
-            BEGIN SELECT raise(ABORT, 'a recorded output is never changed'); END;
-        CREATE TRIGGER run_output_delete BEFORE DELETE ON run_output
-            BEGIN SELECT raise(ABORT, 'a recorded output is never deleted'); END;
-        """
 }

@@ -145,10 +145,11 @@ def test_a_newer_schema_is_no_tampering(copy):
     assert result.returncode == 3 and "written by a newer version" in result.stderr, result
 
 
-def test_a_deleted_record_of_a_migration_is_no_older_schema(copy):
+@pytest.mark.parametrize("number", [2, 3])
+def test_a_deleted_record_of_a_migration_is_no_older_schema(copy, number):
     with tampering(copy) as connection:
-        connection.execute("DELETE FROM schema_migrations WHERE number = 2")
-    is_found(verify(copy), "schema_migrations: the row of migration 2 is missing")
+        connection.execute(f"DELETE FROM schema_migrations WHERE number = {number}")
+    is_found(verify(copy), f"schema_migrations: the row of migration {number} is missing")
 
 
 # The seal

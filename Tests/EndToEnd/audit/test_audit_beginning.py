@@ -1,7 +1,6 @@
 """How an audit log begins: key, schema and first entry. Several programs begin at once, are killed at each step, or find
 runs from before there was an audit log."""
 
-import re
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,8 @@ from hashlib import sha256
 import pytest
 
 from support.audit_log import event, events_of, is_found, is_intact, verify
-from support.service import ROOT, Service
+from support.samples import put_history
+from support.service import Service
 
 
 def fresh(folder, name):
@@ -73,27 +73,7 @@ def test_the_key_is_gone(installed):
 
 
 def test_runs_of_the_time_before(installed):
-    source = (ROOT / "Sources/History/Store/HistorySchema.swift").read_text()
-    lines = re.search(r'private static let runs = """\n(.*?)\n {8}"""', source, re.DOTALL).group(1).split("\n")
-    first = "\n".join(line.removeprefix(" " * 8) for line in lines)
-    record = (ROOT / "Sources/Migrations/Migrator.swift").read_text()
-    record = re.search(r'"""\n( {12}CREATE TABLE schema_migrations.*?)"""', record, re.DOTALL).group(1)
-    with closing(sqlite3.connect(installed.database)) as connection:
-        connection.execute("PRAGMA application_id = 0x53594E43")
-        connection.executescript("\n".join(line.removeprefix(" " * 12) for line in record.rstrip().split("\n")))
-        connection.executescript(first)
-        connection.execute("INSERT INTO schema_migrations VALUES (1, 'runs', ?, '2026-01-01T00:00:00.000Z')",
-                           (sha256(first.encode()).hexdigest(),))
-        for run in (1, 2, 3):
-            connection.execute(
-                "INSERT INTO run_started VALUES (?, 'ana', NULL, NULL, 'api', NULL, '192.0.2.7', 'r', "
-                "'2026-01-01T00:00:00.000Z', '/sync.sh', NULL, 0, 0, NULL)", (run,))
-        for run in (1, 2):
-            connection.execute("INSERT INTO run_finished VALUES (?, '2026-01-01T00:01:00.000Z', 1, 60000, 'succeeded', NULL, "
-                               "0, NULL, 3, 0, NULL, 0, 0)", (run,))
-            connection.execute("INSERT INTO run_output VALUES (?, ?)", (run, b"old"))
-        connection.commit()
-    installed.database.chmod(0o600)
+    put_history(installed, "history-1")
     installed.script("exit 0")
     unknown = verify(installed)
     assert unknown.returncode == 3 and "sync-service migrate" in unknown.stderr, "an older schema is no tampering"

@@ -1,0 +1,93 @@
+-- The history of migration 1, from before there was an audit log: two runs that ended, and one that did not.
+PRAGMA application_id = 0x53594E43;
+CREATE TABLE schema_migrations (
+    number INTEGER PRIMARY KEY,
+    name TEXT NOT NULL,
+    checksum TEXT NOT NULL,
+    applied_at TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER schema_migrations_refuse_update BEFORE UPDATE ON schema_migrations
+BEGIN SELECT RAISE(ABORT, 'schema_migrations is append-only'); END;
+CREATE TRIGGER schema_migrations_refuse_delete BEFORE DELETE ON schema_migrations
+BEGIN SELECT RAISE(ABORT, 'schema_migrations is append-only'); END;
+CREATE TRIGGER schema_migrations_refuse_replace BEFORE INSERT ON schema_migrations
+WHEN EXISTS (SELECT 1 FROM schema_migrations WHERE number = NEW.number)
+BEGIN SELECT RAISE(ABORT, 'schema_migrations is append-only'); END;
+CREATE TABLE run_started (
+    id INTEGER PRIMARY KEY CHECK (id > 0),
+    user TEXT NOT NULL,
+    user_name TEXT,
+    token_fingerprint TEXT,
+    "trigger" TEXT NOT NULL CHECK ("trigger" IN ('api', 'cli')),
+    reason TEXT,
+    source_ip TEXT,
+    request_id TEXT NOT NULL,
+    started_at TEXT NOT NULL,
+    script_path TEXT NOT NULL,
+    script_sha256 TEXT,
+    script_uid INTEGER,
+    isolated INTEGER CHECK (isolated IN (0, 1)),
+    boot_id TEXT
+) STRICT;
+CREATE TABLE run_finished (
+    id INTEGER PRIMARY KEY REFERENCES run_started (id),
+    finished_at TEXT NOT NULL,
+    finished_at_exact INTEGER NOT NULL CHECK (finished_at_exact IN (0, 1)),
+    duration_ms INTEGER,
+    outcome TEXT NOT NULL CHECK (outcome IN
+        ('succeeded', 'failed', 'already_running', 'timed_out', 'cancelled', 'interrupted', 'start_failed')),
+    why TEXT,
+    exit_code INTEGER,
+    signal INTEGER,
+    output_bytes INTEGER,
+    output_truncated INTEGER NOT NULL CHECK (output_truncated IN (0, 1)),
+    output_sha256 TEXT,
+    script_changed INTEGER CHECK (script_changed IN (0, 1)),
+    lock_file_seen INTEGER CHECK (lock_file_seen IN (0, 1))
+) STRICT;
+CREATE TABLE run_output (
+    id INTEGER PRIMARY KEY REFERENCES run_finished (id),
+    bytes BLOB NOT NULL
+) STRICT;
+CREATE VIEW runs AS
+    SELECT s.id, s.user, s.user_name, s.token_fingerprint, s."trigger", s.reason, s.source_ip, s.request_id,
+           s.started_at, f.finished_at, f.finished_at_exact, f.duration_ms,
+           coalesce(f.outcome, 'running') AS outcome, f.why, f.exit_code, f.signal, f.output_bytes,
+           f.output_truncated, f.output_sha256, s.script_path, s.script_sha256, f.script_changed,
+           f.lock_file_seen, s.script_uid, s.isolated, s.boot_id
+    FROM run_started s LEFT JOIN run_finished f ON f.id = s.id;
+CREATE INDEX run_started_by_user ON run_started (user, id);
+
+CREATE TRIGGER run_started_insert BEFORE INSERT ON run_started
+    WHEN EXISTS (SELECT 1 FROM run_started WHERE id = NEW.id)
+    BEGIN SELECT raise(ABORT, 'a recorded run is never replaced'); END;
+CREATE TRIGGER run_started_update BEFORE UPDATE ON run_started
+    BEGIN SELECT raise(ABORT, 'a recorded run is never changed'); END;
+CREATE TRIGGER run_started_delete BEFORE DELETE ON run_started
+    BEGIN SELECT raise(ABORT, 'a recorded run is never deleted'); END;
+CREATE TRIGGER run_finished_insert BEFORE INSERT ON run_finished
+    WHEN EXISTS (SELECT 1 FROM run_finished WHERE id = NEW.id)
+    BEGIN SELECT raise(ABORT, 'a recorded run is never replaced'); END;
+CREATE TRIGGER run_finished_update BEFORE UPDATE ON run_finished
+    BEGIN SELECT raise(ABORT, 'a recorded run is never changed'); END;
+CREATE TRIGGER run_finished_delete BEFORE DELETE ON run_finished
+    BEGIN SELECT raise(ABORT, 'a recorded run is never deleted'); END;
+CREATE TRIGGER run_output_insert BEFORE INSERT ON run_output
+    WHEN EXISTS (SELECT 1 FROM run_output WHERE id = NEW.id)
+    BEGIN SELECT raise(ABORT, 'a recorded output is never replaced'); END;
+CREATE TRIGGER run_output_update BEFORE UPDATE ON run_output
+    BEGIN SELECT raise(ABORT, 'a recorded output is never changed'); END;
+CREATE TRIGGER run_output_delete BEFORE DELETE ON run_output
+    BEGIN SELECT raise(ABORT, 'a recorded output is never deleted'); END;
+INSERT INTO schema_migrations VALUES
+    (1, 'runs', '0c8fe9d7484a55c2d3e399f36edc1fd16ddf42f8a643103c799ae4d225949348', '2026-01-01T00:00:00.000Z');
+INSERT INTO run_started VALUES
+    (1, 'ana', NULL, NULL, 'api', NULL, '192.0.2.7', 'r', '2026-01-01T00:00:00.000Z', '/sync.sh', NULL, 0, 0, NULL);
+INSERT INTO run_started VALUES
+    (2, 'ana', NULL, NULL, 'api', NULL, '192.0.2.7', 'r', '2026-01-01T00:00:00.000Z', '/sync.sh', NULL, 0, 0, NULL);
+INSERT INTO run_started VALUES
+    (3, 'ana', NULL, NULL, 'api', NULL, '192.0.2.7', 'r', '2026-01-01T00:00:00.000Z', '/sync.sh', NULL, 0, 0, NULL);
+INSERT INTO run_finished VALUES (1, '2026-01-01T00:01:00.000Z', 1, 60000, 'succeeded', NULL, 0, NULL, 3, 0, NULL, 0, 0);
+INSERT INTO run_output VALUES (1, x'6F6C64');
+INSERT INTO run_finished VALUES (2, '2026-01-01T00:01:00.000Z', 1, 60000, 'succeeded', NULL, 0, NULL, 3, 0, NULL, 0, 0);
+INSERT INTO run_output VALUES (2, x'6F6C64');
