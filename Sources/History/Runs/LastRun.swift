@@ -1,20 +1,31 @@
 import RunProtocol
 import SQLite
 
-/// The newest run of the history, as the headers of `GET /sync/status` tell of it.
+/// The newest run of the history, for the headers of `GET /sync/status`.
+///
+/// Trigger and outcome are texts, because a row that somebody altered may hold any.
 package struct LastRun: Sendable, Equatable {
     package var id: Int64
     package var user: String
     package var trigger: String
     package var outcome: String
 
-    /// Whether a later look found this. An end is never taken back.
+    init(id: Int64, user: String, trigger: String, outcome: String) {
+        (self.id, self.user, self.trigger, self.outcome) = (id, user, trigger, outcome)
+    }
+
+    init(id: Int64, _ start: RunStart, _ outcome: Outcome) {
+        self.init(id: id, user: start.requester.user, trigger: start.requester.trigger.rawValue, outcome: outcome.rawValue)
+    }
+
+    /// Whether this replaces what was known before: a newer run, or the end of the same run. An end is never undone.
     func isNewer(than other: LastRun?) -> Bool {
         guard let other else { return true }
         return id > other.id || (id == other.id && other.outcome == Outcome.running.rawValue)
     }
 
-    /// - Returns: nil where there was no run yet. Costs the same however long the history is.
+    /// Costs the same for any length of the history.
+    /// - Returns: nil if there was no run yet.
     static func read(_ connection: Connection) throws -> LastRun? {
         try connection.first(
             """

@@ -18,7 +18,7 @@ package struct LastRunWatch: Service {
         let (history, pool) = (history, pool)
         await cancelWhenGracefulShutdown {
             while (try? await Task.sleep(for: Self.interval)) != nil {
-                // A history that cannot be read now is read a second later; readiness tells of it.
+                // If the history cannot be read now, the next second tries again; readiness reports it.
                 try? await pool.run { try history.refreshLastRun() }
             }
         }

@@ -6,11 +6,11 @@ import SQLite
 package enum HistoryBackup {
     /// - Parameters:
     ///   - path: the history.
-    ///   - file: the copy, which must not exist. Where copying fails nothing is left there.
+    ///   - file: the copy, which must not exist. If copying fails, nothing is left there.
     package static func copy(_ path: String, to file: String) throws(HistoryError) {
         do {
             try copyPages(path, file)
-            // The copy is worth something once it is on the disk with its name.
+            // The copy and its name must be on the disk before this returns.
             try Descriptor.open(file, O_RDONLY | O_NOFOLLOW).sync()
             try Files.syncFolder(of: file)
         } catch {
@@ -23,7 +23,7 @@ package enum HistoryBackup {
         let source = try Connection(path: path, mode: .readOnly, busyTimeoutMilliseconds: HistoryStore.writerPatienceMilliseconds)
         let target = try Connection(path: file, mode: .create)
         defer { target.close() }
-        // Half a copy is worth nothing, so the steps need not wait for the disk, least of all while they keep writers out.
+        // A partial copy is useless, so its steps do not wait for the disk. They keep writers out meanwhile.
         try target.execute("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY")
         try source.backUp(to: target)
         let problem = try target.first("PRAGMA integrity_check") { $0.text(0) ?? "" }

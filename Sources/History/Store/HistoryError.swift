@@ -2,29 +2,32 @@ import Linux
 import Migrations
 import SQLite
 
-/// The history cannot be opened, read or written. A person reads this in a log or on a terminal.
+/// The history cannot be opened, read or written. Its text is for a log or a terminal.
 package struct HistoryError: Error, CustomStringConvertible {
     package let description: String
+    /// The disk, or a limit of the file's size, is full.
     var isFull = false
+    /// The disk failed.
     var isIOError = false
-    /// Others use the database. Later it may work.
+    /// Others use the database. A later try may succeed.
     var isBusy = false
-    /// SQLite cannot make sense of the file.
+    /// SQLite found the file malformed, or it is no database.
     var isDamage = false
-    /// Whether the same may succeed later: the disk, a limit or somebody else was in the way.
+    /// Whether a later try may succeed, because the cause was the disk, a limit or another process.
     package private(set) var mayPass = false
-    /// What it came from, where it came from another error.
+    /// The error that caused this one.
     package private(set) var cause: (any Error)?
 
     package init(_ description: String) { self.description = description }
 
-    /// - Parameter description: says all of it, the cause too.
+    /// - Parameter description: names the cause too.
     package init(_ description: String, cause: any Error) {
         self.description = description
         self.cause = cause
         mayPass = Self.mayPass(cause)
     }
 
+    /// An error about the history at `path`. A ``HistoryError`` stays as it is.
     package init(_ path: String, _ error: any Error) {
         if let error = error as? HistoryError {
             self = error

@@ -2,7 +2,8 @@ import Glibc
 import SQLite
 import Synchronization
 
-/// The history for reading. Calls block: on threads of their own, never on an event loop.
+/// One read-only connection to a history. Calls block, and wait for each other. Make them on a thread of a pool, never on an
+/// event loop.
 package final class HistoryReader: Sendable {
     package let path: String
     private let connection: Mutex<Connection>
@@ -12,7 +13,7 @@ package final class HistoryReader: Sendable {
         do { connection = Mutex(try Self.open(path)) } catch { throw HistoryError(path, error) }
     }
 
-    /// What a killed writer left half done is undone by opening the database once for writing.
+    /// A killed writer may leave a transaction half written. Opening the database for writing undoes it.
     private static func open(_ path: String) throws(SQLiteError) -> Connection {
         do { return try Connection(path: path, mode: .readOnly) } catch {
             guard error.isInterruptedWrite else { throw error }
@@ -21,10 +22,10 @@ package final class HistoryReader: Sendable {
         }
     }
 
-    /// Lends the connection out.
+    /// Lends the connection for the time of the call.
     func use<Result: Sendable>(_ body: (Connection) throws -> Result) throws -> Result { try connection.use(body) }
 
-    /// Reads one state of the database. Keep it short: writers wait meanwhile.
+    /// Runs `body` so that all it reads belongs to one state of the database. Keep it short, because writers wait meanwhile.
     package func read<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
         do {
             return try connection.use { connection in try connection.read { try body(connection) } }
@@ -35,11 +36,11 @@ package final class HistoryReader: Sendable {
 }
 
 extension HistoryReader {
-    /// So many rows a search may examine in one transaction.
+    /// How many rows a search may examine in one transaction.
     static let rowsPerRead: Int64 = 1000
 
-    /// One step of a search that takes many. Between two steps no lock is held, for long enough that a writer and the other
-    /// readers get their turn: without the pause the step that ends could begin the next one before they wake up.
+    /// One step of a long search. After it this pauses without a lock, long enough for a writer and other readers to wake up and
+    /// take their turn before the next step.
     func shortRead<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
         defer { usleep(500) }
         return try read(body)

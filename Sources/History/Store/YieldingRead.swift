@@ -4,15 +4,15 @@ import SQLite
 import Synchronization
 
 extension HistoryReader {
-    /// So often a read is begun again. The first times it ends as soon as a writer comes, then it lets writers wait a little
-    /// longer each time, so that a history that is written all the time can be read too. The longest is well below the
-    /// time a writer waits before it gives up.
+    /// How long each attempt lets a writer wait. The first attempts end as soon as a writer comes. Later ones let it wait longer
+    /// and longer, so that a history that is written all the time can be read too. The longest time is well below the time
+    /// after which a writer gives up.
     private static let patienceMilliseconds: [Int64] = Array(repeating: 0, count: 10) + [50, 100, 200, 400, 800, 1600, 2000, 2000]
 
-    /// Reads one state of the database for as long as that takes, and lets writers pass: when one comes, the read is
-    /// interrupted and begun again after it. Blocks, and keeps this reader from everyone else meanwhile.
+    /// Reads one state of the database for as long as that takes, and yields to writers: when a writer comes, the read is
+    /// interrupted, and begins again after it. Blocks. Other users of this reader wait meanwhile.
     ///
-    /// - Throws: ``HistoryError``, also where writers came every time.
+    /// - Throws: ``HistoryError``, also if a writer interrupted every attempt.
     func readYielding<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
         do {
             let watch = try WriterWatch(path: path)
@@ -39,7 +39,7 @@ private final class WaitingWriter: Sendable {
     private let patience: Int64
     private let since = Mutex<Int64?>(nil)
 
-    package init(_ watch: WriterWatch, patience: Int64) {
+    init(_ watch: WriterWatch, patience: Int64) {
         self.watch = watch
         self.patience = patience
     }
