@@ -1,5 +1,4 @@
 import AuditLog
-import JSON
 import SQLite
 
 // Entries that are about no start or end of a run.
