@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
 DEB_PACKAGES   := $(BUILD_PACKAGES) binutils dpkg-dev git python3 xz-utils
-# For a clean Debian that the package is installed on.
+# These also make the clean Debian on which the package tests install the package.
 MACHINE_PACKAGES := $(DEB_PACKAGES) debootstrap systemd-container util-linux iproute2 python3-pytest
 UNIT_PACKAGES  := $(BUILD_PACKAGES) openssl
 LINT_PACKAGES  := shellcheck flake8
@@ -17,17 +17,17 @@ help:
 	@echo 'make unit    build and run the unit tests'
 	@echo 'make test    lint, build and run every test (unit, fuzz, end to end, package)'
 	@echo 'make lint    check the style of Swift, Python and shell, and which module imports which'
-	@echo 'make format  lay out the Swift sources as make lint wants them'
-	@echo 'make build   build only, into .build/debug'
-	@echo 'make deb     the Debian package, into .build/package'
-	@echo 'make release the package, an archive, an SBOM and checksums, into .build/release-files'
-	@echo 'make hardening-check   every command of security/HARDENING.md, here or on a clean Debian 12'
-	@echo 'make fuzz    feed the parsers of strange bytes for ten minutes each'
-	@echo 'make soak    the deaths of make test a thousand times'
-	@echo 'make bench-memory   what 5,000 idle connections, 300 MB of rubbish and 50 stopped readers take'
-	@echo 'make bench-audit   what the audit trail costs: an append, and the verification of a million entries'
-	@echo 'make security-scan   sslyze, testssl.sh, sslscan and slowhttptest against a running service'
-	@echo 'make clean   remove what the others made'
+	@echo 'make format  format the Swift sources'
+	@echo 'make build   build the programs into .build/debug'
+	@echo 'make deb     build the Debian package into .build/package'
+	@echo 'make release build the package, an archive, an SBOM and checksums into .build/release-files'
+	@echo 'make hardening-check   run every command of security/HARDENING.md, here or on a clean Debian 12'
+	@echo 'make fuzz    fuzz each parser of untrusted input for ten minutes'
+	@echo 'make soak    run the crash tests a thousand times'
+	@echo 'make bench-memory   measure the memory for 5,000 idle connections, 300 MB of invalid input and 50 stalled readers'
+	@echo 'make bench-audit   measure the audit log: an append, and the verification of a million entries'
+	@echo 'make security-scan   run sslyze, testssl.sh, sslscan and slowhttptest against a service'
+	@echo 'make clean   remove everything that these commands built'
 
 demo:
 	@scripts/install-packages.sh $(DEMO_PACKAGES)
@@ -46,7 +46,7 @@ release:
 	@scripts/install-packages.sh $(DEB_PACKAGES)
 	scripts/release.sh
 
-# Where the package is installed it is this machine that is checked.
+# Checks this machine if the service runs on it, and a clean Debian 12 otherwise.
 hardening-check:
 	@if systemctl is-active --quiet sync-service 2>/dev/null; then scripts/hardening-check.sh security/HARDENING.md; \
 	else scripts/install-packages.sh $(MACHINE_PACKAGES) && scripts/release.sh && /usr/bin/python3 -m pytest -q Tests/Package/test_hardening.py; fi
@@ -56,7 +56,8 @@ unit:
 	@scripts/build.sh --build-tests
 	SWIFT_BACKTRACE=enable=no swift test --skip-build
 
-# The rules are in .swift-format and .flake8. The documents' own scripts in Tests/EndToEnd/documents stay as they are.
+# The rules are in .swift-format and .flake8. The scripts in Tests/EndToEnd/documents/documented are copies of the user's
+# documents, so nothing checks or changes them.
 lint:
 	@scripts/install-packages.sh $(LINT_PACKAGES)
 	scripts/check-imports.sh
@@ -67,7 +68,7 @@ lint:
 format:
 	swift format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
 
-# Debian's python3 by its full name: python3-pytest and python3-jwt belong to it, not to the first python3 in the PATH.
+# The full path selects Debian's python3. python3-pytest and python3-jwt work only with it, and PATH may have another first.
 test:
 	@scripts/install-packages.sh $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint unit

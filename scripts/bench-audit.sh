@@ -1,8 +1,7 @@
 #!/bin/bash
 #
-# bench-audit.sh [ENTRIES]: measures what the audit log costs: an append at 1,000 and at ENTRIES entries (1,000,000 unless
-# given), and the verification of as many. It makes histories in a folder of its own under .build, on that disk. A million
-# entries take about 1.5 GB.
+# bench-audit.sh [ENTRIES]: measures the audit log: an append at 1,000 and at ENTRIES entries, and the verification of ENTRIES
+# entries. The default is 1,000,000, which takes about 1.5 GB. The histories are in a temporary folder in .build.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
@@ -24,7 +23,8 @@ export JWT_SECRET_FILE=$folder/secret AUDIT_ORIGIN=bench.example/sync-history
 printf 'Making three histories of runs; each run has two entries, its rows and its output\n'
 .build/release/AuditBenchmark "$folder" "$entries"
 
-# Time and memory of the whole command, the best of three. The histories were just written, so they are in the page cache.
+# Measures time and memory of the whole command and prints the best of three. The histories were just written, so they are in
+# the page cache.
 python3 - "$folder" "$entries" .build/release/sync-service <<'END'
 import os, resource, subprocess, sys, time
 

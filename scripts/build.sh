@@ -1,6 +1,7 @@
 #!/bin/bash
 #
-# build.sh [ARGUMENT...]: `swift build` in one line that moves; what the compiler said only when it failed.
+# build.sh [ARGUMENT...]: runs `swift build` and shows its progress on one line. Prints the compiler's output only if the build
+# fails.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
@@ -17,7 +18,7 @@ build=$!
 trap 'kill "$build" 2>/dev/null; exit 130' INT
 trap 'kill "$build" 2>/dev/null; exit 143' TERM
 
-# The compiler's own counter, [n/m]; before there is one, what it is busy with.
+# Prints the compiler's counter, [n/m], or what it does before it starts to count.
 progress() {
     local line
     line=$(grep -E '^\[[0-9]+/[0-9]+\]|^(Fetching|Fetched|Cloning|Computing|Creating|Another)' "$said" | tail -n 1) || true
@@ -40,7 +41,7 @@ fi
 
 if ! wait "$build"; then
     grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Emitting|Write|Wrapping|Linking)' "$said" | tail -n 60 >&2
-    printf '\nERROR: the build failed; all of it is in %s\n' "$said" >&2
+    printf '\nERROR: the build failed; the complete output is in %s\n' "$said" >&2
     exit 1
 fi
 printf 'Built in %d s\n' "$SECONDS"

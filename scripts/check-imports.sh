@@ -1,9 +1,9 @@
 #!/bin/bash
 #
-# check-imports.sh: what the compiler cannot say about the targets. It checks everything else: a target imports only what
-# Package.swift lists for it.
+# check-imports.sh: checks the rules about targets that the compiler cannot check. (The compiler checks that a target imports
+# only what Package.swift lists for it.)
 #
-# A C library is imported by its owner alone, so that its pointers stay there. SQL is written in History and Migrations alone.
+# Only one target imports each C library, so its pointers stay there. Only History and Migrations contain SQL.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."

@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# A tour of the built binaries with real rows: everything it makes is in .demo/, nothing keeps running afterwards.
+# demo.sh: a tour of the built programs with real rows. All its files are in .demo/. Nothing keeps running afterwards.
 
 set -euo pipefail
 umask 022
@@ -21,7 +21,7 @@ quote() { sed 's/^/  | /'; }
 fail() {
     printf '\n%sDEMO FAILED: %s%s\n' "$bold" "$1" "$plain" >&2
     if [[ -n $service && -s $demo/service.log ]]; then
-        printf 'The last the service said (%s):\n' "$demo/service.log" >&2
+        printf 'The last lines of the service (%s):\n' "$demo/service.log" >&2
         tail -n 10 -- "$demo/service.log" >&2
     fi
     exit 1
@@ -44,13 +44,13 @@ stop_service() {
     [[ -n $service ]] || return 0
     kill -TERM "$service" 2>/dev/null || true
     if ! until_deadline 20 gone "$service"; then
-        say "The service did not leave within 20 s and is killed."
+        say "The service did not end within 20 s. It gets SIGKILL."
         kill -KILL "$service" 2>/dev/null || true
     fi
     wait "$service" 2>/dev/null || true
     service=
-    # A run goes on without its service. This one is short.
-    until_deadline 30 unlocked || say "A sync is still running: see $demo/sync.lock for its process."
+    # A run continues without the service. This one is short.
+    until_deadline 30 unlocked || say "A sync is still running. The first line of $demo/sync.lock is its process ID."
 }
 
 trap stop_service EXIT
@@ -76,7 +76,7 @@ mkdir -p -- "$demo"
 title "1. A source database with real rows: Debian's package index"
 
 package_rows() {
-    # One record a package, fields ended by US and records by RS: no value holds them, so nothing has to be quoted.
+    # One record per package. US ends a field and RS a record: no value contains them, so no value needs quotes.
     apt-cache dumpavail | awk '
         function flush() {
             if (name != "" && !seen[name, version]++)
@@ -95,7 +95,7 @@ package_rows() {
 
 package_rows >"$demo/packages.txt"
 if [[ ! -s $demo/packages.txt ]]; then
-    say "The index is empty: apt-get update"
+    say "The package index is empty. Running apt-get update"
     apt-get update -q >"$demo/apt.log" 2>&1 || fail "no package index; run 'apt-get update' as root first (see $demo/apt.log)"
     package_rows >"$demo/packages.txt"
 fi
@@ -115,7 +115,7 @@ rm -- "$demo/packages.txt"
 count() { sqlite3 -readonly "$demo/$1.sqlite" "SELECT (SELECT count(*) FROM packages) || ' packages, ' || (SELECT count(*) FROM sections) || ' sections'"; }
 
 counted=$(count source)
-[[ $counted != 0\ * ]] || fail "the package index gave no rows"
+[[ $counted != 0\ * ]] || fail "the package index has no rows"
 say "source.sqlite: $counted. For example, the heaviest sections:"
 sqlite3 -readonly -column -header "$demo/source.sqlite" \
     "SELECT name, packages, installed_size / 1024 AS MiB FROM sections ORDER BY installed_size DESC LIMIT 3" | quote
@@ -147,37 +147,37 @@ SYNC_SCRIPT_PATH=$demo/sync_sqlite.sh
 SYNC_LOCK_PATH=$demo/sync.lock
 SYNC_LOG_PATH=$demo/sync.log
 
-# For the script, which sees only what is listed here.
+# The script's environment has only the variables listed here.
 SYNC_ENV_PASS=SYNC_SOURCE_DB,SYNC_TARGET_DB,SYNC_LOCK_PATH,SYNC_LOG_PATH
 SYNC_SOURCE_DB=$demo/source.sqlite
 SYNC_TARGET_DB=$demo/target.sqlite
 ENV
 
-# The environment wins over .env, and in yours there may be a PORT meant for something else.
+# The environment takes precedence over .env, and yours may have a PORT for another program. So it starts empty.
 in_demo() { cd -- "$demo" && exec env -i PATH="$PATH" HOME="${HOME:-/}" LANG=C.UTF-8 ../.build/debug/sync-service "$@"; }
 sync_service() { (in_demo "$@"); }
 
 in_demo serve >"$demo/service.log" 2>&1 </dev/null &
 service=$!
 
-answers_or_left() { gone "$service" || curl -sf --max-time 2 -o /dev/null "$url/healthz"; }
-until_deadline 30 answers_or_left || fail "the service does not answer on $url/healthz"
+answers_or_ended() { gone "$service" || curl -sf --max-time 2 -o /dev/null "$url/healthz"; }
+until_deadline 30 answers_or_ended || fail "the service does not answer on $url/healthz"
 ! gone "$service" || fail "the service did not start"
 say "sync-service serve         (settings: .demo/.env)"
 say "It answers on $url"
 
 token=$(sync_service token --user budi --role admin 2>>"$demo/service.log") || fail "no token"
-# curl gets it from a file: what is in a command line, every user of the machine can read.
+# curl reads the token from a file, because every user of the machine can read a command line.
 (umask 077 && printf 'Authorization: Bearer %s\n' "$token" >"$demo/authorization")
 say "sync-service token --user budi --role admin         (kept in .demo/authorization)"
 
-# api METHOD PATH: prints the status code, leaves the answer in $demo/answer.
+# api METHOD PATH: prints the status code and writes the body to $demo/answer.
 api() { curl -s --max-time 300 -X "$1" -H "@$demo/authorization" -o "$demo/answer" -w '%{http_code}' "$url$2"; }
 
-# field NAME: a field of the answer, as text.
+# field NAME: prints a field of the answer as text.
 field() { sqlite3 :memory: "SELECT json_extract(CAST(readfile('$demo/answer') AS TEXT), '\$.$1')"; }
 
-# expect METHOD PATH CODE FIELD VALUE: shows the request and insists on the answer.
+# expect METHOD PATH CODE FIELD VALUE: prints the request, sends it, and fails unless the answer has this code and value.
 expect() {
     local code
     say "$1 $2"
@@ -211,7 +211,7 @@ title "5. The history, for administrators: who, when, how it ended, what it prin
 say "GET /admin/runs"
 [[ $(api GET /admin/runs) == 200 ]] || fail "GET /admin/runs was answered $(cat -- "$demo/answer")"
 [[ $(field 'runs[0].outcome'):$(field 'runs[0].user'):$(field 'runs[0].exit_code') == succeeded:budi:0 ]] ||
-    fail "the history tells something else: $(cat -- "$demo/answer")"
+    fail "the history does not have the run as expected: $(cat -- "$demo/answer")"
 sqlite3 :memory: "SELECT printf('%-18s %s', key, coalesce(value, '-'))
     FROM json_each(CAST(readfile('$demo/answer') AS TEXT), '\$.runs[0]')
     WHERE key IN ('id', 'user', 'source_ip', 'started_at', 'duration_ms', 'outcome', 'exit_code', 'output_sha256', 'script_sha256')" | quote
@@ -241,18 +241,18 @@ rm -- "$demo/source.dump" "$demo/target.dump" "$demo/log.shown" "$demo/answer"
 stop_service
 [[ ! -e $demo/sync.lock ]] || fail "the script left its lock file"
 
-title "Done in $SECONDS s. The service is stopped; everything is still in .demo/, so the rest is yours:"
+title "Done in $SECONDS s. The service is stopped; its files are still in .demo/. Now try this:"
 cat <<NEXT
 
   In one terminal      cd .demo && ../.build/debug/sync-service serve
-  In another           cd .demo          (the token lives for an hour)
+  In another           cd .demo          (the token is valid for an hour)
                        run() { curl -s -X POST -H @authorization $url/sync/run; echo; }
 
   Change history       sqlite3 source.sqlite "UPDATE packages SET description = 'mine!' WHERE name = 'bash'"
                        run && sqlite3 target.sqlite "SELECT description FROM packages WHERE name = 'bash'"
-  Be two people        run & run; wait          one gets 200, the other 409
-  Break it             mv source.sqlite away && run; mv away source.sqlite       the target stays as it was
-  Then ask who did it  ../.build/debug/sync-service history
+  Start two at once    run & run; wait          one gets 200, the other 409
+  Make it fail         mv source.sqlite away && run; mv away source.sqlite       the target stays as it was
+  See who did it       ../.build/debug/sync-service history
                        ../.build/debug/sync-service history show 2
 
 NEXT

@@ -39,7 +39,7 @@ readonly sanitize=-sanitize=fuzzer,address
 readonly swift=(swiftc -O -g -wmo -parse-as-library -swift-version 6 -package-name sync_service -warnings-as-errors "$sanitize" -I "$build"
     -Xcc -fmodule-map-file=Sources/COpenSSL/module.modulemap -Xcc "-fmodule-map-file=$build/c.modulemap")
 
-# Clang modules for the C code that SwiftPM would make one for.
+# Clang modules for the C targets. SwiftPM would generate them.
 cat >"$build/c.modulemap" <<MAP
 module CLinux { header "$PWD/Sources/CLinux/include/CLinux.h" export * }
 module CNIOLLHTTP { header "$PWD/$llhttp/include/c_nio_llhttp.h" export * }
@@ -80,7 +80,7 @@ for target in "${targets[@]}"; do
     if ! SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=quarantine_size_mb=8 "$build/$target" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=512 -malloc_limit_mb=64 -max_len=16384 -print_final_stats=1 \
         -artifact_prefix="$build/findings/$target-" "$build/corpus/$target" "$build/seeds/$target" >"$build/$target.log" 2>&1 </dev/null; then
         grep -aE 'Fatal error|^SUMMARY|ERROR: |Test unit written to' "$build/$target.log" | sed 's/^.*Test unit written to/The bytes are in/' >&2
-        printf 'ERROR: the fuzzer %s found something; all of it is in %s. Again with: %s/%s FILE\n' \
+        printf 'ERROR: the fuzzer %s found a fault; the complete output is in %s. To repeat it: %s/%s FILE\n' \
             "$target" "$build/$target.log" "$build" "$target" >&2
         exit 1
     fi

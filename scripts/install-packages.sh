@@ -1,6 +1,6 @@
 #!/bin/bash
 #
-# install-packages.sh PACKAGE...: installs the Debian packages that are missing; silent when none is.
+# install-packages.sh PACKAGE...: installs the Debian packages that are missing. Prints nothing if none is missing.
 
 set -euo pipefail
 
@@ -26,7 +26,7 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >"$said" 2>&1 </dev/null
 }
 
-# A package index that is empty or old is the usual reason for a failure, so it is fetched before the second attempt.
+# The usual reason for a failure is an empty or old package index. So the second attempt fetches it first.
 if ! install && ! { apt-get update -q >"$said" 2>&1 && install; }; then
     tail -n 20 -- "$said" >&2
     printf '\nERROR: these Debian packages could not be installed: %s\nThe reason is above.\n\n' "${missing[*]}" >&2

@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# package.sh [FOLDER]: builds the release and makes the Debian package, FOLDER/sync-service_VERSION_ARCHITECTURE.deb.
-# FOLDER is made anew, .build/package by default; what is packed stays in FOLDER/root.
+# package.sh [FOLDER]: builds the release and the Debian package, FOLDER/sync-service_VERSION_ARCHITECTURE.deb. Deletes FOLDER
+# first (.build/package by default). The packaged files stay in FOLDER/root.
 #
 # The same binaries give the same package, byte for byte: all times in it are SOURCE_DATE_EPOCH, by default the time of
 # the last commit.
@@ -18,8 +18,8 @@ version=$(<VERSION)
 architecture=$(dpkg --print-architecture)
 readonly version architecture
 
-# No run path: the loader must take Debian's libraries from where they belong. No path of this machine in what is built.
-# No build ID: it is a digest that covers what is stripped, the folder's name too.
+# No run path, because the loader must use Debian's libraries. No path of this machine in the binaries. No build ID, because it
+# is a digest that also covers what strip removes, such as the folder's name.
 scripts/build.sh -c release --static-swift-stdlib --disable-local-rpath \
     -Xcc "-ffile-prefix-map=$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xlinker -z -Xlinker now -Xlinker --build-id=none
 
@@ -33,8 +33,8 @@ filled() {
 for program in sync-service sync-runner; do
     place 755 "$built/$program" "usr/bin/$program"
     strip --strip-unneeded --remove-section=.comment -- "$root/usr/bin/$program"
-    # A hash of the compiler's that nothing reads and in which two builds of one commit differ. It is filled with zeros:
-    # taken out, it takes the program's protection of its own tables (RELRO) along.
+    # The compiler writes a hash into this section. Two builds of one commit differ in it, and nothing reads it, so it becomes
+    # zeros. Removing the section would also remove RELRO, which protects the program's tables.
     objcopy --dump-section ".swift_modhash=$out/hash" -- "$root/usr/bin/$program"
     head -c "$(stat -c %s "$out/hash")" /dev/zero >"$out/zeros"
     objcopy --update-section ".swift_modhash=$out/zeros" -- "$root/usr/bin/$program"
@@ -68,7 +68,7 @@ place 644 config/nginx.conf.example "$documents/examples/nginx.conf"
 place 644 config/nginx-old-front-end.conf.example "$documents/examples/nginx-old-front-end.conf"
 place 644 config/sync-runner.service.d/paths.conf.example "$documents/examples/paths.conf.example"
 
-# dpkg-shlibdeps reads the libraries' packages from the binaries; it wants to be in a source package.
+# dpkg-shlibdeps finds the packages of the binaries' libraries. It runs only in the folder of a source package.
 mkdir -p -- "$out/source/debian" "$root/DEBIAN"
 printf 'Source: sync-service\n\nPackage: sync-service\nArchitecture: any\n' >"$out/source/debian/control"
 libraries=$(cd -- "$out/source" && dpkg-shlibdeps -O ../root/usr/bin/sync-service ../root/usr/bin/sync-runner)

@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# release.sh [FOLDER]: what is handed out, in .build/release-files or FOLDER: the Debian package, the same files as an
-# archive for machines without dpkg, an SBOM, and SHA256SUMS over them. The same commit, built in the same place by the same
-# compiler, gives the same bytes.
+# release.sh [FOLDER]: builds the release files into FOLDER (.build/release-files by default): the Debian package, the same
+# files as an archive for machines without dpkg, an SBOM, and SHA256SUMS of them. The same commit, built in the same folder by
+# the same compiler, gives the same bytes.
 
 set -euo pipefail
 umask 022

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""sbom.py ROOT: what is in a release, as CycloneDX 1.5 JSON on standard output.
+"""sbom.py ROOT: prints the components of a release as CycloneDX 1.5 JSON.
 
-The Swift packages are those whose modules the release build linked, in the versions of Package.resolved; the Swift
-runtime is the compiler's, the Debian packages are those of the libraries that the loader takes for the two programs in
-ROOT/usr/bin. The same inputs give the same bytes.
+The Swift packages are those whose modules the release build linked, with their versions from Package.resolved. The Swift
+runtime has the compiler's version. The Debian packages are those of the libraries that the loader uses for the two programs
+in ROOT/usr/bin. The same inputs give the same bytes.
 """
 
 import json
@@ -27,7 +27,7 @@ def library(name, version, purl, **more):
 
 
 def linked_packages():
-    """Names of the packages that have a module among the linked objects. Resolved are more: traits and tests have theirs."""
+    """The names of the packages with a module among the linked objects. Package.resolved also has those of traits and tests."""
     built = SOURCES / ".build/release"
     objects = "".join((built / f"{program}.product/Objects.LinkFileList").read_text() for program in PROGRAMS)
     names = set()
@@ -57,12 +57,12 @@ def swift_runtime():
 
 
 def owner(path):
-    """The Debian package of a library. The loader says /lib where the package, older or newer than the merge, says /usr/lib."""
+    """The Debian package of a library. The loader may print /lib where the package has /usr/lib, or the other way round."""
     for known in (path, f"/usr{path}", path.removeprefix("/usr")):
         found = subprocess.run(["dpkg-query", "-S", known], capture_output=True, text=True)
         if found.returncode == 0:
             return found.stdout.split(":")[0]
-    sys.exit(f"ERROR: {path} belongs to no Debian package; build where the programs' libraries are Debian's")
+    sys.exit(f"ERROR: {path} belongs to no Debian package; build on a machine with Debian's libraries")
 
 
 def debian_packages(root):

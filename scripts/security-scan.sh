@@ -1,8 +1,8 @@
 #!/bin/bash
 #
-# security-scan.sh: attacks a running service with the usual tools – sslyze, testssl.sh, sslscan, slowhttptest – behind a
-# certificate of a CA made for the occasion. Ends with 1 where a finding is MEDIUM or worse and not accepted, with its
-# reason, in security/HARDENING.md. What the tools said is kept in .build/security-scan.
+# security-scan.sh: starts a service with a certificate of a temporary CA and attacks it with sslyze, testssl.sh, sslscan and
+# slowhttptest. Exits with 1 if a finding is MEDIUM or worse, unless security/HARDENING.md accepts it with a reason. The tools'
+# output stays in .build/security-scan.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."
@@ -33,7 +33,7 @@ finish() {
 }
 trap finish EXIT
 
-# A CA, and a certificate of it as an operator would order one.
+# Makes a CA and a service certificate like one from a public CA.
 certificate() {
     cd "$folder"
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 90 -subj '/CN=Security scan CA' \
@@ -88,25 +88,25 @@ ENV
         kill -0 "$service" 2>/dev/null || break
         sleep 0.1
     done
-    printf 'ERROR: the service does not answer over HTTPS. It said:\n' >&2
+    printf 'ERROR: the service does not answer over HTTPS. Its output:\n' >&2
     cat "$said/service.log" >&2
     exit 1
 }
 
-# Somebody at another address than the tools use.
+# Sends a request from another address than the tools use.
 probe() {
     curl --silent --fail --max-time 10 --noproxy '*' --interface 127.0.2.9 --cacert "$folder/root.pem" \
         --output /dev/null "https://127.0.0.1:$port/healthz"
 }
 
-# Every finding is a line: tool:id, severity, what the tool says, separated by tabs.
+# found ID SEVERITY TEXT: writes a finding as one line with tabs. ID is tool:name.
 found() { printf '%s\t%s\t%s\n' "$1" "$2" "$3" >>"$said/findings"; }
 
 run_sslyze() {
     "$venv/bin/sslyze" --mozilla_config=intermediate --certinfo_ca_file="$folder/root.pem" --json_out="$said/sslyze.json" \
         "localhost:$port" >"$said/sslyze.txt" 2>&1 || true
     grep -q 'COMPLIANCE' "$said/sslyze.txt" || found sslyze:failed HIGH "sslyze did not finish, see sslyze.txt"
-    # One line for each point in which the configuration differs from what Mozilla calls intermediate.
+    # One finding for each difference from Mozilla's intermediate configuration.
     sed -n '/COMPLIANCE AGAINST/,$p' "$said/sslyze.txt" | sed -nE 's/^ +\* ([a-z_]+): (.*)$/\1 \2/p' |
         while read -r id text; do found "sslyze:$id" HIGH "$text"; done
 }
@@ -122,7 +122,7 @@ except Exception as error:
     entries = [{"id": "failed", "severity": "HIGH", "finding": f"testssl.sh left no result: {error}"}]
 else:
     if len(entries) < 80:
-        entries.append({"id": "failed", "severity": "HIGH", "finding": f"testssl.sh made {len(entries)} checks only, see testssl.txt"})
+        entries.append({"id": "failed", "severity": "HIGH", "finding": f"testssl.sh made only {len(entries)} checks, see testssl.txt"})
 for entry in entries:
     if entry["severity"] in ("MEDIUM", "HIGH", "CRITICAL", "FATAL"):
         print(f'testssl:{entry["id"].split(" ")[0]}', entry["severity"], entry["finding"].replace("\t", " "), sep="\t")
@@ -155,7 +155,7 @@ else:
 PY
 }
 
-# slow NAME ARGUMENT...: one attack of slowhttptest, during which somebody elsewhere must always be answered.
+# slow NAME ARGUMENT...: runs one attack of slowhttptest. Meanwhile every request from another address must be answered.
 slow() {
     local name=$1 attack probes=0 failed=0
     shift
@@ -168,7 +168,7 @@ slow() {
     done
     wait "$attack" || found "slowhttptest:$name" HIGH "slowhttptest did not finish, see slowhttptest-$name.txt"
     if (( failed > 0 || probes < 10 )); then
-        found "slowhttptest:$name" HIGH "of $probes requests from another address meanwhile $failed were not answered"
+        found "slowhttptest:$name" HIGH "$failed of $probes requests from another address were not answered during the attack"
     fi
 }
 
@@ -185,7 +185,7 @@ slow body -B -i 5 -s 8192 -u "https://127.0.0.1:$port/sync/run"
 slow reading -X -w 16 -y 32 -n 2 -z 8 -k 3 -u "https://127.0.0.1:$port/healthz"
 kill -0 "$service" 2>/dev/null || found service:ended CRITICAL "the service did not survive, see service.log"
 
-# Accepted is what stands in HARDENING.md as a table row: | `tool:id` | reason |
+# A finding is accepted if HARDENING.md has a table row for it: | `tool:id` | reason |
 # shellcheck disable=SC2016 # the backticks are Markdown's
 accepted=$(sed -nE 's/^\| *`([a-z]+:[^`]+)` *\| *[^| ].*$/\1/p' security/HARDENING.md 2>/dev/null || true)
 open=0
@@ -198,7 +198,7 @@ while IFS=$'\t' read -r id severity text; do
     fi
 done <"$said/findings"
 if (( open > 0 )); then
-    printf '\nERROR: %d findings; what the tools said is in %s\n' "$open" "${said#"$PWD/"}" >&2
+    printf '\nERROR: %d findings; the output of the tools is in %s\n' "$open" "${said#"$PWD/"}" >&2
     exit 1
 fi
 printf 'No finding of MEDIUM or worse beyond those accepted in security/HARDENING.md\n'

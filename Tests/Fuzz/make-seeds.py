@@ -1,4 +1,4 @@
-"""make-seeds.py FOLDER: the first inputs of each fuzzer, one folder a target; forms as the unit tests have them."""
+"""make-seeds.py FOLDER: writes the first inputs of each fuzzer, one folder per target. The unit tests use the same forms."""
 
 import base64
 import json

@@ -1,7 +1,7 @@
 #!/bin/bash
 #
-# prepare.sh: builds and installs the verifiers that others wrote into .build/verifiers. Needs golang-go,
-# golang-golang-x-mod-dev and python3-venv.
+# prepare.sh: builds the third-party verifiers into .build/verifiers. Needs golang-go, golang-golang-x-mod-dev and
+# python3-venv.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/../.."

@@ -1,10 +1,10 @@
-"""Verifies an exported audit trail and receipts with tlog-scales, a library by others that knows nothing of the service.
+"""Verifies an exported audit log and receipts with tlog-scales, a third-party library that shares no code with the service.
 
-    scales.py --vkey KEY --log DIR [--checkpoint FILE]...     the whole export; that it extends older checkpoints
+    scales.py --vkey KEY --log DIR [--checkpoint FILE]...     the whole export, and that it extends older checkpoints
     scales.py --vkey KEY --receipt FILE...                    one entry
 
-KEY is the verifier key that signed the checkpoint; changes of key are not followed. Exit code 0: all is as it should be.
-1: it is not, with the reason. Runs in a virtual environment of its own, see prepare.sh.
+KEY is the verifier key that signed the checkpoint. The program does not follow changes of key. Exit code 0: verified. 1: not,
+with the reason. It runs in its own virtual environment, see prepare.sh.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def main() -> int:
             verify_log(arguments.log, vkey, arguments.checkpoint)
         for file in arguments.receipt:
             verify_receipt(file, vkey)
-    except Exception as error:  # the library raises what it likes
+    except Exception as error:  # the library documents no exception types
         print(f"REFUSED: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""Every command in security/AUDIT_FORMAT.md gives what is printed there, and others' verifiers accept what it makes."""
+"""Every command in security/AUDIT_FORMAT.md prints what the page shows. Third-party verifiers accept the log that they make."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ def commands():
 def test_every_command_gives_what_is_printed(tmp_path):
     expected = list(commands())
     assert len(expected) > 30
-    # One shell for all, since they build upon each other.
+    # One shell for all commands, because later ones use the results of earlier ones.
     script = "set -eo pipefail\n" + "".join(f"{command}\necho '--- end'\n" for command, _ in expected)
     result = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     outputs = [output.strip("\n") for output in result.stdout.split("--- end\n")]

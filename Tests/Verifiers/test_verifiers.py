@@ -1,6 +1,6 @@
-"""Verifiers that others wrote accept what we export and refuse every attack on it.
+"""Third-party verifiers accept our exports and refuse every attack on them.
 
-Needs the samples that `swift test` leaves in .build/audit-sample, and what prepare.sh builds.
+The tests need the samples that `swift test` leaves in .build/audit-sample, and the verifiers that prepare.sh builds.
 """
 
 import base64
@@ -40,7 +40,7 @@ def verifier(request):
 
 @pytest.fixture
 def sample(tmp_path):
-    """A copy of the plain sample, to be tampered with."""
+    """A copy of the plain sample, for a test to change."""
     assert SAMPLES.is_dir(), "run swift test first: it writes the samples"
     return Path(shutil.copytree(SAMPLES / "plain", tmp_path / "plain"))
 
@@ -189,7 +189,7 @@ def test_an_attack_without_the_key(verifier, sample, attack):
 
 @pytest.mark.parametrize("name", ["cut-off", "signed-anew", "replaced"])
 def test_an_attack_with_the_key(verifier, name):
-    """Consistent with itself; an older checkpoint that somebody kept tells."""
+    """A history that is signed anew is consistent. Only an older checkpoint reveals the change."""
     folder = SAMPLES / name
     accepted(verifier(vkey(folder), "-log", folder / "log"))
     refused(verifier(vkey(folder), "-log", folder / "log", "-checkpoint", folder / "older-checkpoint"))

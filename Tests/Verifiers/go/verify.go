@@ -1,13 +1,13 @@
-// Verifies an exported audit trail and receipts with the code that protects Go's module downloads
-// (golang.org/x/mod/sumdb/note and tlog): written by others, and knowing nothing of the service.
+// Verifies an exported audit log and receipts with the code that protects Go's module downloads
+// (golang.org/x/mod/sumdb/note and tlog). It shares no code with the service.
 //
-//	verify -vkey KEY -log DIR [-checkpoint FILE]...   the whole export; that it extends older checkpoints
+//	verify -vkey KEY -log DIR [-checkpoint FILE]...   the whole export, and that it extends older checkpoints
 //	verify -vkey KEY -receipt FILE...                 one entry; prints it
 //
-// KEY is the log's first verifier key. Changes of key are followed within an export; a receipt needs the key that
-// signed it. Exit code 0: all is as it should be. 1: it is not, with the reason. 64: wrong usage.
+// KEY is the log's first verifier key. The program follows changes of key within an export. A receipt needs the key that
+// signed it. Exit code 0: verified. 1: not, with the reason. 64: wrong usage.
 //
-// Built without a network, from Debian's golang-go and golang-golang-x-mod-dev:
+// Build it without a network, with Debian's golang-go and golang-golang-x-mod-dev:
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go build -o verify verify.go
 package main
@@ -70,13 +70,13 @@ func run(vkey, log string, checkpoints, receipts list) error {
 	return nil
 }
 
-// A signed checkpoint. What it says counts once open has been called.
+// A signed checkpoint. Do not trust its fields before open has verified it.
 type checkpoint struct {
 	message []byte
 	tree    tlog.Tree
 }
 
-// tlog.ParseTree accepts the Go checksum database's own first line only, so the three lines are parsed here.
+// tlog.ParseTree accepts only the first line of the Go checksum database, so this code parses the three lines.
 func parseCheckpoint(message []byte) (*checkpoint, error) {
 	lines := strings.SplitN(string(message), "\n", 5)
 	if len(lines) != 5 || lines[3] != "" {
@@ -93,7 +93,7 @@ func parseCheckpoint(message []byte) (*checkpoint, error) {
 	return &checkpoint{message, tlog.Tree{N: size, Hash: hash}}, nil
 }
 
-// open verifies the signature, and that the first line is the name of the key.
+// open verifies the signature, and that the first line is the key's name.
 func (c *checkpoint) open(key note.Verifier) error {
 	opened, err := note.Open(c.message, note.VerifierList(key))
 	if err != nil {
@@ -118,7 +118,7 @@ func (e *export) SaveTiles(tiles []tlog.Tile, data [][]byte) {}
 func (e *export) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	var all [][]byte
 	for _, tile := range tiles {
-		// C2SP's paths lack the height, which is always 8.
+		// C2SP's paths omit the height, which is always 8.
 		path := strings.Replace(tile.Path(), fmt.Sprintf("tile/%d/", tileHeight), "tile/", 1)
 		data, known := e.tiles[path]
 		if !known {
@@ -226,7 +226,7 @@ func verifyLog(folder string, key note.Verifier, older list) error {
 	if err != nil {
 		return err
 	}
-	// Last, because it is signed by the key that the log ended with.
+	// This comes last, because the log's last key signed it.
 	if err := head.open(key); err != nil {
 		return err
 	}
@@ -263,7 +263,7 @@ func keyAfter(entry []byte, index int64, key note.Verifier, hashes tlog.HashRead
 		}
 		return newKey, nil
 	}
-	// The old key signed these five lines; a note of them is opened like any other.
+	// The old key signed these five lines as a note.
 	before, err := tlog.TreeHash(index, hashes)
 	if err != nil {
 		return nil, err
