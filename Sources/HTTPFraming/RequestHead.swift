@@ -1,6 +1,6 @@
-/// What the framing needs to know of a request's head. Grammar: RFC 9112.
+/// What ``RequestFraming`` needs of a request's head, read line by line. Grammar: RFC 9112.
 struct RequestHead {
-    /// The methods that the decoder knows too. It answers others without a body.
+    /// The methods that the decoder knows. It would close on others without an answer.
     private static let methods: Set = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
         "PROPPATCH", "SEARCH", "UNLOCK", "REPORT", "PURGE", "LINK", "UNLINK",
@@ -17,18 +17,18 @@ struct RequestHead {
     private(set) var path = ""
     private(set) var authorization: String?
     private(set) var isHTTP10 = false
-    /// The positions of the lines Content-Length and Transfer-Encoding, with their line ends.
+    /// Where the lines of Content-Length and Transfer-Encoding stand, with their line ends.
     private(set) var bodyFields: [Range<Int>] = []
     private var hosts = 0
     private var authorizations = 0
     private var hasLength = false
     private var keepsAlive = false
 
-    mutating func readRequestLine(_ line: ArraySlice<UInt8>) throws(RequestFraming.Refusal) {
+    mutating func readRequestLine(_ line: ArraySlice<UInt8>) throws(FramingError) {
         let parts = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-        guard parts.count == 3, Self.isToken(parts[0]), !parts[1].isEmpty else { throw .malformed("a request line that is none") }
+        guard parts.count == 3, Self.isToken(parts[0]), !parts[1].isEmpty else { throw .malformed("a malformed request line") }
         guard parts[1].count <= RequestFraming.maximumTarget else { throw .targetTooLong }
-        guard parts[1].allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .malformed("a target with other than visible ASCII") }
+        guard parts[1].allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .malformed("a target with characters beyond visible ASCII") }
         method = String(decoding: parts[0], as: UTF8.self)
         guard Self.methods.contains(method) else { throw .notOffered(method == "CONNECT" ? method : "this method") }
         switch String(decoding: parts[2], as: UTF8.self) {
@@ -37,14 +37,14 @@ struct RequestHead {
         default: throw .malformed("a version other than HTTP/1.1 and HTTP/1.0")
         }
         path = String(decoding: parts[1], as: UTF8.self)
-        guard parts[1].first == UInt8(ascii: "/") || parts[1].elementsEqual("*".utf8) else { throw .malformed("a target that is no path") }
+        guard parts[1].first == UInt8(ascii: "/") || parts[1].elementsEqual("*".utf8) else { throw .malformed("a target that is not a path") }
     }
 
-    mutating func readField(_ line: ArraySlice<UInt8>) throws(RequestFraming.Refusal) {
+    mutating func readField(_ line: ArraySlice<UInt8>) throws(FramingError) {
         fieldBytes += line.count + 2
         fieldCount += 1
         guard fieldCount <= RequestFraming.maximumFieldCount else { throw .fieldsTooLarge }
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), Self.isToken(line[..<colon]) else { throw .malformed("a field that is none") }
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")), Self.isToken(line[..<colon]) else { throw .malformed("a malformed header field") }
         let raw = line[(colon + 1)...]
         guard raw.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else { throw .malformed("a control character") }
         let value = Self.trimmed(raw)
@@ -62,7 +62,7 @@ struct RequestHead {
             contentLength = length
             bodyFields.append(line.startIndex..<line.endIndex + 2)
         case "transfer-encoding":
-            // Exactly, blanks included, because the decoder does not accept a tab.
+            // Exactly this value: unlike other parsers, the decoder does not trim a tab.
             let exact = Self.lowercased(raw)
             guard !chunked, exact == "chunked" || exact == " chunked" else { throw .malformed("Transfer-Encoding") }
             chunked = true
@@ -84,10 +84,10 @@ struct RequestHead {
         }
     }
 
-    /// Checks the whole head, after its last field.
-    mutating func check() throws(RequestFraming.Refusal) {
-        guard hosts == 1 || hosts == 0 && isHTTP10 else { throw .malformed("not one Host") }
-        guard authorizations <= 1 else { throw .malformed("more than one Authorization") }
+    /// Checks what is known only at the end of the head.
+    mutating func check() throws(FramingError) {
+        guard hosts == 1 || hosts == 0 && isHTTP10 else { throw .malformed("not exactly one Host field") }
+        guard authorizations <= 1 else { throw .malformed("more than one Authorization field") }
         guard !(chunked && (hasLength || isHTTP10)) else { throw .malformed("Transfer-Encoding beside Content-Length or in HTTP/1.0") }
         if isHTTP10 {
             expectsContinue = false
@@ -95,7 +95,7 @@ struct RequestHead {
         }
     }
 
-    /// Changes ASCII letters only. In Unicode the Kelvin sign is a k, but the decoder knows no Unicode.
+    /// ASCII letters only. In Unicode, the lower case of the Kelvin sign is k, and the decoder knows no Unicode.
     private static func lowercased(_ bytes: ArraySlice<UInt8>) -> String {
         String(decoding: bytes.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
     }

@@ -1,6 +1,6 @@
 import JWT
 
-/// Who may do what, decided by exact comparison only.
+/// Decides what a token's user may do. All comparisons are exact, byte by byte.
 package struct AccessRules: Sendable {
     package let adminRole: String
     package var adminUsers: [String]
@@ -8,6 +8,12 @@ package struct AccessRules: Sendable {
     package let runRole: String?
     package var deniedUsers: [String]
 
+    /// - Parameters:
+    ///   - adminRole: the role of administrators (JWT_ADMIN_ROLE).
+    ///   - adminUsers: users who are administrators without that role (ADMIN_USERS).
+    ///   - runUsers: users who may start a run (RUN_USERS).
+    ///   - runRole: the role that may start a run (JWT_RUN_ROLE).
+    ///   - deniedUsers: users whose tokens are refused (DENY_USERS).
     package init(adminRole: String, adminUsers: [String], runUsers: [String], runRole: String?, deniedUsers: [String]) {
         self.adminRole = adminRole
         self.adminUsers = adminUsers
@@ -20,7 +26,7 @@ package struct AccessRules: Sendable {
         claims.hasRole(adminRole) || claims.isUser(in: adminUsers)
     }
 
-    /// As documented every valid token may run, unless a list or a role says who.
+    /// Without `runUsers` and `runRole`, every valid token may run, as documented.
     func mayRun(_ claims: Claims) -> Bool {
         if runUsers.isEmpty && runRole == nil { return true }
         return claims.isUser(in: runUsers) || runRole.map(claims.hasRole) ?? false

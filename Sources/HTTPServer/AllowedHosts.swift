@@ -1,19 +1,20 @@
 import Linux
 
-/// The names under which this service may be addressed.
+/// The names that a request's Host may have.
 ///
-/// A web page of an attacker can make its own name point at 127.0.0.1 and have a browser send requests here (DNS
-/// rebinding); those carry the attacker's name in Host, and get nothing.
+/// An attacker's web page can let its own name point at 127.0.0.1, so that a browser sends requests here (DNS
+/// rebinding). These carry the attacker's name in Host and are refused.
 package struct AllowedHosts: Sendable {
     private let names: Set<String>
 
-    /// - Parameter names: beside the machine itself, without ports.
+    /// - Parameter names: those beside `localhost`, 127.0.0.1 and ::1, without ports.
     package init(_ names: [String]) {
         self.names = Set((["localhost", "127.0.0.1", "::1"] + names).map { $0.lowercased() })
     }
 
-    /// What to write instead of a name that no Host header can match; nil for one that can. Ports do not count: a page
-    /// that made its own name point here cannot choose another name by choosing a port.
+    /// Checks a name of the setting ALLOWED_HOSTS. Ports are not compared, because another port does not give a page
+    /// another name.
+    /// - Returns: what to write instead of a name that no Host can match; nil for a good name.
     package static func fix(for name: String) -> String? {
         if name.hasPrefix("["), let end = name.firstIndex(of: "]") {
             return "write \(name[name.index(after: name.startIndex)..<end]), without brackets and port"
@@ -28,16 +29,16 @@ package struct AllowedHosts: Sendable {
         return nil
     }
 
-    /// - Parameter host: the Host header, with or without a port.
+    /// - Parameter host: the value of Host, with or without a port.
     package func allow(_ host: String?) -> Bool {
-        // HTTP/1.0 has no Host, and no browser speaks it.
+        // HTTP/1.0 has no Host, and no browser uses it.
         guard let host else { return true }
-        // Letters beyond ASCII have lower cases within: the Kelvin sign's is k.
+        // ASCII only, because the lower case of some other letters is ASCII: that of the Kelvin sign is k.
         guard host.utf8.allSatisfy({ $0 < 0x80 }), let name = Self.name(host) else { return false }
         return names.contains(name.lowercased())
     }
 
-    /// The name without port and brackets; nil where it is none.
+    /// The name without port and brackets; nil if it is malformed.
     private static func name(_ host: String) -> String? {
         if host.hasPrefix("[") {
             guard let end = host.firstIndex(of: "]"), isPort(host[host.index(after: end)...]) else { return nil }

@@ -2,8 +2,8 @@ import HTTPTypes
 import JWT
 import Linux
 
-/// Who a request comes from, by its bearer token (RFC 6750 section 2.1, the header only: a token in a query or a body
-/// would end up in logs).
+/// Verifies a request's bearer token and decides whether it has a role. Tokens are accepted in the Authorization header
+/// only (RFC 6750 section 2.1), because a token in a query or a body would end up in logs.
 package struct Authenticator: Sendable {
     private let verifier: Verifier
     private let access: AccessRules
@@ -13,6 +13,7 @@ package struct Authenticator: Sendable {
         self.access = access
     }
 
+    /// The claims of the token in these headers.
     /// - Throws: ``RequestError/unauthorized(refused:)``.
     package func claims(_ headers: HTTPFields) throws(RequestError) -> Claims {
         guard let header = headers[.authorization] else { throw .unauthorized(refused: nil) }
@@ -28,7 +29,7 @@ package struct Authenticator: Sendable {
         return claims
     }
 
-    /// - Throws: ``RequestError/forbidden`` where the claims do not reach so far.
+    /// - Throws: ``RequestError/forbidden`` if the token does not have the role.
     func authorize(_ claims: Claims, for role: Role) throws(RequestError) {
         let allowed =
             switch role {

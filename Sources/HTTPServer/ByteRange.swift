@@ -1,10 +1,13 @@
-/// The bytes a client asks for (RFC 9110 section 14): one range, or all.
+/// The bytes that a client asks for (RFC 9110 section 14): one range, or all.
 package struct ByteRange: Equatable {
     package let first: Int64
     package let count: Int64
+    /// Whether the answer is 206 with Content-Range.
     package let partial: Bool
 
-    /// - Parameter header: a Range header; one that is not of the form, or asks for several ranges, counts as none.
+    /// - Parameters:
+    ///   - header: the value of Range. A malformed one, or one with several ranges, is ignored as RFC 9110 allows.
+    ///   - size: of the whole content, in bytes.
     /// - Throws: ``RequestError/rangeNotSatisfiable(size:)``.
     package init(_ header: String?, size: Int64) throws(RequestError) {
         guard let header, header.hasPrefix("bytes="), !header.contains(",") else {

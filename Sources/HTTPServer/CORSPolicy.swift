@@ -1,22 +1,29 @@
 import HTTPTypes
 
-/// Which web pages of other origins may call the documented endpoints (Fetch standard, CORS protocol). Never under
-/// /admin, never for `null`.
+/// Decides which web pages of other origins may call the service and read its answers (CORS protocol of the Fetch
+/// standard). No page may use /admin, and the origin `null` is never allowed.
 package struct CORSPolicy: Sendable {
     private let origins: [String]
+    private let exposedHeaders: String
 
-    /// - Parameter origins: exact origins such as `https://app.example`.
-    package init(origins: [String]) { self.origins = origins }
+    /// - Parameters:
+    ///   - origins: exact origins such as `https://app.example`. Empty: no response gets a CORS header.
+    ///   - exposedHeaders: the response headers that pages may read, beside those that they may always read.
+    package init(origins: [String], exposedHeaders: [HTTPField.Name] = []) {
+        self.origins = origins
+        self.exposedHeaders = exposedHeaders.map(\.rawName).joined(separator: ", ")
+    }
 
-    /// The headers that go with an answer, errors included: without them a page cannot even read why.
+    /// The headers of a response. Errors need them too, or the page cannot read the error.
     /// - Parameter origin: the request's Origin.
-    package func headers(origin: String?, path: String) -> HTTPFields {
+    func headers(origin: String?, path: String) -> HTTPFields {
         var headers = allowed(origin, path)
-        if headers[.accessControlAllowOrigin] != nil { headers[.accessControlExposeHeaders] = "Sync-Run-Id, Sync-Run-Outcome, Sync-Checkpoint, Retry-After" }
+        if headers[.accessControlAllowOrigin] != nil, !exposedHeaders.isEmpty { headers[.accessControlExposeHeaders] = exposedHeaders }
         return headers
     }
 
-    /// The headers of an answer to an OPTIONS request that the browser makes on its own before the real one.
+    /// The headers of the response to a preflight: an OPTIONS request that the browser sends before the real one.
+    /// - Parameter methods: those of the path.
     func preflightHeaders(origin: String?, path: String, methods: [HTTPRequest.Method]) -> HTTPFields {
         var headers = allowed(origin, path)
         guard headers[.accessControlAllowOrigin] != nil else { return headers }
@@ -28,7 +35,7 @@ package struct CORSPolicy: Sendable {
 
     private func allowed(_ origin: String?, _ path: String) -> HTTPFields {
         guard !origins.isEmpty, !path.hasPrefix("/admin") else { return [:] }
-        // Caches must not show one origin the answer made for another, also where none was allowed.
+        // Caches must not give one origin the response for another. This also holds for origins that are not allowed.
         var headers: HTTPFields = [.vary: "Origin"]
         if let origin, origins.contains(where: { $0.utf8.elementsEqual(origin.utf8) }) { headers[.accessControlAllowOrigin] = origin }
         return headers

@@ -1,13 +1,13 @@
 import Linux
 import Synchronization
 
-/// Counts refused tokens by address. Guessing a token is hopeless anyway; this keeps guessing from filling log and CPU.
-/// A valid token passes whatever its neighbours behind the same address do.
+/// Counts refused tokens by client network. Guessing a token is hopeless, but guesses must not fill the log and the
+/// processor. Valid tokens from the same network still pass.
 final class FailureLimiter: Sendable {
-    private static let allowed = 10
-    private static let windowMilliseconds: Int64 = 60_000
-    /// Bounds the memory an attacker with many addresses can take.
-    private static let maximumAddresses = 4096
+    static let allowed = 10
+    static let windowMilliseconds: Int64 = 60_000
+    /// Limits the memory that an attacker with many addresses can take.
+    static let maximumNetworks = 4096
 
     private struct Window {
         var failures: Int
@@ -16,21 +16,25 @@ final class FailureLimiter: Sendable {
 
     private let windows = Mutex<[String: Window]>([:])
 
+    /// How many networks are counted at present.
+    var count: Int { windows.withLock { $0.count } }
+
     /// Counts one failure.
-    /// - Returns: how many seconds to wait, where there were too many; nil otherwise.
+    /// - Parameter now: milliseconds of the monotonic clock.
+    /// - Returns: after too many failures, how many seconds the client must wait; nil otherwise.
     func recordFailure(from address: String?, now: Int64 = Clock.monotonicMilliseconds()) -> Int64? {
-        let key = IPAddress.network(of: address ?? "")
+        let network = IPAddress.network(of: address ?? "")
         return windows.withLock { windows in
-            if windows.count >= Self.maximumAddresses && windows[key] == nil {
+            if windows.count >= Self.maximumNetworks && windows[network] == nil {
                 windows = windows.filter { $0.value.ends > now }
-                // Still full: the one that ends first goes, so that a flood of addresses cannot shield one of them for long.
-                if windows.count >= Self.maximumAddresses, let first = windows.min(by: { $0.value.ends < $1.value.ends }) {
+                // Still full: drop the window that ends first, so that a flood of addresses cannot protect one of them for long.
+                if windows.count >= Self.maximumNetworks, let first = windows.min(by: { $0.value.ends < $1.value.ends }) {
                     windows[first.key] = nil
                 }
             }
-            var window = windows[key].flatMap { $0.ends > now ? $0 : nil } ?? Window(failures: 0, ends: now + Self.windowMilliseconds)
+            var window = windows[network].flatMap { $0.ends > now ? $0 : nil } ?? Window(failures: 0, ends: now + Self.windowMilliseconds)
             window.failures += 1
-            windows[key] = window
+            windows[network] = window
             return window.failures > Self.allowed ? (window.ends - now + 999) / 1000 : nil
         }
     }

@@ -1,9 +1,9 @@
 import Synchronization
 
-/// Lets a number of heavy reads through at a time and refuses others by 429: each keeps much in memory until its client
-/// has taken it, or a thread busy.
+/// Limits how many heavy reads go on at a time. Each keeps much memory until its client has taken the answer, or keeps a
+/// thread busy. Reads beyond the limit are answered 429.
 package final class ReadSlots: Sendable {
-    /// One read's place; free again when nothing keeps it any more, whichever way its answer ended.
+    /// One read's slot. It is free again when nothing refers to it any more, however its answer ends.
     package final class Slot: Sendable {
         private let slots: ReadSlots
         private let user: String
@@ -17,15 +17,15 @@ package final class ReadSlots: Sendable {
     }
 
     private struct Waiter {
-        package let id: UInt64
-        package let user: String
+        let id: UInt64
+        let user: String
         let continuation: CheckedContinuation<Slot?, Never>
     }
 
     private struct State {
-        package var taken = 0
+        var taken = 0
         var byUser: [String: Int] = [:]
-        package var waiting: [Waiter] = []
+        var waiting: [Waiter] = []
         var nextID: UInt64 = 0
     }
 
@@ -33,27 +33,32 @@ package final class ReadSlots: Sendable {
     private let perUser: Int
     private let state = Mutex(State())
 
-    /// - Parameter perUser: how many of them one user may have; nil: all of them.
+    /// - Parameters:
+    ///   - count: how many slots there are.
+    ///   - perUser: how many of them one user may have; nil: all.
     package init(_ count: Int, perUser: Int? = nil) {
         self.count = count
         self.perUser = perUser ?? count
     }
 
-    /// Takes a place at once.
-    /// - Throws: ``RequestError/tooManyReads``.
+    /// How many reads wait for a slot.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
+    /// Takes a slot at once.
+    /// - Throws: ``RequestError/tooManyReads`` if none is free for this user.
     package func take(for user: String = "") throws(RequestError) -> Slot {
         guard state.withLock({ occupy(user, &$0) }) else { throw .tooManyReads }
         return Slot(self, user)
     }
 
-    /// Takes a place, waiting for one for a time at most. Those who wait get theirs in the order they came.
-    /// - Throws: ``RequestError/tooManyReads``.
+    /// Takes a slot, and waits for one if necessary. Those who wait get their slots in the order in which they came.
+    /// - Throws: ``RequestError/tooManyReads`` if none has become free within `patience`.
     package func take(for user: String, within patience: Duration) async throws(RequestError) -> Slot {
         if let slot = try? take(for: user) { return slot }
         var timer: Task<Void, any Error>?
         let slot = await withCheckedContinuation { continuation in
             let waiting = state.withLock { state -> UInt64? in
-                // One may have become free since.
+                // A slot may have become free since the first attempt.
                 if occupy(user, &state) { return nil }
                 state.nextID &+= 1
                 state.waiting.append(Waiter(id: state.nextID, user: user, continuation: continuation))

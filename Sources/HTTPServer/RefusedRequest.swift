@@ -1,15 +1,15 @@
-/// A request that was refused for its token, to be recorded.
+/// A request that was refused because of its token, for the audit log.
 package struct RefusedRequest: Sendable {
     package enum Reason: Sendable {
-        /// The token was refused.
+        /// The token is not valid.
         case token(TokenRefusal)
-        /// The token is good and does not reach so far.
+        /// The token is valid, but its user may not use the route.
         /// - Parameter path: the route's.
         case role(path: String)
     }
 
     package let reason: Reason
-    /// nil for a token that was refused: nothing in it is to be believed.
+    /// nil if the token is not valid, because then nothing in it can be believed.
     package let user: String?
     package let tokenFingerprint: String?
     package let sourceIP: String?

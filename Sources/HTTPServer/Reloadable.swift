@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A value that SIGHUP may replace while requests read it; each request keeps the one it began with.
+/// A value that a reload (SIGHUP) may replace while requests read it. Each request keeps the value that it read.
 package final class Reloadable<Value: Sendable>: Sendable {
     private let value: Mutex<Value>
 

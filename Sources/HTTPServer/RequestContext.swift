@@ -2,19 +2,23 @@ import HummingbirdCore
 import JWT
 import Logging
 
-/// One request that passed the listener.
+/// What a handler knows of its request. ``Responder`` makes it after the route was found and the token was checked
+/// against the route's role, so a handler checks neither.
 package struct RequestContext: Sendable {
     package let request: Request
-    /// nil on routes that ask for no token.
+    /// The token's claims. nil on routes that need no token, unless a valid one was sent and the route reads it.
     package let claims: Claims?
-    /// Whether the token is an administrator's; false on routes that ask for no token.
+    /// Whether the token is an administrator's; false on routes that need no token.
     package let isAdmin: Bool
-    /// The numbers that stand in the path where the route has `{id}`.
+    /// The number in the place of the path's `{id}`; 0 on routes without one.
     package let id: Int64
+    /// The client's address (``SourceAddress``); nil if it is unknown.
     package let sourceIP: String?
+    /// Names the request in log and history.
     package let requestID: String
+    /// Adds request ID and address to each line.
     package let logger: Logger
 
-    /// For the log; on routes that ask for no token nobody.
+    /// The user's name for the log; empty without claims.
     package var user: String { claims?.user ?? "" }
 }

@@ -1,19 +1,19 @@
 import Synchronization
 
-/// Bounds what all connections together hold of requests that are not complete. Each connection may hold a small part
-/// without asking, so that a flood of large requests does not keep out the usual ones.
+/// Limits how much memory the unfinished requests of all connections take together. Each connection has a small part of
+/// its own, so that a flood of large requests does not keep out ordinary ones.
 package final class RequestMemory: Sendable {
-    /// Enough for the head of a browser's request with its token.
+    /// The part of each connection. It holds the head of a browser's request with its token.
     package static let freeBytes = 4096
 
     private let maximum: Int
     private let used = Mutex(0)
 
-    /// - Parameter maximum: bytes over all connections, beyond the free part of each.
+    /// - Parameter maximum: bytes of all connections together, without the part that each has of its own.
     package init(maximum: Int) { self.maximum = maximum }
 
-    /// Changes what one connection holds. Less is always granted.
-    /// - Returns: false where there is no room; then nothing has changed.
+    /// Changes how much one connection holds. A reduction always succeeds.
+    /// - Returns: false if there is no room; nothing has changed then.
     func change(from old: Int, to new: Int) -> Bool {
         let growth = max(0, new - Self.freeBytes) - max(0, old - Self.freeBytes)
         return used.withLock { used in

@@ -5,22 +5,23 @@ import HummingbirdCore
 import JWT
 import Logging
 
-/// Finds the route, checks the token against its role, and turns every error into an answer.
+/// Finds a request's route, checks its token against the route's role, calls the handler, and turns every error into a
+/// response.
 package struct Responder: Sendable {
     let routes: RouteTable
     let authenticator: Reloadable<Authenticator>
     let hosts: Reloadable<AllowedHosts>
     let sources: SourceAddress
     package let cors: CORSPolicy
-    /// 0: no HSTS header.
+    /// 0: no Strict-Transport-Security header.
     let hstsSeconds: Int64
-    /// Called with every request whose token is refused or does not reach so far.
+    /// Called with every request that is refused because of its token.
     let onRefusal: @Sendable (RefusedRequest) async -> Void
-    /// The answer to an error that is none of this module's; nil for one that nobody expects, which is logged and answered with 500.
+    /// Returns the answer to an error of another module; nil for an unexpected error, which is logged and answered 500.
     let translate: @Sendable (any Error) -> RequestError?
     private let limiter = FailureLimiter()
     let logger: Logger
-    /// Over all addresses: many of them must not fill the log either.
+    /// For all addresses together, because an attacker with many addresses must not fill the log either.
     private let refusalLines = LogThrottle(lines: 20, in: 10_000)
     private let failureLines = LogThrottle(lines: 20, in: 10_000)
 
@@ -40,7 +41,8 @@ package struct Responder: Sendable {
         self.logger = logger
     }
 
-    /// - Parameter peer: the address of the connection's other end.
+    /// Answers a request. It never fails.
+    /// - Parameter peer: the address at the other end of the connection.
     package func respond(to request: Request, peer: String?) async -> Response {
         let requestID = RequestID.make()
         let sourceIP = sources.of(peer: peer, request.headers)
@@ -63,7 +65,7 @@ package struct Responder: Sendable {
         return finish(response, request)
     }
 
-    /// Adds the headers of every answer.
+    /// Adds the headers that depend on the request. The response to HEAD loses its body here.
     private func finish(_ response: Response, _ request: Request) -> Response {
         var response = response
         let origin = request.headers[.origin]
@@ -78,24 +80,24 @@ package struct Responder: Sendable {
         return response
     }
 
-    /// Counts, logs and records a refused token; a request without one is nobody's attempt at anything.
-    /// - Returns: the error to answer, which after too many is 429.
+    /// Counts, logs and records a refused token. A request without a token is no attempt to guess one.
+    /// - Returns: the error to answer: 429 after too many refused tokens, otherwise `error`.
     private func refused(
         _ error: RequestError, _ request: Request, _ sourceIP: String?, _ requestID: String, _ logger: Logger
     ) async -> RequestError {
         guard case .unauthorized(let refusal?) = error else { return error }
         let wait = limiter.recordFailure(from: sourceIP)
-        // The history has the number of those that are left out.
+        // The audit log counts those that the log leaves out.
         if wait == nil { refusalLines.log { logger.notice("token refused: \(refusal.description)\($0)") } }
         let sent = request.headers[.authorization].flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
         let fingerprint = sent.flatMap { try? Fingerprint.of($0) }
         await onRefusal(
             RefusedRequest(reason: .token(refusal), user: nil, tokenFingerprint: fingerprint, sourceIP: sourceIP, requestID: requestID))
-        return wait.map { .tooManyRequests(retryAfterSeconds: $0) } ?? error
+        return wait.map { .tooManyFailures(retryAfterSeconds: $0) } ?? error
     }
 
-    /// Whether a request's body is to be kept until it is complete: its handler reads it, and its token may use it. The
-    /// token is checked once more, and its refusal recorded, when the request is complete.
+    /// Whether a request's body must be kept in memory: its handler reads it, and its token may use the route. The token is
+    /// checked again when the request is complete; a refusal is recorded only then.
     package func keepsBody(_ head: RequestFraming) -> Bool {
         guard let route = routes.matches(URI(head.path).path).first(where: { $0.route.method.rawValue == head.method })?.route, route.readsBody
         else { return false }
@@ -122,7 +124,7 @@ package struct Responder: Sendable {
         if route.readsToken, request.headers[.authorization] != nil {
             do { claims = try authenticator.current.claims(request.headers) } catch {
                 let error = await refused(error, request, sourceIP, requestID, logger)
-                if case .tooManyRequests = error { throw error }
+                if case .tooManyFailures = error { throw error }
             }
         }
         if let role = route.role {
@@ -139,6 +141,7 @@ package struct Responder: Sendable {
             isAdmin = (try? authenticator.authorize(checked, for: .admin)) != nil
         }
         return try await match.handler(
-            RequestContext(request: request, claims: claims, isAdmin: isAdmin, id: match.id, sourceIP: sourceIP, requestID: requestID, logger: logger))
+            RequestContext(request: request, claims: claims, isAdmin: isAdmin, id: match.id, sourceIP: sourceIP, requestID: requestID, logger: logger)
+        )
     }
 }

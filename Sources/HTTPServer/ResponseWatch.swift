@@ -1,14 +1,19 @@
 import NIOCore
 import NIOHTTP1
 
-/// Behind the encoder: tells the guard when an answer is complete.
+/// Sets the Connection field of each answer, and tells ``RequestGuard`` and ``ReaderTimeout`` when an answer is complete.
+/// Its place is behind the encoder.
 final class ResponseWatch: ChannelOutboundHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let requestGuard: RequestGuard
+    private let readerTimeout: ReaderTimeout
 
-    init(_ requestGuard: RequestGuard) { self.requestGuard = requestGuard }
+    init(_ requestGuard: RequestGuard, _ readerTimeout: ReaderTimeout) {
+        self.requestGuard = requestGuard
+        self.readerTimeout = readerTimeout
+    }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
@@ -18,10 +23,12 @@ final class ResponseWatch: ChannelOutboundHandler {
         case .end: break
         default: return context.write(data, promise: promise)
         }
-        requestGuard.answerEnding()
+        readerTimeout.answerEnding()
         let written = promise ?? context.eventLoop.makePromise()
-        let bound = NIOLoopBound(requestGuard, eventLoop: context.eventLoop)
-        written.futureResult.whenComplete { _ in bound.value.answerWritten() }
+        written.futureResult.assumeIsolated().whenComplete { _ in
+            self.readerTimeout.answerWritten()
+            self.requestGuard.answerWritten()
+        }
         context.write(data, promise: written)
     }
 }

@@ -1,15 +1,17 @@
 import HTTPTypes
 import HummingbirdCore
 
-/// All routes with their handlers. Paths are taken apart once, here; a request's path is only compared.
+/// All routes with their handlers. Each route's path is parsed once; a request's path is only compared, byte by byte.
 package struct RouteTable: Sendable {
+    /// Answers a request whose token has the route's role. It returns the response, or throws a ``RequestError``; any other
+    /// error is answered 500, unless ``Responder`` is told otherwise.
     package typealias Handler = @Sendable (RequestContext) async throws -> Response
 
-    /// A route that a path leads to.
+    /// A route whose path matches a request's.
     struct Match {
         let route: Route
         let handler: Handler
-        /// The number that stands for `{id}`, 0 without one.
+        /// The number in the place of `{id}`; 0 without one.
         let id: Int64
     }
 
@@ -25,6 +27,7 @@ package struct RouteTable: Sendable {
         entries = routes.map { Entry(route: $0.route, pattern: PathPattern($0.route.path), handler: $0.handler) }
     }
 
+    /// All rows with this path: one for each method.
     /// - Parameter path: without the query.
     func matches(_ path: String) -> [Match] {
         entries.compactMap { entry in
@@ -32,42 +35,8 @@ package struct RouteTable: Sendable {
         }
     }
 
-    /// The methods that a path offers, HEAD and OPTIONS included.
+    /// The methods of a path, with HEAD and OPTIONS.
     func methods(_ matches: [Match]) -> [HTTPRequest.Method] {
         matches.flatMap { $0.route.method == .get ? [.get, .head] : [$0.route.method] } + [.options]
-    }
-}
-
-/// A route's path, ready to be compared with those of requests byte by byte.
-struct PathPattern: Sendable {
-    private static let mark = "{id}"
-
-    private let before: [UInt8]
-    /// What follows the number; nil for a path without one.
-    private let after: [UInt8]?
-
-    init(_ path: String) {
-        let mark = path.firstRange(of: Self.mark)
-        before = Array(path[..<(mark?.lowerBound ?? path.endIndex)].utf8)
-        after = mark.map { Array(path[$0.upperBound...].utf8) }
-    }
-
-    /// - Returns: nil where the path is another; otherwise the number that stands for `{id}`, 0 without one.
-    func match(_ path: String) -> Int64? {
-        let path = path.utf8
-        guard path.starts(with: before) else { return nil }
-        var rest = path.dropFirst(before.count)
-        guard let after else { return rest.isEmpty ? 0 : nil }
-        // One spelling for each number: no sign, no leading zeros.
-        guard let first = rest.first, (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(first) else { return nil }
-        var id: Int64 = 0
-        while let digit = rest.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) {
-            let (tens, isTooLarge) = id.multipliedReportingOverflow(by: 10)
-            let (sum, isBeyond) = tens.addingReportingOverflow(Int64(digit - UInt8(ascii: "0")))
-            guard !isTooLarge, !isBeyond else { return nil }
-            id = sum
-            rest.removeFirst()
-        }
-        return rest.elementsEqual(after) ? id : nil
     }
 }

@@ -1,9 +1,9 @@
 import HTTPTypes
 import Linux
 
-/// Where a request really comes from, behind proxies that are trusted to say so.
+/// Finds the address of a request's client, also behind trusted proxies.
 package struct SourceAddress: Sendable {
-    /// Addresses whose X-Forwarded-For counts.
+    /// The addresses whose X-Forwarded-For is believed (TRUSTED_PROXIES).
     private let trusted: Set<IPAddress>
 
     package init(trustedProxies: [String]) {
@@ -12,8 +12,9 @@ package struct SourceAddress: Sendable {
 
     func isTrusted(_ peer: IPAddress) -> Bool { trusted.contains(peer) }
 
-    /// The rightmost hop that is not itself a trusted proxy: everything left of it was written by strangers.
-    /// - Parameter peer: the other end of the connection.
+    /// The rightmost hop that is not a trusted proxy. Everything left of it may be forged.
+    /// - Parameter peer: the address at the other end of the connection.
+    /// - Returns: nil if `peer` is not an IP address.
     package func of(peer: String?, _ headers: HTTPFields) -> String? {
         guard let peer = peer.flatMap({ IPAddress($0) }) else { return nil }
         guard isTrusted(peer) else { return peer.description }

@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import TLS
 
-/// Behind TLS: has handshakes that failed told to the operator, who otherwise cannot see why nobody gets in.
+/// Logs failed TLS handshakes, so that the operator sees why clients cannot connect. Its place is behind ``TLSHandler``.
 final class TLSFailureWatch: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -13,23 +13,22 @@ final class TLSFailureWatch: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error as? TLSError {
-        case .handshakeFailed(let reason)?: log.tell("\(TLSError.handshakeFailed(reason))", from: context.remoteAddress?.ipAddress)
-        case .handshakeTimedOut?: log.tell("\(TLSError.handshakeTimedOut)", from: context.remoteAddress?.ipAddress)
-        // Port scans and clients without manners: every day's business.
+        case .handshakeFailed?, .handshakeTimedOut?: log.write("\(error)", from: context.remoteAddress?.ipAddress)
+        // Port scans and clients that leave without close_notify happen every day.
         default: break
         }
         context.fireErrorCaught(error)
     }
 }
 
-/// One line in ten seconds for all connections: anybody who can connect can cause them.
+/// Writes at most one line in ten seconds for all connections, because anybody who can connect can cause lines.
 package final class TLSFailureLog: Sendable {
     private let logger: Logger
     private let throttle = LogThrottle(lines: 1, in: 10_000)
 
     package init(logger: Logger) { self.logger = logger }
 
-    package func tell(_ what: String, from address: String?) {
+    func write(_ what: String, from address: String?) {
         throttle.log { logger.info("\(what)\($0)", metadata: ["from": "\(address ?? "?")"]) }
     }
 }

@@ -1,9 +1,9 @@
 import JWT
 
-/// Why a token was refused: a word for the record and a sentence for the log. Neither holds anything of what the client
-/// sent.
+/// Why a token was refused: a word for the audit log and a sentence for the operator's log. Neither contains anything that
+/// the client sent.
 package struct TokenRefusal: Sendable {
-    /// The whole vocabulary of `auth_failed`; security/AUDIT_FORMAT.md explains each word.
+    /// All reasons of `auth_failed`. security/AUDIT_FORMAT.md explains each.
     package enum Reason: String, CaseIterable, Sendable {
         case malformed
         case algorithm

@@ -4,7 +4,7 @@ import OpenSSL
 package enum Algorithm: String, Sendable, CaseIterable {
     case HS256, HS384, HS512
 
-    /// The shortest secret: as long as the hash's output (RFC 7518, section 3.2).
+    /// The minimum length of a secret: that of the hash's output (RFC 7518, section 3.2).
     package var minimumSecretBytes: Int { hash.byteCount }
 
     var hash: HMAC.Hash {

@@ -1,7 +1,8 @@
 import JSON
 
 extension Rules {
-    /// The claims of a payload whose signature was found to be ours, if they fulfil the rules.
+    /// The claims of a payload with a valid signature, if they satisfy the rules.
+    /// - Parameter now: seconds since 1970.
     func check(_ payload: JSONValue, now: Int64, fingerprint: String) throws(TokenError) -> Claims {
         guard case .object = payload else { throw .claimsNotObject }
         let expiresAt = try requiredTime("exp", in: payload)
@@ -57,13 +58,13 @@ extension Rules {
         switch payload[nameClaim] {
         case nil: return nil
         case .string(let name) where name.utf8.count <= maximumNameBytes:
-            // For show only, so that a strange character is no reason to keep somebody out.
+            // Only for display, so a strange character is no reason to refuse the token.
             return String(String.UnicodeScalarView(name.unicodeScalars.map { $0.isPresentable ? $0 : "\u{FFFD}" }))
         default: throw .malformedClaim(nameClaim)
         }
     }
 
-    /// A claim of any other type gives no role, but the token stays good for what needs none.
+    /// A claim of any other type gives no role, but the token stays valid where none is needed.
     private func roles(in payload: JSONValue) -> [String] {
         switch payload[roleClaim] {
         case .string(let role):
@@ -81,8 +82,8 @@ extension Rules {
         return time
     }
 
-    /// A NumericDate (RFC 7519, section 2) between 1970 and the year 9999, so that it can be written as a date;
-    /// fractions of a second are dropped, as they are from the clock it is compared with.
+    /// A NumericDate (RFC 7519, section 2) between the years 1970 and 9999, so that it can be written as a date. Fractions
+    /// of a second are dropped, as in the clock that it is compared with.
     private func time(_ name: String, in payload: JSONValue) throws(TokenError) -> Int64? {
         guard let claim = payload[name] else { return nil }
         let range: ClosedRange<Int64> = 0...253_402_300_799
@@ -111,13 +112,13 @@ extension JSONValue {
 private let maximumNameBytes = 256
 
 extension String {
-    /// Fit for logs, terminals and the record: two users that look alike are not one.
+    /// Whether logs, terminals and the history may show it. Two different users must not look the same.
     fileprivate var isPresentable: Bool { utf8.count <= maximumNameBytes && unicodeScalars.allSatisfy(\.isPresentable) }
 }
 
 extension Unicode.Scalar {
-    /// Not a control, format or separator character (Cc, Cf, Zl, Zp): these turn the direction of text around, break lines
-    /// or are not seen at all.
+    /// Not a control, format or separator character (Cc, Cf, Zl, Zp). These reverse the direction of text, break lines or
+    /// are invisible.
     fileprivate var isPresentable: Bool {
         switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: false
@@ -127,7 +128,7 @@ extension Unicode.Scalar {
 }
 
 extension Int64 {
-    /// The sum, or the nearest limit: settings and clocks may hold any number.
+    /// The sum, or the nearest limit, because settings and clocks may have any value.
     fileprivate func adding(_ other: Int64) -> Int64 {
         let (sum, overflow) = addingReportingOverflow(other)
         return overflow ? (other < 0 ? .min : .max) : sum

@@ -1,15 +1,15 @@
 import Encoding
 import JSON
 
-/// A token taken apart (RFC 7515, section 7.1), before anything in it is believed.
+/// The parts of a token (RFC 7515, section 7.1), before anything in it is believed.
 struct CompactToken {
-    /// Longer tokens are refused unread.
+    /// Longer tokens are refused without being parsed.
     static let maxBytes = 8192
-    /// Nesting allowed in header and claims.
+    /// The limit of nesting in header and claims.
     static let maxDepth = 8
 
     let header: JSONValue
-    /// The bytes the signature is about: the first two segments and the dot between them, as received.
+    /// The signed bytes: the first two segments and the dot between them, as received.
     let signedBytes: [UInt8]
     let signature: [UInt8]
     private let payloadSegment: ArraySlice<UInt8>
@@ -31,7 +31,7 @@ struct CompactToken {
         signedBytes = segments[0] + [dot] + segments[1]
     }
 
-    /// Refuses whatever in the header could change how the token is checked (RFC 8725, sections 3.1 and 3.10).
+    /// Refuses everything in the header that could change how the token is checked (RFC 8725, sections 3.1 and 3.10).
     func checkHeader(algorithm: Algorithm) throws(TokenError) {
         guard case .object(let parameters) = header else { throw .headerNotObject }
         guard header["alg"] == .string(algorithm.rawValue) else { throw .algorithm }
@@ -44,7 +44,7 @@ struct CompactToken {
         }
     }
 
-    /// The claims. Only after the signature was found to be ours.
+    /// The claims. Must be called only after the signature was verified.
     func parseClaims() throws(TokenError) -> JSONValue {
         guard let bytes = Base64.url.decode(payloadSegment) else { throw .encoding(.payload) }
         do {
@@ -54,6 +54,6 @@ struct CompactToken {
         }
     }
 
-    /// They demand processing (`crit`), change what is signed (`b64`, `zip`), or bring or fetch a key.
+    /// These demand processing (`crit`), change what is signed (`b64`, `zip`), or contain or locate a key.
     private static let refusedParameters: Set = ["crit", "b64", "zip", "jku", "jwk", "x5u", "x5c"]
 }

@@ -1,8 +1,9 @@
 import OpenSSL
 
-/// What the record keeps of a token instead of the token.
+/// Identifies a token in the history, which never contains the token itself.
 package enum Fingerprint {
-    /// The first 16 hexadecimal digits of the SHA-256 of the token's text, valid or not.
+    /// The first 16 hexadecimal digits of the SHA-256 of the token's text. The token need not be valid.
+    /// - Throws: `TokenError.openSSL`.
     package static func of(_ token: String) throws(TokenError) -> String {
         let digest: [UInt8]
         do {

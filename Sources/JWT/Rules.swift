@@ -1,22 +1,22 @@
-/// What a token must fulfil: the settings named JWT_.
+/// The rules for tokens: the settings with names that begin with JWT_.
 package struct Rules: Sendable {
     /// The only algorithm accepted (RFC 8725, section 3.1).
     package var algorithm: Algorithm
-    /// At least `algorithm.minimumSecretBytes` long; no token passes under a shorter one.
+    /// At least `algorithm.minimumSecretBytes` long. With a shorter one, every token is refused.
     package var secret: [UInt8]
-    /// Accepted as well, for rotation; as long as `secret` must be.
+    /// A second secret that is accepted during a rotation, with the same minimum length.
     package var previousSecret: [UInt8]?
-    /// When set, `iss` must be there and equal, byte by byte.
+    /// If set, `iss` must be present and equal, byte by byte.
     package var issuer: String?
-    /// When set, `aud` must be there and be or contain it, byte by byte.
+    /// If set, `aud` must be present and be or contain it, byte by byte.
     package var audience: String?
-    /// How far the issuer's clock may be from ours.
+    /// How much the issuer's clock may differ from ours.
     package var leewaySeconds: Int64
-    /// From `iat`, or without one from now, to `exp`.
+    /// The limit of the time from `iat`, or from now without `iat`, to `exp`.
     package var maxLifetimeSeconds: Int64
-    /// Seconds since 1970. Tokens issued earlier are refused, as are those without `iat` that expire less than
-    /// `maxLifetimeSeconds` later. An issuer that leaves out `iat` and signs longer lifetimes than that is
-    /// only cut off by a new secret.
+    /// Seconds since 1970. Tokens issued earlier are refused. So are tokens without `iat` that expire less than
+    /// `maxLifetimeSeconds` later. If an issuer leaves out `iat` and signs longer lifetimes, only a new secret revokes its
+    /// tokens.
     package var notBefore: Int64?
     /// The claim that names the user.
     package var userClaim: String
@@ -53,6 +53,6 @@ package struct Rules: Sendable {
 }
 
 extension Rules: CustomReflectable {
-    /// Empty, so that no print, dump or log of a value around it shows a secret.
+    /// Empty, so that no print, dump or log shows a secret.
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

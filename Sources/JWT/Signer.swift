@@ -1,7 +1,7 @@
 import Encoding
 import JSON
 
-/// Makes tokens, for the command `token`.
+/// Signs tokens, for the command `token`.
 package struct Signer: Sendable {
     private let algorithm: Algorithm
     private let secret: [UInt8]
@@ -12,8 +12,8 @@ package struct Signer: Sendable {
         self.secret = secret
     }
 
-    /// The compact form (RFC 7515, section 3.1) of these claims, signed as they are: whether a verifier
-    /// accepts them is the caller's business.
+    /// The compact form (RFC 7515, section 3.1) of these claims. They are signed as they are, even if no verifier would
+    /// accept them.
     ///
     /// - Throws: `TokenError.secretTooShort` or `.openSSL`.
     package func sign(_ claims: JSONValue) throws(TokenError) -> String {
@@ -25,6 +25,6 @@ package struct Signer: Sendable {
 }
 
 extension Signer: CustomReflectable {
-    /// Empty, so that no print, dump or log of a value around it shows the secret.
+    /// Empty, so that no print, dump or log shows the secret.
     package var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -3,7 +3,8 @@ import OpenSSL
 
 /// Why a token was refused, or could not be signed.
 ///
-/// For logs: it holds nothing of the token but names we know. The client gets the same 401 for all of them.
+/// It may be logged, because it contains nothing of the token but names that we know. The client gets the same 401 for
+/// all of them.
 package enum TokenError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A part of the compact form (RFC 7515, section 7.1).
     package enum Segment: String, Sendable {
@@ -45,7 +46,7 @@ package enum TokenError: Error, Sendable, Equatable, CustomStringConvertible {
         case .type: "the token's typ is not JWT"
         case .headerParameter(let name): "the token's header has \(name), which is not supported"
         case .secretTooShort: "the secret is shorter than its algorithm allows"
-        case .signature: "the token's signature is not ours"
+        case .signature: "the token's signature is wrong"
         case .claims(let error): "the token's claims are \(error)"
         case .claimsNotObject: "the token's claims are not an object"
         case .missingClaim(let name): "the token has no claim \(name)"
@@ -53,7 +54,7 @@ package enum TokenError: Error, Sendable, Equatable, CustomStringConvertible {
         case .expired: "the token has expired"
         case .notYetValid: "the token is not valid yet"
         case .issuedInFuture: "the token was issued in the future: compare the clocks"
-        case .lifetimeTooLong: "the token lives longer than allowed"
+        case .lifetimeTooLong: "the token's lifetime is longer than allowed"
         case .issuer: "the token's issuer is not the one configured"
         case .audience: "the token is for another audience"
         case .revoked: "the token was issued before the time tokens are accepted from"

@@ -1,7 +1,7 @@
 import JSON
 import OpenSSL
 
-/// Decides whether a token is ours and in force (RFC 7519, section 7.2; RFC 8725).
+/// Verifies tokens (RFC 7519, section 7.2; RFC 8725).
 package struct Verifier: Sendable {
     private let rules: Rules
 
@@ -9,12 +9,10 @@ package struct Verifier: Sendable {
         self.rules = rules
     }
 
-    /// The claims of a token that fulfils every rule.
-    ///
-    /// No claim is decoded, much less read, before the signature was found to be ours.
+    /// The claims of a token that satisfies every rule. No claim is decoded before the signature is verified.
     ///
     /// - Parameters:
-    ///   - token: what stands behind `Bearer `; may come from anybody.
+    ///   - token: the text behind `Bearer `, which anybody may have written.
     ///   - now: seconds since 1970.
     /// - Throws: `TokenError`, the first reason found.
     package func verify(_ token: String, now: Int64) throws(TokenError) -> Claims {
@@ -29,7 +27,7 @@ package struct Verifier: Sendable {
         var isOurs = false
         for secret in [rules.secret, rules.previousSecret].compactMap({ $0 }) {
             let code = try rules.algorithm.authenticate(token.signedBytes, secret: secret)
-            // Both secrets are always tried, so that the time does not tell which one it was.
+            // Both secrets are always tried, so that the time does not reveal which one matched.
             let matches = ConstantTime.equal(code, token.signature)
             isOurs = isOurs || matches
         }
@@ -39,9 +37,10 @@ package struct Verifier: Sendable {
 
 extension Algorithm {
     /// The signature of a message.
+    /// - Throws: `TokenError.secretTooShort` or `.openSSL`.
     func authenticate(_ message: [UInt8], secret: [UInt8]) throws(TokenError) -> [UInt8] {
-        // The settings refuse short secrets at start. Here it keeps a caller who forgot from
-        // accepting what anybody can sign.
+        // The settings refuse short secrets at start. This check protects against a caller that forgot: with an empty
+        // secret, anybody can sign.
         guard secret.count >= minimumSecretBytes else { throw .secretTooShort }
         do {
             return try HMAC.authenticate(message, key: secret, hash: hash)

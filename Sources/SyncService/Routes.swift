@@ -1,7 +1,9 @@
 import HTTPServer
 import HTTPTypes
 
-/// Everything that the service offers over HTTP: method, path, role, handler. No role: no token is asked for.
+/// All routes of the service: method, path, role, handler. A route without a role needs no token.
+///
+/// To add an endpoint, add its handler to one of the ``Endpoints`` and a row here.
 enum Routes {
     typealias Row = (route: Route, handler: @Sendable (Endpoints) -> RouteTable.Handler)
 
@@ -25,7 +27,7 @@ enum Routes {
         (Route(.get, "/readyz", nil, readsToken: true), { $0.health.ready }),
     ]
 
-    /// The table with the handlers of these endpoints.
+    /// The table with these endpoints' handlers.
     static func bound(to endpoints: Endpoints) -> RouteTable {
         RouteTable(table.map { ($0.route, $0.handler(endpoints)) })
     }

@@ -1,7 +1,7 @@
 import OpenSSL
 import Synchronization
 
-/// The context new connections are to use. Replacing it leaves those that are open alone.
+/// The context of new connections. Replacing it does not affect open connections.
 package final class CurrentTLSContext: Sendable {
     private let current: Mutex<TLSContext>
 

@@ -1,8 +1,8 @@
 import NIOCore
 
-/// Plaintext that waits for the handshake or for a writable channel, with the promises of those who wrote it.
+/// Plaintext that waits for the handshake or for a writable channel, with the promises of its writes.
 struct PlaintextQueue {
-    /// One TLS record's worth (RFC 8446, 5.1).
+    /// The content of one TLS record (RFC 8446, 5.1).
     static let sliceLimit = 16384
 
     private struct Write {
@@ -16,13 +16,14 @@ struct PlaintextQueue {
         writes.append(Write(bytes: bytes, promise: promise))
     }
 
-    /// Lets everything queued so far go.
+    /// Releases everything that is queued so far.
     mutating func flush() { writes.mark() }
 
-    /// Whether there is plaintext that may go.
+    /// Whether there is released plaintext.
     var hasFlushed: Bool { writes.hasMark }
 
-    /// At most `sliceLimit` bytes that may go, with the promise where they are the last of their write.
+    /// Removes at most `sliceLimit` bytes of released plaintext.
+    /// - Returns: the bytes, with the promise if they are the last of their write; nil if nothing is released.
     mutating func next() -> (bytes: ByteBuffer, promise: EventLoopPromise<Void>?)? {
         guard hasFlushed, let first = writes.first else { return nil }
         if first.bytes.readableBytes > Self.sliceLimit, let slice = writes[writes.startIndex].bytes.readSlice(length: Self.sliceLimit) {
@@ -32,9 +33,9 @@ struct PlaintextQueue {
         return (first.bytes, first.promise)
     }
 
-    /// Empties the queue and fails what waited in it.
+    /// Empties the queue and fails its promises.
     mutating func fail(_ error: any Error) {
-        // A failed promise may run code that looks at this queue again.
+        // Emptied first, because a failed promise may run code that uses this queue.
         let failed = writes
         writes = MarkedCircularBuffer(initialCapacity: 0)
         for write in failed { write.promise?.fail(error) }

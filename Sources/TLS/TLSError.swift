@@ -1,19 +1,19 @@
 import OpenSSL
 
-/// Why a TLS connection ended otherwise than by close_notify on both sides (RFC 8446, 6.1).
+/// Why a TLS connection ended without close_notify on both sides (RFC 8446, 6.1).
 ///
-/// Holds nothing the peer sent, so it may be logged.
+/// It contains nothing that the peer sent, so it may be logged.
 package enum TLSError: Error, Sendable, Equatable {
-    /// No TLS, none of our versions or ciphers, no common protocol, or damaged.
+    /// The peer does not speak TLS, has none of our versions, ciphers or protocols, or sent damaged bytes.
     case handshakeFailed(OpenSSLError)
     case handshakeTimedOut
     /// The peer left before the handshake was complete.
     case closedDuringHandshake
-    /// The connection ended without close_notify: whoever cut it could have cut the last request as well.
+    /// The connection ended without close_notify. An attacker may have cut it, in the middle of the last request too.
     case truncated
-    /// A record that is forged or breaks the protocol, after the handshake.
+    /// After the handshake, the peer sent a record that is forged or breaks the protocol.
     case failed(OpenSSLError)
-    /// The peer took neither our last bytes nor our close_notify, or did not answer it.
+    /// The peer did not take our last bytes and close_notify, or did not answer it.
     case shutdownTimedOut
 }
 

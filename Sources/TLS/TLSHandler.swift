@@ -1,20 +1,24 @@
 import NIOCore
 import OpenSSL
 
-/// Told to the handlers behind by a user inbound event when the handshake is complete.
+/// The user inbound event that tells the handlers behind that the handshake is complete.
 package struct TLSHandshakeCompleted: Sendable, Equatable {
-    /// Such as `TLSv1.3`.
+    /// For example `TLSv1.3`.
     package let version: String
-    /// OpenSSL's name for it.
+    /// OpenSSL's name of the cipher.
     package let cipher: String
 }
 
-/// First in a server's pipeline: TLS outside, plaintext behind.
+/// The first handler of a server's pipeline: ciphertext in front, plaintext behind. It performs what `TLSStateMachine`
+/// decides.
 ///
-/// Performs what `TLSStateMachine` decides. To those behind it looks like a TCP connection with half closure: a peer's
-/// close_notify is `ChannelEvent.inputClosed`, `close(mode: .output)` sends what waits and then close_notify, and
-/// `close(mode: .all)` gives the same five seconds, or waits for nobody where a `ChannelShouldQuiesceEvent` caused it. An end without close_notify, or within the handshake, is a
-/// `TLSError` through `errorCaught` followed by `channelInactive`, never by `inputClosed`.
+/// To the handlers behind it looks like a TCP connection with half closure:
+/// * A peer's close_notify is `ChannelEvent.inputClosed`.
+/// * `close(mode: .output)` sends what waits, and then close_notify.
+/// * `close(mode: .all)` does the same and gives the peer five seconds. If a `ChannelShouldQuiesceEvent` caused it, it does
+///   not wait for the peer.
+/// * An end without close_notify, or within the handshake, is a `TLSError` through `errorCaught` and then
+///   `channelInactive`, never `inputClosed`.
 package final class TLSHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
     package typealias InboundOut = ByteBuffer
@@ -23,7 +27,7 @@ package final class TLSHandler: ChannelDuplexHandler {
 
     /// From the connection to the end of the handshake.
     static let handshakeLimit = TimeAmount.seconds(10)
-    /// From the wish to close to the end of the connection.
+    /// From the request to close to the end of the connection.
     static let shutdownLimit = TimeAmount.seconds(5)
 
     private let connection: TLSConnection
@@ -37,8 +41,8 @@ package final class TLSHandler: ChannelDuplexHandler {
     private var isDisconnected = false
     private var isQuiescing = false
 
-    /// - Parameter context: kept for this connection, whatever replaces it later.
-    /// - Throws: `OpenSSLError` where there is no memory; the connection must then be closed.
+    /// - Parameter context: the connection keeps it, even if another one becomes current.
+    /// - Throws: `OpenSSLError` if there is no memory. The caller must close the connection.
     package init(context: TLSContext) throws(OpenSSLError) {
         connection = try TLSConnection(context)
     }
@@ -49,13 +53,13 @@ package final class TLSHandler: ChannelDuplexHandler {
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
-        // A channel that never became active does not tell that it has become inactive.
+        // A channel that never became active does not become inactive either.
         deadline?.cancel()
         settlePromises()
     }
 
-    /// What happens while actions are performed (a write that makes the channel unwritable, a handler behind that closes)
-    /// is told to the machine at once, but its actions wait for those before them.
+    /// Events may come while actions are performed: a write makes the channel unwritable, a handler behind closes. The
+    /// machine gets them at once, but their actions wait until the earlier ones are done.
     private func handle(_ event: TLSStateMachine.Event, _ context: ChannelHandlerContext) {
         actions.append(contentsOf: machine.handle(event))
         guard !isPerforming else { return }
@@ -116,7 +120,7 @@ extension TLSHandler {
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent { return handle(.peerFinished, context) }
-        // Who closes at this very word has nothing under way.
+        // A handler that closes during this event has nothing to send.
         isQuiescing = event is ChannelShouldQuiesceEvent
         context.fireUserInboundEventTriggered(event)
         isQuiescing = false
@@ -165,7 +169,7 @@ extension TLSHandler {
     }
 }
 
-// MARK: - What the machine wants done
+// MARK: - The machine's actions
 
 extension TLSHandler {
     private func receive(_ ciphertext: ByteBuffer, _ context: ChannelHandlerContext) {
@@ -195,7 +199,7 @@ extension TLSHandler {
             end = reading.end
             return reading.count
         }
-        // Alerts, the refusal to renegotiate among them.
+        // Alerts, such as the refusal to renegotiate.
         sendCiphertext(context)
         handle(.decrypted(plaintext, end), context)
     }
@@ -219,7 +223,7 @@ extension TLSHandler {
             return handle(.failed(error), context)
         }
         let sent = context.eventLoop.makePromise(of: Void.self)
-        // If it cannot be sent the channel is being closed, which we are told by itself.
+        // A failure needs no handling: the channel is closing then, and `channelInactive` follows.
         sent.futureResult.assumeIsolated().whenSuccess {
             self.whenOutputClosed.take()?.succeed(())
             self.handle(.closeNotifySent, context)
@@ -257,7 +261,7 @@ extension TLSHandler {
 }
 
 extension EventLoopPromise<Void>? {
-    /// Has `next` completed with this one, or makes it this one.
+    /// Completes `next` together with this promise. Without a promise, `next` becomes it.
     fileprivate mutating func chain(_ next: EventLoopPromise<Void>?) {
         guard let next else { return }
         if let first = self { first.futureResult.cascade(to: next) } else { self = next }

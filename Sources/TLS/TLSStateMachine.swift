@@ -1,29 +1,29 @@
 import NIOCore
 import OpenSSL
 
-/// What a server's TLS connection does next: events in, actions out. It performs nothing and calls nobody.
+/// Decides what a server's TLS connection does next. Pure: events in, actions out.
 ///
-/// Every call into OpenSSL is an action whose outcome comes back as an event. Whatever OpenSSL wants to send after a call
-/// is sent by whoever performs it, at once and even where the channel is unwritable; plaintext alone waits for
-/// writability. So a slow reader costs the channel's own limit and one record beyond, not an answer's ciphertext.
+/// Each call into OpenSSL is an action, and its outcome comes back as an event. After each call, the caller sends at once
+/// what OpenSSL wants to send, even if the channel is unwritable. Only plaintext waits for writability. So a slow reader
+/// costs the channel's own limit and one record more, not the ciphertext of a whole answer.
 struct TLSStateMachine {
     enum Deadline: Equatable {
         /// From the connection to the end of the handshake.
         case handshake
-        /// From the wish to close to the end of the connection.
+        /// From the request to close to the end of the connection.
         case shutdown
     }
 
     enum CloseMode: Equatable {
         case output, input, all
-        /// `all`, without waiting for the peer's close_notify: nothing is under way that it could lose.
+        /// `all`, without waiting for the peer's close_notify, because nothing is on its way that the peer could lose.
         case allAtOnce
     }
 
     enum Event: Equatable {
         case connected
         case received(ByteBuffer)
-        /// The channel has no more for now, after one or more `received`.
+        /// After one or more `received`, the channel has no more bytes for now.
         case readCompleted
         case readRequested
         /// Plaintext is waiting and may be sent.
@@ -40,7 +40,7 @@ struct TLSStateMachine {
         case handshakeFailed(OpenSSLError)
         case decrypted(ByteBuffer, TLSConnection.ReadEnd)
         case encrypted(hasMore: Bool)
-        /// Of any other call.
+        /// Any other call into OpenSSL failed.
         case failed(OpenSSLError)
         /// The kernel has taken close_notify and everything before it.
         case closeNotifySent
@@ -50,7 +50,7 @@ struct TLSStateMachine {
         case receive(ByteBuffer)
         case advanceHandshake
         case decrypt
-        /// The next slice of plaintext; written, not flushed.
+        /// Encrypts and writes the next slice of plaintext, without a flush.
         case encrypt
         case sendCloseNotify
 
@@ -58,10 +58,10 @@ struct TLSStateMachine {
         case flush
         case closeOutput
         case close
-        /// In place of the one that was scheduled, if any.
+        /// Replaces a deadline that is scheduled.
         case schedule(Deadline)
         case cancelDeadline
-        /// All that wait; nil where the channel is simply closed.
+        /// Fails all writes that wait; nil if the channel is simply closed.
         case failWrites(TLSError?)
 
         case announceHandshake
@@ -76,15 +76,15 @@ struct TLSStateMachine {
 
     private enum Input {
         case open
-        /// Nobody behind wants any more of it; what comes is thrown away.
+        /// No handler wants more of it. What arrives is discarded.
         case abandoned
-        /// The peer said close_notify.
+        /// The peer sent close_notify.
         case closed
     }
 
     private enum Output {
         case open
-        /// No new plaintext; what waits is still sent.
+        /// New plaintext is refused. What waits is still sent.
         case draining
         /// close_notify is on its way.
         case closing
@@ -95,9 +95,9 @@ struct TLSStateMachine {
     private var input = Input.open
     private var output = Output.open
     private var hasPeerFinished = false
-    /// The channel is to be closed as soon as both sides have said close_notify.
+    /// The channel closes as soon as both sides have sent close_notify.
     private var isLeaving = false
-    /// Our own close_notify is enough.
+    /// The channel closes after our own close_notify.
     private var isHurried = false
     private var isWritable = true
     private var isReadWanted = false
@@ -147,7 +147,7 @@ extension TLSStateMachine {
     private mutating func establish() -> [Action] {
         guard phase == .handshaking else { return [] }
         phase = .established
-        // The first request may have come in one piece with the end of the handshake.
+        // The first request may have arrived together with the end of the handshake.
         return [.cancelDeadline, .announceHandshake, .decrypt] + proceedWithOutput()
     }
 
@@ -156,7 +156,7 @@ extension TLSStateMachine {
         case .waiting, .closed: return []
         case .handshaking: return [.receive(ciphertext), .advanceHandshake]
         case .established:
-            // OpenSSL reads nothing after close_notify: it would pile up in the BIO.
+            // OpenSSL reads nothing after close_notify, so these bytes would accumulate in the BIO.
             return input == .closed ? [] : [.receive(ciphertext), .decrypt]
         }
     }
@@ -177,7 +177,7 @@ extension TLSStateMachine {
 
     private var isDelivering: Bool { input == .open && !isLeaving }
 
-    /// The peer said close_notify. What we have to say may still be said.
+    /// The peer sent close_notify. Our side may still send.
     private mutating func closeInput() -> [Action] {
         guard input != .closed else { return [] }
         let isExpected = isDelivering
@@ -194,7 +194,7 @@ extension TLSStateMachine {
         }
     }
 
-    /// The read that was asked for has been answered.
+    /// Ends the read that a handler requested.
     private mutating func completeDelivery() -> [Action] {
         guard hasDelivered else { return [] }
         hasDelivered = false
@@ -207,11 +207,11 @@ extension TLSStateMachine {
         return phase == .handshaking ? [.read] : readOn()
     }
 
-    /// Not while the channel is unwritable: a peer that reads nothing could otherwise have us refuse one renegotiation
-    /// after another into a growing buffer.
+    /// Reads more, but not while the channel is unwritable. Otherwise a peer that reads nothing could ask for one
+    /// renegotiation after another, and our refusals would fill a growing buffer.
     private func readOn() -> [Action] {
         guard phase == .established, isWritable else { return [] }
-        // On our way out only the peer's own end is of interest, and nobody behind asks for it.
+        // While we close, we read on our own account, to see the peer's close_notify.
         let isWanted =
             switch input {
             case .open: isReadWanted || isLeaving
@@ -235,11 +235,11 @@ extension TLSStateMachine {
         isEncrypting = false
         hasPlaintext = hasMore
         let next = proceedWithOutput()
-        // One flush after the last of a batch of records.
+        // One flush for a batch of records.
         return next == [.encrypt] ? next : [.flush] + next
     }
 
-    /// The next slice of plaintext, or close_notify once there is none left to wait for.
+    /// Sends the next slice of plaintext, or close_notify when none is left.
     private mutating func proceedWithOutput() -> [Action] {
         guard phase == .established, !isEncrypting else { return [] }
         if hasPlaintext {
@@ -256,7 +256,8 @@ extension TLSStateMachine {
         guard output == .closing else { return [] }
         output = .closed
         if hasPeerFinished || input == .closed || isHurried { return close() }
-        // Closing at once would reset the connection if the peer is still sending, and it might lose our last words.
+        // Not closed at once: if the peer is still sending, the connection would be reset, and the peer could lose our last
+        // bytes.
         return [.closeOutput] + (isLeaving ? [] : [.schedule(.shutdown)]) + readOn()
     }
 }
@@ -277,7 +278,7 @@ extension TLSStateMachine {
             self.hasPlaintext = hasPlaintext
             return proceedWithOutput()
         case .all, .allAtOnce:
-            // Whoever closed the output before has had the time to wait.
+            // After `closeOutput` the peer has had its time.
             guard phase == .established, output != .closed else { return close() }
             if mode == .allAtOnce { isHurried = true }
             guard !isLeaving else { return [] }
@@ -295,7 +296,7 @@ extension TLSStateMachine {
         case .handshaking: return fail(.closedDuringHandshake)
         case .established:
             if output == .closed { return close() }
-            // With close_notify, or where nobody listened any more, the answer may still be on its way.
+            // After close_notify, or after our handlers stopped listening, an answer may still be on its way.
             guard input == .open else { return [] }
             return isLeaving ? close() : fail(.truncated)
         }

@@ -11,7 +11,7 @@ import Testing
     @Test(arguments: [plain, fixed, chunked])
     func aRequestPassesWholeAndOnlyWhole(request: String) throws {
         let bytes = Array(request.utf8)
-        // Cut at every byte boundary, and with the next request already behind it.
+        // Cut at every byte, and with the beginning of the next request behind it.
         for cut in 0..<bytes.count {
             var framing = RequestFraming()
             #expect(try framing.inspect(Array(bytes[..<cut])) == .incomplete(continueExpected: false))
@@ -23,18 +23,19 @@ import Testing
     }
 
     @Test(arguments: [
-        // Who sees another end of the request than we do could smuggle a second one through.
+        // A proxy that finds another end of such a request could let a second one pass unseen.
         "Content-Length: 1\r\nContent-Length: 1", "Content-Length: 1\r\nTransfer-Encoding: chunked", "Content-Length: +1",
         "Content-Length: -1", "Content-Length: 1,1", "Content-Length: 0x1", "Content-Length:", "Content-Length: 99999999999999999999",
         "Transfer-Encoding: xchunked", "Transfer-Encoding: gzip, chunked", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
-        "Transfer-Encoding : chunked", "Transfer-Encoding: chunked\t", "Transfer-Encoding: chunked, identity", " folded: x", "X: a\r\n b", "X: a\nY: b", "X: a\rY: b",
+        "Transfer-Encoding : chunked", "Transfer-Encoding: chunked\t", "Transfer-Encoding: chunked, identity", " folded: x", "X: a\r\n b",
+        "X: a\nY: b", "X: a\rY: b",
         "X: a\u{0}b", "X: a\u{1}b", "no colon", ": no name", "Host: b", "X\u{e9}: a",
         "Authorization: a\r\nAuthorization: b", "Expect: 200-ok",
-        // In Unicode's lower case these are chunked and a number.
+        // In Unicode, these are `chunked` in lower case and a digit.
         "Transfer-Encoding: chun\u{212a}ed", "Transfer-Encoding: CHUN\u{212a}ED", "Content-Length: \u{ff11}",
     ])
     func malformedHeadsAreRefused(field: String) {
-        #expect(throws: RequestFraming.Refusal.self) { try Self.inspect("POST / HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n1") }
+        #expect(throws: FramingError.self) { try Self.inspect("POST / HTTP/1.1\r\nHost: a\r\n\(field)\r\n\r\n1") }
     }
 
     @Test(arguments: [
@@ -44,57 +45,60 @@ import Testing
         "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ])
     func malformedRequestsAreRefused(request: String) {
-        #expect(throws: RequestFraming.Refusal.self) { try Self.inspect(request) }
+        #expect(throws: FramingError.self) { try Self.inspect(request) }
     }
 
-    @Test(arguments: ["1\r\nxx\r\n", "g\r\n", "\r\n", "-1\r\n", "123456789\r\n", "0\r\nX: y\r\n\r\n", "1\nx\r\n", "0x1\r\n", " 1\r\n", "1;x=y\r\nx\r\n", "1;\r\nx\r\n"])
+    @Test(arguments: [
+        "1\r\nxx\r\n", "g\r\n", "\r\n", "-1\r\n", "123456789\r\n", "0\r\nX: y\r\n\r\n", "1\nx\r\n", "0x1\r\n", " 1\r\n", "1;x=y\r\nx\r\n",
+        "1;\r\nx\r\n",
+    ])
     func malformedChunksAreRefused(chunks: String) {
-        #expect(throws: RequestFraming.Refusal.self) {
+        #expect(throws: FramingError.self) {
             try Self.inspect("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)")
         }
     }
 
     @Test func whatIsNotOfferedIsRefusedAtOnce() {
-        #expect(throws: RequestFraming.Refusal.notOffered("CONNECT")) { try Self.inspect("CONNECT a:1 HTTP/1.1\r\n") }
-        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) { try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n") }
-        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) { try Self.inspect("GET / HTTP/1.1\r\nConnection: x, upgrade\r\n") }
+        #expect(throws: FramingError.notOffered("CONNECT")) { try Self.inspect("CONNECT a:1 HTTP/1.1\r\n") }
+        #expect(throws: FramingError.notOffered("Upgrade")) { try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n") }
+        #expect(throws: FramingError.notOffered("Upgrade")) { try Self.inspect("GET / HTTP/1.1\r\nConnection: x, upgrade\r\n") }
     }
 
-    /// At the limit it passes, one more is refused, and also while the end has not come.
+    /// A request at the limit passes. One byte more is refused, even before the end arrives.
     @Test func sizesAreLimited() throws {
         func target(_ length: Int) -> String { "GET /\(String(repeating: "a", count: length - 1)) HTTP/1.1\r\nHost: a\r\n\r\n" }
         #expect(throws: Never.self) { try Self.inspect(target(4096)) }
-        #expect(throws: RequestFraming.Refusal.targetTooLong) { try Self.inspect(target(4097)) }
-        #expect(throws: RequestFraming.Refusal.targetTooLong) { try Self.inspect(String(repeating: "a", count: 5000)) }
+        #expect(throws: FramingError.targetTooLong) { try Self.inspect(target(4097)) }
+        #expect(throws: FramingError.targetTooLong) { try Self.inspect(String(repeating: "a", count: 5000)) }
 
         func fields(_ length: Int) -> String { "GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "a", count: length))\r\n\r\n" }
         #expect(throws: Never.self) { try Self.inspect(fields(16000)) }
-        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) { try Self.inspect(fields(16400)) }
-        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) {
+        #expect(throws: FramingError.fieldsTooLarge) { try Self.inspect(fields(16400)) }
+        #expect(throws: FramingError.fieldsTooLarge) {
             try Self.inspect("GET / HTTP/1.1\r\n" + String(repeating: "X: y\r\n", count: 3000))
         }
 
         func body(_ length: Int) -> String { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n\r\n" }
         #expect(try Self.inspect(body(65536)) == .incomplete(continueExpected: false))
-        #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(body(65537)) }
+        #expect(throws: FramingError.bodyTooLarge) { try Self.inspect(body(65537)) }
         let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(head + "ffffffff\r\n") }
-        #expect(throws: RequestFraming.Refusal.bodyTooLarge) { try Self.inspect(head + String(repeating: "1\r\na\r\n", count: 65536)) }
-        #expect(throws: RequestFraming.Refusal.self) { try Self.inspect(head + "1;" + String(repeating: "e", count: 200)) }
+        #expect(throws: FramingError.bodyTooLarge) { try Self.inspect(head + "ffffffff\r\n") }
+        #expect(throws: FramingError.bodyTooLarge) { try Self.inspect(head + String(repeating: "1\r\na\r\n", count: 65536)) }
+        #expect(throws: FramingError.self) { try Self.inspect(head + "1;" + String(repeating: "e", count: 200)) }
     }
 
-    /// The decoder refuses more without a word.
+    /// The decoder would close on more fields without an answer.
     @Test func fieldsAreCounted() throws {
         func fields(_ count: Int) -> String { "GET / HTTP/1.1\r\nHost: a\r\n" + String(repeating: "a:\r\n", count: count - 1) + "\r\n" }
         #expect(throws: Never.self) { try Self.inspect(fields(256)) }
-        #expect(throws: RequestFraming.Refusal.fieldsTooLarge) { try Self.inspect(fields(257)) }
+        #expect(throws: FramingError.fieldsTooLarge) { try Self.inspect(fields(257)) }
     }
 
-    /// What is joined to a comma or a blank for the eye is still one for the decoder.
+    /// A combining character behind a comma does not change the comma for the decoder.
     @Test func optionsAreReadAsBytes() throws {
         let request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: x,\u{301},close\r\n\r\n"
         #expect(try Self.inspect(request) == .complete(length: request.utf8.count, closeAfterwards: true))
-        #expect(throws: RequestFraming.Refusal.notOffered("Upgrade")) {
+        #expect(throws: FramingError.notOffered("Upgrade")) {
             try Self.inspect("GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade,\u{301}x\r\n\r\n")
         }
     }
@@ -107,8 +111,11 @@ import Testing
         #expect(try framing.inspect(head + [1, 2, 3]) == .complete(length: head.count + 3, closeAfterwards: false))
     }
 
-    /// However it is cut, the same request ends in the same place, and nothing of its body is held.
-    @Test(arguments: [fixed, chunked, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n64\r\n\(String(repeating: "b", count: 100))\r\n0\r\n\r\n"])
+    /// In pieces of any size, the request ends in the same place, and nothing of its body stays in memory.
+    @Test(arguments: [
+        fixed, chunked,
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n64\r\n\(String(repeating: "b", count: 100))\r\n0\r\n\r\n",
+    ])
     func aBodyThatNothingReadsIsDiscarded(request: String) throws {
         let next = Array("GET / HTTP/1.1\r\n".utf8)
         let bytes = Array(request.utf8) + next
@@ -137,7 +144,7 @@ import Testing
     @Test func aDiscardedBodyIsLimitedAsWell() throws {
         var framing = RequestFraming()
         var received = Array("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)
-        #expect(throws: RequestFraming.Refusal.bodyTooLarge) {
+        #expect(throws: FramingError.bodyTooLarge) {
             for _ in 0..<65536 {
                 received += Array("1\r\na\r\n".utf8)
                 _ = try framing.inspect(received)
@@ -153,7 +160,7 @@ import Testing
         #expect(try Self.inspect("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n") == .complete(length: 42, closeAfterwards: false))
     }
 
-    /// Nothing a client sends may trap the process, and what is let through is never longer than what was sent.
+    /// Nothing that a client sends traps the process, and what passes is never longer than what was sent.
     @Test func damagedRequestsNeverTrap() {
         var generator = SeededGenerator(seed: 7)
         let originals = [Self.plain, Self.fixed, Self.chunked].map { Array($0.utf8) }
@@ -174,7 +181,7 @@ import Testing
         }
     }
 
-    /// How a request ends that comes in steps: the number of its bytes, or why it is refused; nil where it is not complete.
+    /// The result for a request that arrives in steps: its length, or why it is refused; nil if it is incomplete.
     private static func verdict(_ bytes: [UInt8], step: Int, discarding: Bool) -> String? {
         var framing = RequestFraming()
         var received: [UInt8] = []

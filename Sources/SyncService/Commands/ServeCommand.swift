@@ -4,6 +4,7 @@ import Diagnostics
 import Glibc
 import History
 import HTTPServer
+import HTTPTypes
 import HummingbirdCore
 import Linux
 import Logging
@@ -107,7 +108,7 @@ struct ServeCommand: AsyncParsableCommand {
             Endpoints(
                 sync: SyncEndpoints(
                     script: settings.script, coordinator: coordinator, runnerClient: runnerClient, history: history, events: events, pools: pools),
-                runs: AdminEndpoints(history: history.reader, events: events, pools: pools),
+                runs: RunHistoryEndpoints(history: history.reader, events: events, pools: pools),
                 control: RunControlEndpoints(
                     script: settings.script, coordinator: coordinator, runnerClient: runnerClient, history: history, pools: pools),
                 audit: AuditEndpoints(history: history, settings: settings.audit, events: events, pools: pools),
@@ -126,7 +127,7 @@ struct ServeCommand: AsyncParsableCommand {
         let sources = SourceAddress(trustedProxies: listener.trustedProxies)
         let responder = Responder(
             routes: Routes.bound(to: inside.endpoints(settings)), authenticator: authenticator, hosts: hosts, sources: sources,
-            cors: CORSPolicy(origins: listener.corsOrigins), hstsSeconds: listener.hstsSeconds,
+            cors: CORSPolicy(origins: listener.corsOrigins, exposedHeaders: HTTPField.Name.exposedToPages), hstsSeconds: listener.hstsSeconds,
             onRefusal: { [events = inside.events] in await events.record($0) }, translate: { RequestError(known: $0) }, logger: logger)
         let limiter = ConnectionLimiter(maximum: Self.connections(), sources: sources)
         let tlsFailures = TLSFailureLog(logger: logger)

@@ -1,7 +1,7 @@
 import AuditLog
-import History
 import HTTPServer
 import HTTPTypes
+import History
 import HummingbirdCore
 import JSON
 import Threads
@@ -12,9 +12,9 @@ struct AuditEndpoints: Sendable {
     let settings: AuditSettings
     let events: EventBuffer
     private let pools: ServicePools
-    /// Each reads the whole log.
+    /// Each verification reads the whole history.
     private let verifying = ReadSlots(1)
-    /// A page is up to 6 MiB, and one kind of event may be searched for in the whole log.
+    /// A page takes up to 6 MiB, and a search for one kind of event may read the whole log.
     private let listing = ReadSlots(4)
 
     init(history: HistoryStore, settings: AuditSettings, events: EventBuffer, pools: ServicePools) {
@@ -24,14 +24,15 @@ struct AuditEndpoints: Sendable {
         self.pools = pools
     }
 
-    /// Events, newest first, each as it was signed, with its number.
+    /// A page of events, newest first. Each is as it was signed, with its number.
     @Sendable func list(_ context: RequestContext) async throws -> Response {
         let query = try Query(context.request.uri.query ?? "")
         try query.allow(only: ["limit", "cursor", "event"])
         let limits = RunFilter.limits
-        let limit = try query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
-            Int64($0).flatMap { limits.contains(Int($0)) ? $0 : nil }
-        } ?? 50
+        let limit =
+            try query.value("limit", "a number from \(limits.lowerBound) to \(limits.upperBound)") {
+                Int64($0).flatMap { limits.contains(Int($0)) ? $0 : nil }
+            } ?? 50
         let before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } } ?? Int64.max
         let event = try query.value("event", "one of \(Event.allCases.map(\.rawValue).joined(separator: ", "))") { Event(rawValue: $0) }
         let slot = try listing.take()
@@ -47,6 +48,7 @@ struct AuditEndpoints: Sendable {
         return ResponseBuilder.json(.ok, .object([.init("events", .array(events)), .init("next", .optional(next))]), keeping: slot)
     }
 
+    /// The newest signed checkpoint.
     @Sendable func checkpoint(_ context: RequestContext) async throws -> Response {
         await events.record(.historyRead(.checkpoint), by: context.principal)
         let reader = history.reader
@@ -54,7 +56,7 @@ struct AuditEndpoints: Sendable {
         return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
     }
 
-    /// The proof that the last entry about a run is in the log, for keeping and checking elsewhere.
+    /// The proof that the last entry about a run is in the log. It can be kept and checked elsewhere.
     @Sendable func receipt(_ context: RequestContext) async throws -> Response {
         await events.record(.historyRead(.receipt, run: context.id), by: context.principal)
         let reader = history.reader
@@ -63,7 +65,7 @@ struct AuditEndpoints: Sendable {
         return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", receipt.encoded)
     }
 
-    /// The whole verification, one at a time.
+    /// Verifies the whole history. Only one verification goes on at a time.
     @Sendable func verify(_ context: RequestContext) async throws -> Response {
         let slot = try verifying.take()
         await events.record(.historyRead(.verify), by: context.principal)
@@ -73,7 +75,7 @@ struct AuditEndpoints: Sendable {
             verification.checkpoints = try settings.checkpointFile?.evidence(for: reader).checkpoints ?? []
             return try verification.run()
         }
-        // The answer is small: whoever has it may ask again at once.
+        // The slot is free again before the client has taken the small answer.
         withExtendedLifetime(slot) {}
         return ResponseBuilder.json(
             .ok,

@@ -1,7 +1,7 @@
-/// The handlers of all routes.
+/// The handlers of all routes, by what they serve.
 struct Endpoints: Sendable {
     let sync: SyncEndpoints
-    let runs: AdminEndpoints
+    let runs: RunHistoryEndpoints
     let control: RunControlEndpoints
     let audit: AuditEndpoints
     let health: HealthEndpoints

@@ -8,10 +8,10 @@ import RunProtocol
 import Runs
 import Threads
 
-/// What a supervisor or a load balancer asks, without a token and without a word about the inside.
+/// Answers supervisors and load balancers. They need no token, so they learn nothing about the inside.
 struct HealthEndpoints: Sendable {
     private let coordinator: RunCoordinator
-    /// Anybody may ask, so that what is found answers for a second.
+    /// Anybody may ask, so one look answers all questions of a second.
     private let reasons: SharedLook<[Readiness.Reason]>
 
     init(readiness: Readiness, coordinator: RunCoordinator, pools: ServicePools) {
@@ -19,11 +19,12 @@ struct HealthEndpoints: Sendable {
         reasons = SharedLook(on: pools.readiness, keepMilliseconds: 1000) { readiness.reasons() }
     }
 
+    /// 200 while the process serves requests.
     @Sendable func alive(_ context: RequestContext) async throws -> Response {
         ResponseBuilder.json(.ok, .object([.init("status", .string("ok"))]))
     }
 
-    /// 200 or 503; why not, only for those with a token.
+    /// 200 if a run would start now, otherwise 503. Only a request with a valid token learns the reasons.
     @Sendable func ready(_ context: RequestContext) async throws -> Response {
         var reasons = try await reasons.value()
         switch await coordinator.obstacle {

@@ -1,9 +1,9 @@
 import AuditLog
-import History
 import HTTPServer
+import History
 
 extension EventBuffer {
-    /// Takes a refused request.
+    /// Records a refused request.
     func record(_ refused: RefusedRequest) {
         let principal = Principal(
             user: refused.user, tokenFingerprint: refused.tokenFingerprint, sourceIP: refused.sourceIP, requestID: refused.requestID)

@@ -1,9 +1,9 @@
-import History
 import HTTPServer
+import History
 import JWT
 
 extension RequestContext {
-    /// Who asks, as the history names them.
+    /// The client, as the history names it.
     var principal: Principal {
         Principal(user: claims?.user, tokenFingerprint: claims?.fingerprint, sourceIP: sourceIP, requestID: requestID)
     }

@@ -12,7 +12,7 @@ import RunProtocol
 import Runs
 import Threads
 
-/// What an administrator may do about a run or a stale lock.
+/// Lets an administrator end a run and remove a stale lock file.
 struct RunControlEndpoints: Sendable {
     let script: ScriptSettings
     let coordinator: RunCoordinator
@@ -28,24 +28,26 @@ struct RunControlEndpoints: Sendable {
         self.pools = pools
     }
 
+    /// Cancels the run that is in progress.
     @Sendable func cancel(_ context: RequestContext) async throws -> Response {
         let reader = history.reader
         guard let run = try await pools.reads.run({ try reader.run(context.id) }) else { throw RequestError.notFound }
         guard run["outcome"] == .string(Outcome.running.rawValue) else { throw RequestError.conflict("Run \(context.id) is not running") }
-        // Recorded first: an end that somebody wanted must not look like one that just happened. But a sync that has to be
-        // stopped is stopped, also where nothing can be written any more.
+        // Recorded first, because a cancelled run must not look like one that ended by itself. But a run is cancelled even
+        // if nothing can be recorded.
         await recordIfPossible(.runCancelRequested(run: context.id), context)
         let answer = try await coordinator.cancel(context.id)
         await recordIfPossible(.runCancelAnswered(run: context.id, answer), context)
         switch answer {
         case .ending: break
-        case .tooLate: throw RequestError.conflict("Run \(context.id) is over or just ending; it cannot be cancelled any more")
+        case .tooLate: throw RequestError.conflict("Run \(context.id) has ended or is about to end; it cannot be cancelled any more")
         case .unreachable: throw RequestError.unavailable("Run \(context.id) cannot be reached; the operator's log says why")
         }
         context.logger.notice("run \(context.id) is being cancelled", metadata: ["user": "\(context.user.debugDescription)"])
         return ResponseBuilder.json(.accepted, .status("cancelling", "Run \(context.id) is being ended"))
     }
 
+    /// Shows the run lock, the script's lock file and the processes of the script.
     @Sendable func lock(_ context: RequestContext) async throws -> Response {
         let runnerClient = runnerClient
         let (runLock, lockFile, process, processes) = try await pools.questions.run {
@@ -72,7 +74,7 @@ struct RunControlEndpoints: Sendable {
             ]))
     }
 
-    /// Removes a lock file that a killed script left behind. The runner decides, holding the run lock.
+    /// Removes a lock file that a killed script left behind. The runner decides while it holds the run lock.
     @Sendable func clear(_ context: RequestContext) async throws -> Response {
         let body = try await context.request.body.collect(upTo: RequestFraming.maximumBody)
         guard let object = try? JSONValue(parsing: Array(body.readableBytesView), maxBytes: 8192, maxDepth: 4),
@@ -80,7 +82,7 @@ struct RunControlEndpoints: Sendable {
         else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
         let (runnerClient, history) = (runnerClient, history)
         guard let file = try await pools.questions.run({ try runnerClient.lockFile() }) else { throw RequestError.conflict("There is no lock file") }
-        // A lock file that is gone must have its entry, so the wish is on the disk before anything is done.
+        // A removed lock file must have its entry, so the request is on the disk before anything is done.
         do { try await pools.writing.run { try history.record(.lockClearRequested(reason: reason), by: context.principal) } } catch {
             context.logger.error("the lock file was left, because its removal could not be recorded: \(error)")
             throw RequestError.unavailable("The lock file was left: the history cannot be written")
@@ -89,7 +91,7 @@ struct RunControlEndpoints: Sendable {
         do { reply = try await pools.questions.run { try runnerClient.clearLock(file) } } catch {
             context.logger.error("the runner was lost while it removed the lock file: \(error)")
             await recordIfPossible(.lockClearFailed(reason: reason, .unknown), context)
-            throw RequestError.unavailable("Nobody knows whether the lock file was removed; look at the lock again")
+            throw RequestError.unavailable("It is unknown whether the lock file was removed; look at the lock again")
         }
         switch reply {
         case .refused(let why):
@@ -103,7 +105,7 @@ struct RunControlEndpoints: Sendable {
         }
     }
 
-    /// The wish is on the disk already, or could not wait for it: what fails here is told to the operator.
+    /// Records an event whose failure must not stop the work. The failure is logged.
     private func recordIfPossible(_ event: AuditEvent, _ context: RequestContext) async {
         let history = history
         do { try await pools.writing.run { try history.record(event, by: context.principal) } } catch {

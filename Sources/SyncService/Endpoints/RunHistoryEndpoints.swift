@@ -1,22 +1,22 @@
 import AuditLog
-import History
 import HTTPServer
 import HTTPTypes
+import History
 import HummingbirdCore
 import JSON
 import NIOCore
 import Threads
 
-/// The history over HTTP, for administrators.
-struct AdminEndpoints: Sendable {
+/// Runs and their outputs over HTTP, for administrators.
+struct RunHistoryEndpoints: Sendable {
     let history: HistoryReader
     let events: EventBuffer
     private let pools: ServicePools
-    /// Each encodes a whole output twice.
+    /// Each request encodes a whole output twice.
     private let showing = ReadSlots(4)
-    /// A page of runs with long reasons is some megabytes.
+    /// A page of runs with long reasons takes some megabytes.
     private let listing = ReadSlots(4)
-    /// Each keeps a piece in memory until its client takes it.
+    /// Each request keeps a piece in memory until its client takes it.
     private let outputs = ReadSlots(64)
     private static let outputPatience = Duration.seconds(5)
 
@@ -26,6 +26,7 @@ struct AdminEndpoints: Sendable {
         self.pools = pools
     }
 
+    /// A page of runs, newest first, filtered by the query.
     @Sendable func list(_ context: RequestContext) async throws -> Response {
         let filter = try RunFilter(Query(context.request.uri.query ?? ""))
         let slot = try listing.take()
@@ -40,6 +41,7 @@ struct AdminEndpoints: Sendable {
             ]), keeping: slot)
     }
 
+    /// One run with its output as text.
     @Sendable func show(_ context: RequestContext) async throws -> Response {
         let slot = try showing.take()
         let history = history
@@ -56,7 +58,7 @@ struct AdminEndpoints: Sendable {
         return try await ResponseBuilder.json(.ok, run.members, "output", output, keeping: slot)
     }
 
-    /// The stored bytes exactly, piece by piece: a client that stops reading stops the reading here.
+    /// The stored bytes of one run's output, or a range of them. They are read piece by piece as the client takes them.
     @Sendable func output(_ context: RequestContext) async throws -> Response {
         let slot = try await outputs.take(for: context.user, within: Self.outputPatience)
         let history = history
