@@ -6,7 +6,7 @@ package final class DuplicateFilter: Sendable {
 
     package init() {}
 
-    /// - Parameter text: nil where there is nothing to say; the next message is new then.
+    /// - Parameter text: nil where there is nothing to report; the next message is new then.
     /// - Returns: whether the text differs from the last one.
     package func isNew(_ text: String?) -> Bool {
         last.withLock { last in

@@ -1,15 +1,15 @@
 import Linux
 
-/// A setting, or the place it comes from, that stops the start: what is wrong and how to mend it.
+/// A setting, or the place it comes from, keeps the program from starting. Says what is wrong and how to fix it.
 package struct SettingsError: Error, CustomStringConvertible {
     package let problem: String
     package let fix: String
-    /// Whether time may mend it: the machine lacked something when the setting was looked at, or its clock is behind.
+    /// Whether time may mend it: the machine lacked something when the setting was read, or its clock is behind.
     package let mayMendItself: Bool
 
     /// - Parameters:
-    ///   - fix: what to do where the setting is wrong. An error of the machine is told with its own remedy instead.
-    ///   - cause: the system call that failed, where one did. Without it time does not mend this.
+    ///   - fix: what to do where the setting is wrong. With a `cause` that has a remedy of its own, that one is shown.
+    ///   - cause: the system call that failed, where one did. Without one, time does not mend this.
     package init(_ problem: String, fix: String, cause: SystemError? = nil) {
         self.init(problem, fix: cause?.remedy ?? fix, mayMendItself: cause?.mayPass ?? false)
     }

@@ -1,4 +1,4 @@
-/// Something that is needed is missing or in use now: what it is, and what to do where waiting does not help.
+/// Something that the program needs is missing or in use now. Says what it is, and what to do if waiting does not help.
 package struct Unavailable: Error, CustomStringConvertible {
     package let problem: String
     package let fix: String

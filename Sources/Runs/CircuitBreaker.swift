@@ -3,15 +3,12 @@ import RunProtocol
 import Synchronization
 
 /// Asks a runner about a path whose disk may hang. A process that looks at such a path stays in the kernel, where no signal
-/// reaches it. While one answer is missing no second runner is started, so that at most one process hangs for each
-/// breaker, however often it is asked.
+/// reaches it. While one answer is missing no second runner is started, so at most one process hangs for each breaker,
+/// however often it is asked.
 ///
-/// Calls block, one at a time: for ``patienceMilliseconds`` the first time a path hangs, from then on not at all until the
-/// path answers again.
+/// Calls block, one at a time. The first one for which a path hangs waits for the patience given; later ones fail at once
+/// until the path answers again.
 final class CircuitBreaker: Sendable {
-    /// Far more than an answer takes.
-    private static let patienceMilliseconds: Int64 = 5000
-
     private struct State {
         /// The runner that is kept, because a process for each question costs more than the answer.
         var runner: MessageChannel?
@@ -20,14 +17,22 @@ final class CircuitBreaker: Sendable {
         var lastAnswer: Int64?
     }
 
-    private let runner: RunnerConnector
     /// What is asked about, for people, such as "the script's log".
     private let subject: String
+    private let patienceMilliseconds: Int64
+    private let connect: @Sendable () throws(SystemError) -> MessageChannel
     private let state = Mutex(State())
 
-    init(_ runner: RunnerConnector, about subject: String) {
-        self.runner = runner
+    /// - Parameters:
+    ///   - subject: what is asked about, for messages, such as "the script's log".
+    ///   - patienceMilliseconds: far more than an answer takes.
+    ///   - connect: makes a connection to a new runner.
+    init(
+        about subject: String, patienceMilliseconds: Int64 = 5000, connect: @escaping @Sendable () throws(SystemError) -> MessageChannel
+    ) {
         self.subject = subject
+        self.patienceMilliseconds = patienceMilliseconds
+        self.connect = connect
     }
 
     /// Asks a question that changes nothing: a runner that was killed since the last one is replaced.
@@ -38,7 +43,7 @@ final class CircuitBreaker: Sendable {
             if let kept = state.runner {
                 do { return try exchange(question, kept, &state) } catch is ChannelError { state.runner = nil }
             }
-            return try exchange(question, MessageChannel(try runner.connect().descriptor), &state)
+            return try exchange(question, try connect(), &state)
         }
     }
 
@@ -48,28 +53,28 @@ final class CircuitBreaker: Sendable {
         try state.withLock { state in
             try requireAnswered(&state)
             state.runner = nil
-            return try exchange(question, MessageChannel(try runner.connect().descriptor), &state)
+            return try exchange(question, try connect(), &state)
         }
     }
 
-    /// Takes a late answer from the kept runner, which belongs to a question that nobody waits for any more.
+    /// Takes a late answer from the kept runner. Its question is no longer waited for.
     private func requireAnswered(_ state: inout State) throws {
         guard let since = state.waitingSince, let kept = state.runner else { return }
         guard try !Poll.readable([kept.descriptor], milliseconds: 0).isEmpty else { throw hangs(since, state) }
         state.waitingSince = nil
-        if (try? kept.receive(milliseconds: Self.patienceMilliseconds)) == nil { state.runner = nil }
+        if (try? kept.receive(milliseconds: patienceMilliseconds)) == nil { state.runner = nil }
     }
 
     private func exchange(_ question: Message, _ channel: MessageChannel, _ state: inout State) throws -> Message {
         let asked = Clock.monotonicMilliseconds()
         try channel.send(question)
         state.runner = channel
-        guard try !Poll.readable([channel.descriptor], milliseconds: Self.patienceMilliseconds).isEmpty else {
+        guard try !Poll.readable([channel.descriptor], milliseconds: patienceMilliseconds).isEmpty else {
             state.waitingSince = asked
             throw hangs(asked, state)
         }
         let answer: Message
-        do { answer = try channel.receive(milliseconds: Self.patienceMilliseconds) } catch {
+        do { answer = try channel.receive(milliseconds: patienceMilliseconds) } catch {
             // Half a message may have been read: what follows on this connection means nothing.
             state.runner = nil
             throw error

@@ -2,7 +2,7 @@ import History
 import Linux
 import RunProtocol
 
-/// Whether a run could start now and be recorded.
+/// Whether a run could start now and be recorded. It looks; ``ReadinessFacts`` decides.
 package struct Readiness: Sendable {
     package enum Reason: String, Sendable {
         /// The database failed to write; it is not trusted again until a restart.
@@ -27,9 +27,9 @@ package struct Readiness: Sendable {
         case lastRunUnrecorded = "last_run_unrecorded"
     }
 
-    package let history: HistoryStore
-    package let runnerClient: RunnerClient
-    package let settings: RunSettings
+    private let history: HistoryStore
+    private let runnerClient: RunnerClient
+    private let settings: RunSettings
 
     package init(history: HistoryStore, runnerClient: RunnerClient, settings: RunSettings) {
         self.history = history
@@ -38,31 +38,22 @@ package struct Readiness: Sendable {
     }
 
     /// Why not; empty when all is well. Blocks. What it costs does not depend on how long the history is, and it touches
-    /// neither the script's lock file nor its log. A run in progress is no reason: it was able to start.
-    package func reasons() -> [Reason] {
-        var reasons: [Reason] = []
-        if history.isLatched { reasons.append(.notRecording) }
-        if history.knownDamage != nil { reasons.append(history.isRolledBack ? .historyRolledBack : .historyDamaged) }
-        if !history.isInPlace || (try? history.unfinishedRuns()) == nil { reasons.append(.historyUnreadable) }
-        let lock = try? runnerClient.runLock()
-        if lock == nil || !mayLock() || (try? Files.facts(settings.runDirectory, followLink: false))?.kind != .directory { reasons.append(.runDirectory) }
-        if !hasRoom(isRunning: lock?.held ?? false) { reasons.append(.diskReserve) }
-        let folders: [String] = [settings.stateDirectory, settings.runDirectory]
-        // A full disk refuses as well; it is named above.
-        if folders.contains(where: { !Self.isWritable($0) }) { reasons.append(.notWritable) }
-        if let reason = scriptReason() { reasons.append(reason) }
-        return reasons
-    }
+    /// neither the script's lock file nor its log.
+    package func reasons() -> [Reason] { look().reasons }
 
-    /// Whether a run could be recorded to its end: the reserve for its end is there, beside it room for the start, and in
-    /// the run directory what the runner takes before it starts. A run in progress has taken that already.
-    private func hasRoom(isRunning: Bool) -> Bool {
-        guard (try? history.holdReserve()) != nil else { return false }
-        let spool = isRunning ? 0 : RunDirectory.reservedBytes(outputLimit: settings.script.outputLimit)
+    private func look() -> ReadinessFacts {
+        let lock = try? runnerClient.runLock()
         let (state, run) = (settings.stateDirectory, settings.runDirectory)
-        let areOneDisk = (try? Files.facts(state, followLink: false).device) == (try? Files.facts(run, followLink: true).device)
-        let needs = areOneDisk ? [(state, DiskReserve.startBytes + spool)] : [(state, DiskReserve.startBytes), (run, spool)]
-        return needs.allSatisfy { folder, bytes in ((try? Files.freeBytes(folder)) ?? 0) >= bytes }
+        return ReadinessFacts(
+            isLatched: history.isLatched, isDamaged: history.knownDamage != nil, isRolledBack: history.isRolledBack,
+            isHistoryReadable: history.isInPlace && (try? history.unfinishedRuns()) != nil,
+            isRunLockUsable: lock != nil && mayLock() && (try? Files.facts(run, followLink: false))?.kind == .directory,
+            isRunning: lock?.held ?? false,
+            isReserveHeld: (try? history.holdReserve()) != nil,
+            stateDisk: disk(of: state, followLink: false), runDisk: disk(of: run, followLink: true),
+            outputLimit: settings.script.outputLimit,
+            areFoldersWritable: isWritable(state) && isWritable(run),
+            script: script())
     }
 
     /// Whether the run lock is a file that a runner can lock; it makes a missing one.
@@ -71,16 +62,21 @@ package struct Readiness: Sendable {
         return facts.kind == .regular
     }
 
-    private static func isWritable(_ folder: String) -> Bool {
+    private func disk(of folder: String, followLink: Bool) -> ReadinessFacts.Disk {
+        ReadinessFacts.Disk(device: try? Files.facts(folder, followLink: followLink).device, freeBytes: (try? Files.freeBytes(folder)) ?? 0)
+    }
+
+    /// A full disk refuses as well, and is a reason of its own.
+    private func isWritable(_ folder: String) -> Bool {
         do { try Files.tryToCreate(in: folder) } catch { return error.isNoSpace }
         return true
     }
 
-    private func scriptReason() -> Reason? {
-        guard let path = settings.script.path else { return .scriptNotSet }
-        guard let reply = try? runnerClient.scriptFitness(path) else { return .runner }
-        guard case .ready = reply else { return .scriptUnfit }
-        if let folder = settings.script.workingDirectory, let seen = try? runnerClient.facts(folder), seen.identity == nil { return .scriptUnfit }
-        return nil
+    private func script() -> ReadinessFacts.Script {
+        guard let path = settings.script.path else { return .notSet }
+        guard let reply = try? runnerClient.scriptFitness(path) else { return .unknown }
+        guard case .ready = reply else { return .unfit }
+        if let folder = settings.script.workingDirectory, let seen = try? runnerClient.facts(folder), seen.identity == nil { return .unfit }
+        return .fit
     }
 }

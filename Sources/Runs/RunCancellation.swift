@@ -4,28 +4,31 @@ import Logging
 import RunProtocol
 import Synchronization
 
-/// Ends runs because an administrator wants it. The supervisor does it where it can be reached; otherwise the runner ends
-/// whatever holds the run lock. Calls block.
+/// Ends runs because an administrator wants that. The supervisor does it where it can be reached; otherwise the runner ends
+/// every process that holds the run lock. Calls block.
 final class RunCancellation: Sendable {
     private static let patienceMilliseconds: Int64 = 5000
     private static let looksForAnEnd = 20
     private static let betweenLooksMilliseconds: Int64 = 100
 
-    private let settings: RunSettings
-    private let ender: RunEnder
+    private let directory: RunDirectory
+    private let history: HistoryStore
+    private let terminator: OrphanTerminator
     private let logger: Logger
-    /// Runs that were ended without their supervisor, which otherwise says why a run ended. Held while a runner is asked: the
-    /// end of the run must not be recorded before it is known whether that made it.
+    /// Runs that were ended without their supervisor, which otherwise says why a run ended. Locked while a runner is asked:
+    /// the end of the run must not be recorded before it is known whether that caused it.
     private let forced = Mutex<Set<Int64>>([])
-    /// Runs whose supervisor has promised to end them. One that dies before it did leaves that to the runner.
+    /// Runs whose supervisor has promised to end them. Where it dies before it does, the runner does it.
     private let promised = Mutex<Set<Int64>>([])
 
-    init(settings: RunSettings, ender: RunEnder, logger: Logger) {
-        self.settings = settings
-        self.ender = ender
+    init(directory: RunDirectory, history: HistoryStore, terminator: OrphanTerminator, logger: Logger) {
+        self.directory = directory
+        self.history = history
+        self.terminator = terminator
         self.logger = logger
     }
 
+    /// Begins to end a run.
     func cancel(_ run: Int64) -> CancelAnswer {
         do {
             guard try askSupervisor(run) == .ending else { return .tooLate }
@@ -37,10 +40,9 @@ final class RunCancellation: Sendable {
         return hasEnded(run) ? .tooLate : askRunner(run)
     }
 
-    /// Whether a run has left its result and the lock. A supervisor that ends does so in this order within a moment; a script
-    /// that puts a result there keeps the lock.
+    /// Whether a run has left its result and released the run lock. A supervisor that ends does both in this order within a
+    /// moment. A script that puts a result there keeps the run lock.
     private func hasEnded(_ run: Int64) -> Bool {
-        let directory = RunDirectory(settings.runDirectory)
         for _ in 0..<Self.looksForAnEnd {
             guard (try? Files.facts(directory.result(of: run), followLink: false)) != nil else { return false }
             if (try? directory.runLock())?.held == false { return true }
@@ -49,20 +51,23 @@ final class RunCancellation: Sendable {
         return false
     }
 
-    /// Notes that somebody was told that this run is being ended.
-    func promise(_ run: Int64) { promised.withLock { _ = $0.insert(run) } }
+    private func promise(_ run: Int64) { promised.withLock { _ = $0.insert(run) } }
 
+    /// Whether an administrator was told that this run is being ended.
     func isPromised(_ run: Int64) -> Bool { promised.withLock { $0.contains(run) } }
 
-    /// Keeps the promise in the place of a supervisor that is gone.
+    /// Takes over a promise that an earlier service made: the audit log has it.
+    func recallPromise(_ run: Int64) {
+        if (try? history.isCancelPromised(run)) == true { promise(run) }
+    }
+
+    /// Ends a promised run in the place of a supervisor that is gone.
     func keepPromise(_ run: Int64) { _ = askRunner(run) }
 
-    /// Whether a run was ended here without its supervisor, so that its record says cancelled. Waits for an end that is
-    /// being asked for.
+    /// Whether a run was ended here without its supervisor, so that its record says cancelled. Waits while a runner is asked.
     func wasForced(_ run: Int64) -> Bool { forced.withLock { $0.contains(run) } }
 
     private func askSupervisor(_ run: Int64) throws -> CancelReply {
-        let directory = RunDirectory(settings.runDirectory)
         let socket = try LocalSocket.connect(directory.socket(of: run))
         // The script may have put a socket of its own under that name. Its answer must not pass for the supervisor's.
         let peer = try LocalSocket.peerProcess(socket)
@@ -75,7 +80,7 @@ final class RunCancellation: Sendable {
     private func askRunner(_ run: Int64) -> CancelAnswer {
         do {
             return try forced.withLock { runs in
-                guard try ender.end(run) else { return .tooLate }
+                guard try terminator.end(run) else { return .tooLate }
                 runs.insert(run)
                 return .ending
             }
@@ -88,6 +93,6 @@ final class RunCancellation: Sendable {
 
 /// Another process than the run's supervisor listens at its socket.
 private struct Stranger: Error, CustomStringConvertible {
-    package let process: Int32
-    package var description: String { "process \(process) listens in its place and has not taken the run lock; did the script put it there?" }
+    let process: Int32
+    var description: String { "process \(process) listens in its place and has not taken the run lock; did the script put it there?" }
 }

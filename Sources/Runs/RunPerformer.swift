@@ -1,52 +1,56 @@
 import AuditLog
-import Diagnostics
 import Encoding
 import Glibc
 import History
-import JSON
 import Linux
 import Logging
 import RunProtocol
 
-/// One run from the service's side, in the order that keeps the record ahead of the script: run lock, durable start, go,
-/// result, durable end. Calls block for as long as the script takes.
+/// Performs one run from the service's side, in the order that keeps the record ahead of the script: run lock, durable start,
+/// go, result, durable end. Calls block for as long as the script takes.
 package struct RunPerformer: Sendable {
-    package let settings: RunSettings
-    package let runner: RunnerConnector
-    package let runnerClient: RunnerClient
-    package let history: HistoryStore
-    package let logger: Logger
+    private static let firstAnswerMilliseconds: Int64 = 30_000
+    private static let goodbyeMilliseconds: Int64 = 2000
+
+    private let settings: RunSettings
+    private let runner: RunnerConnector
+    private let history: HistoryStore
+    private let liveness: RunLiveness
+    private let logger: Logger
     let cancellation: RunCancellation
-    private let ender: RunEnder
+    let settler: RunSettler
+    let follower: RunFollower
 
     package init(settings: RunSettings, runner: RunnerConnector, runnerClient: RunnerClient, history: HistoryStore, logger: Logger) {
         self.settings = settings
         self.runner = runner
-        self.runnerClient = runnerClient
         self.history = history
         self.logger = logger
-        ender = RunEnder(settings, runner: runner)
-        cancellation = RunCancellation(settings: settings, ender: ender, logger: logger)
+        let directory = RunDirectory(settings.runDirectory)
+        let terminator = OrphanTerminator(settings, runner: runner)
+        liveness = RunLiveness(directory: directory, runnerClient: runnerClient, history: history)
+        cancellation = RunCancellation(directory: directory, history: history, terminator: terminator, logger: logger)
+        settler = RunSettler(
+            script: settings.script, directory: directory, history: history, cancellation: cancellation, logger: logger)
+        follower = RunFollower(
+            script: settings.script, directory: directory, history: history, liveness: liveness, settler: settler,
+            cancellation: cancellation, terminator: terminator, logger: logger)
     }
 
-    private static let goodbyeMilliseconds: Int64 = 2000
-    private static let othersTurnMilliseconds: Int64 = 10_000
-
-    private var directory: RunDirectory { RunDirectory(settings.runDirectory) }
-
+    /// Runs a script.
     /// - Parameters:
     ///   - script: the path to execute.
-    ///   - leave: readable once the caller wants to go without waiting for the end.
+    ///   - leave: sent when the caller wants to go without waiting for the end.
     ///   - onStart: called when the start is recorded, with the run's number.
     package func perform(
-        _ script: String, for requester: Requester, leave: Descriptor, onStart: (Int64) -> Void
+        _ script: String, for requester: Requester, leave: LeaveSignal, onStart: (Int64) -> Void
     ) -> RunAnswer {
         let supervisor: MessageChannel
         let reply: RunReply
         do {
             supervisor = try runner.connect()
             try supervisor.send(request(script).message)
-            reply = try RunReply(try supervisor.receive(milliseconds: 30_000))
+            reply = try RunReply(try supervisor.receive(milliseconds: Self.firstAnswerMilliseconds))
         } catch {
             logger.error("\(runner) does not answer: \(error); \(runner.fix)")
             return .notStarted(reason: "the runner does not answer")
@@ -60,118 +64,16 @@ package struct RunPerformer: Sendable {
             defer { supervisor.hangUp(milliseconds: Self.goodbyeMilliseconds) }
             return recordFailedStart(start(script, requester, digest: nil, uid: uid), why: why, detail: detail)
         case .ready(let digest, let uid):
-            // A script can remove the run lock's file, or close its descriptor and end its supervisor.
-            guard !isAnyRunAlive() else {
-                logger.error("refused: an earlier run is still going on although the run lock is free; did its script remove \(directory.lockFile) or close its descriptor?")
+            let directory = RunDirectory(settings.runDirectory)
+            guard !liveness.isAnyRunAlive() else {
+                logger.error(
+                    "refused: an earlier run is still going on although the run lock is free; did its script remove \(directory.lockFile) or close its descriptor?")
                 return .busy
             }
             // Open now: a service that starts meanwhile may record the run's end first and remove the file.
             let spool = try? OutputSpool.open(directory.preparedOutput)
             return go(supervisor, start(script, requester, digest: digest, uid: uid), spool, leave: leave, onStart: onStart)
         }
-    }
-
-    /// Records the end of a run that nobody waits for any more: from its result, or as interrupted where there is none.
-    /// To be called when the run lock is free; what is recorded already stays as it is.
-    @discardableResult
-    func settle(_ run: Int64) throws -> RunFinish {
-        recallPromise(run)
-        let stored: RunResult?
-        do { stored = try directory.readResult(of: run) } catch {
-            logger.warning("the result of run \(run) is unreadable, so it counts as interrupted: \(error)")
-            stored = nil
-        }
-        let finish = finish(of: run, stored)
-        guard try history.recordFinish(finish, of: run) else { return finish }
-        logger.info("run \(run) settled: \(finish.outcome.rawValue)")
-        cleanUp(run)
-        return finish
-    }
-
-    private func isAnyRunAlive() -> Bool {
-        let unfinished = (try? history.unfinishedRuns()) ?? []
-        // Where the runner cannot tell, nothing may begin.
-        return unfinished.contains { isSupervisorAlive($0) || (try? isAnythingLeft(of: $0)) ?? true }
-    }
-
-    /// Whether a process of the run lives although its supervisor died: a run that ended in order has left its result.
-    private func isAnythingLeft(of run: Int64) throws -> Bool {
-        if (try? Files.facts(directory.result(of: run), followLink: false)) != nil { return false }
-        return try !runnerClient.runProcesses(run).pids.isEmpty
-    }
-
-    /// Ends what is left of a run that is beyond its time limit, or that somebody was told is being ended. A living
-    /// supervisor does both itself.
-    /// - Parameter limit: by the monotonic clock.
-    private func enforce(_ limit: Int64, on run: Int64) throws {
-        let isPromised = cancellation.isPromised(run)
-        guard isPromised || Clock.monotonicMilliseconds() >= limit, !isSupervisorAlive(run) else { return }
-        guard !isPromised else { return cancellation.keepPromise(run) }
-        if try ender.end(run) { logger.error("run \(run) is beyond its time limit and its supervisor is gone; what it left is being ended") }
-    }
-
-    /// A service before this one may have promised to end the run.
-    private func recallPromise(_ run: Int64) {
-        if (try? history.isCancelPromised(run)) == true { cancellation.promise(run) }
-    }
-
-    /// By the monotonic clock.
-    private func timeLimit(of run: Int64) -> Int64 {
-        var elapsed: Int64 = 0
-        if case .string(let text)? = try? history.reader.run(run)?["started_at"], let started = Timestamp.milliseconds(parsing: text) {
-            elapsed = max(0, Clock.wallMilliseconds() - started)
-        }
-        return Clock.monotonicMilliseconds() + settings.script.timeoutSeconds * 1000 - elapsed
-    }
-
-    private func isSupervisorAlive(_ run: Int64) -> Bool {
-        do { _ = try LocalSocket.connect(directory.socket(of: run)) } catch { return error.code == ETIMEDOUT }
-        return true
-    }
-
-    /// Settles runs that are over and that nobody waits for: their `sync-service run` was killed. One that ended a moment
-    /// ago is left to whoever waits for it.
-    func settleForgotten() throws {
-        let unfinished = try history.unfinishedRuns()
-        guard !unfinished.isEmpty else { return }
-        let now = Clock.wallMilliseconds()
-        for run in unfinished {
-            guard try isOver(run) else {
-                recallPromise(run)
-                try enforce(timeLimit(of: run), on: run)
-                continue
-            }
-            if let result = try? directory.readResult(of: run), (0..<Self.othersTurnMilliseconds).contains(now - result.finishedAt) { continue }
-            try settle(run)
-        }
-    }
-
-    /// Whether a run has left the run lock, which it would still hold. A result that lies there while the run lock is held
-    /// proves nothing: the script may have put it there.
-    func isOver(_ run: Int64) throws -> Bool {
-        let lock = try runnerClient.runLock()
-        guard lock.held else { return try !isAnythingLeft(of: run) }
-        // What the run lock's file says of its holder the script may have written. A later run it names must have been
-        // recorded, and the supervisor of this one be gone.
-        guard let holder = lock.holder?.run, holder > run, try history.unfinishedRuns().contains(holder) else { return false }
-        return !isSupervisorAlive(run)
-    }
-
-    /// Waits until a run is over, then settles it.
-    /// - Returns: nil where the caller left first.
-    func follow(_ run: Int64, leave: Descriptor) throws -> RunFinish? {
-        recallPromise(run)
-        let limit = timeLimit(of: run)
-        while true {
-            do {
-                if try isOver(run) { break }
-                try enforce(limit, on: run)
-            } catch {
-                logger.warning("cannot look at the run lock, trying again: \(error)")
-            }
-            if try !Poll.readable([leave], milliseconds: 500).isEmpty { return nil }
-        }
-        return try settle(run)
     }
 
     private func request(_ script: String) -> RunRequest {
@@ -208,7 +110,7 @@ package struct RunPerformer: Sendable {
     }
 
     private func go(
-        _ supervisor: MessageChannel, _ start: RunStart, _ spool: Descriptor?, leave: Descriptor, onStart: (Int64) -> Void
+        _ supervisor: MessageChannel, _ start: RunStart, _ spool: Descriptor?, leave: LeaveSignal, onStart: (Int64) -> Void
     ) -> RunAnswer {
         let run: Int64
         let checkpoint: SignedCheckpoint
@@ -225,18 +127,10 @@ package struct RunPerformer: Sendable {
         logger.notice("checkpoint", metadata: ["note": "\(Base64.standard.encode(checkpoint.note.encoded))"])
         onStart(run)
         do {
-            let result = try result(supervisor, run, leave)
-            guard let result else { return .left(run: run) }
-            let finish = finish(of: run, result, spool)
-            if try !history.recordFinish(finish, of: run), try history.reader.run(run)?["outcome"] != .string(finish.outcome.rawValue) {
-                logger.critical("run \(run) ended \(finish.outcome.rawValue), but somebody has recorded an end before; compare with its entry")
-            }
-            report(run, finish)
-            cleanUp(run)
-            return .finished(run: run, finish)
+            guard let result = try result(supervisor, run, leave) else { return .left(run: run) }
+            return .finished(run: run, try settler.record(result, of: run, spool: spool))
         } catch let error as HistoryError {
-            logger.critical("run \(run) is over and could not be recorded; the next start tries again: \(error)")
-            return .notRecorded(run: run, reason: "the history cannot be written")
+            return notRecorded(run, error)
         } catch {
             // The supervisor is gone. The script may live on and keeps the run lock as long as it does.
             logger.error("lost the supervisor of run \(run): \(error)")
@@ -245,93 +139,26 @@ package struct RunPerformer: Sendable {
     }
 
     /// - Returns: nil where the caller left first.
-    private func result(_ supervisor: MessageChannel, _ run: Int64, _ leave: Descriptor) throws -> RunResult? {
+    private func result(_ supervisor: MessageChannel, _ run: Int64, _ leave: LeaveSignal) throws -> RunResult? {
         try supervisor.send(Go(run: run).message)
         while true {
-            let ready = try Poll.readable([supervisor.descriptor, leave], milliseconds: nil)
+            let ready = try Poll.readable([supervisor.descriptor, leave.descriptor], milliseconds: nil)
             if ready.contains(supervisor.descriptor.number) { return try RunResult(try supervisor.receive()) }
-            if ready.contains(leave.number) { return nil }
+            if ready.contains(leave.descriptor.number) { return nil }
         }
     }
 
-    private func afterLoss(of run: Int64, leave: Descriptor) -> RunAnswer {
+    private func afterLoss(of run: Int64, leave: LeaveSignal) -> RunAnswer {
         do {
-            guard let finish = try follow(run, leave: leave) else { return .left(run: run) }
+            guard let finish = try follower.follow(run, leave: leave) else { return .left(run: run) }
             return .finished(run: run, finish)
         } catch {
-            logger.critical("run \(run) is over and could not be recorded; the next start tries again: \(error)")
-            return .notRecorded(run: run, reason: "the history cannot be written")
+            return notRecorded(run, error)
         }
     }
 
-    /// - Parameters:
-    ///   - result: nil where no result was left: interrupted, at this time or before.
-    ///   - spool: the output as it was opened at the start; nil looks for it under its name.
-    private func finish(of run: Int64, _ result: RunResult?, _ spool: Descriptor? = nil) -> RunFinish {
-        let kept: OutputSpool.Content?
-        do {
-            kept = try OutputSpool.read(keptOpen(spool, run), maximum: settings.script.largestOutput)
-        } catch {
-            if !error.isNoSuchFile { logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)") }
-            kept = nil
-        }
-        guard let result else {
-            // It died before it could say why. What was promised has been done, by it or in its place.
-            let wasCancelled = cancellation.wasForced(run) || cancellation.isPromised(run)
-            let outcome = wasCancelled ? Outcome.cancelled : .interrupted
-            var finish = RunFinish(
-                finishedAt: Clock.wallMilliseconds(), finishedAtExact: false, outcome: outcome,
-                outputTruncated: kept?.truncated ?? false, output: kept?.bytes ?? [])
-            finish.why = Self.whyEnded(outcome)
-            finish.outputBytes = kept?.total
-            return finish
-        }
-        // From a file that the script could have written: quoted, or it could add lines of its own to the log.
-        if let startError = result.startError { logger.error("the script of run \(run) could not be executed: \(startError.debugDescription)") }
-        if let spoolError = result.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError.debugDescription)") }
-        let outcome = cancellation.wasForced(run) ? Outcome.cancelled : result.outcome
-        var finish = RunFinish(
-            finishedAt: result.finishedAt, finishedAtExact: true, outcome: outcome,
-            outputTruncated: (kept?.total ?? 0) != result.outputBytes || kept?.truncated ?? false, output: kept?.bytes ?? [])
-        finish.durationMilliseconds = result.durationMilliseconds
-        finish.why = why(outcome, result)
-        finish.exitCode = result.exitCode
-        finish.signal = result.signal
-        finish.outputBytes = result.outputBytes
-        finish.outputSHA256 = result.outputSHA256
-        finish.scriptChanged = result.scriptChanged
-        finish.lockFileSeen = result.lockFileSeen
-        return finish
-    }
-
-    private func keptOpen(_ spool: Descriptor?, _ run: Int64) throws(SystemError) -> Descriptor {
-        if let spool { return spool }
-        return try OutputSpool.open(directory.output(of: run))
-    }
-
-    /// The *why* of the documented answer.
-    private func why(_ outcome: Outcome, _ result: RunResult) -> String? {
-        switch outcome {
-        case .succeeded, .running: nil
-        case .startFailed: Unfitness.cannotBeExecuted.rawValue
-        case .timedOut: "timed out after \(settings.script.timeoutSeconds) seconds"
-        case .cancelled, .interrupted: Self.whyEnded(outcome)
-        case .failed, .alreadyRunning:
-            if let code = result.exitCode { "exited with code \(code)" } else { "killed by signal \(result.signal ?? 0)" }
-        }
-    }
-
-    private static func whyEnded(_ outcome: Outcome) -> String { outcome == .cancelled ? "cancelled by an administrator" : "interrupted" }
-
-    private func report(_ run: Int64, _ finish: RunFinish) {
-        logger.info("run \(run) ended: \(finish.outcome.rawValue)\(finish.why.map { " (\($0))" } ?? "")")
-        if finish.outcome == .failed && finish.exitCode == 2 {
-            logger.warning(
-                "run \(run) exited with 2, \"already running\", but no lock file was there: probably a tool of the script failed; let the script end with 1 then")
-        }
-    }
-
-    private func cleanUp(_ run: Int64) {
-        do { try directory.removeSpool(of: run) } catch { logger.warning("the spool of run \(run) stays: \(error)") }
+    private func notRecorded(_ run: Int64, _ error: any Error) -> RunAnswer {
+        logger.critical("run \(run) is over and could not be recorded; the next start tries again: \(error)")
+        return .notRecorded(run: run, reason: "the history cannot be written")
     }
 }

@@ -20,11 +20,11 @@ package final class RunnerClient: Sendable {
     private let hidden: Mutex<Set<String>>
 
     package init(_ settings: RunSettings, runner: RunnerConnector) {
-        lockFilePath = CircuitBreaker(runner, about: "the script's lock file")
-        logPath = CircuitBreaker(runner, about: "the script's log")
-        scriptPath = CircuitBreaker(runner, about: "the script")
-        remains = CircuitBreaker(runner, about: "the search for processes of a run")
-        processes = CircuitBreaker(runner, about: "the search for processes of the script")
+        lockFilePath = CircuitBreaker(about: "the script's lock file", connect: runner.connect)
+        logPath = CircuitBreaker(about: "the script's log", connect: runner.connect)
+        scriptPath = CircuitBreaker(about: "the script", connect: runner.connect)
+        remains = CircuitBreaker(about: "the search for processes of a run", connect: runner.connect)
+        processes = CircuitBreaker(about: "the search for processes of the script", connect: runner.connect)
         script = settings.script
         stateDirectory = settings.stateDirectory
         runDirectory = RunDirectory(settings.runDirectory)

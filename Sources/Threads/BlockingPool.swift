@@ -10,14 +10,19 @@ package struct BlockingPool: Sendable {
     package let name: String
     private let pool: NIOThreadPool
 
-    /// Starts the threads.
+    private init(name: String, pool: NIOThreadPool) {
+        self.name = name
+        self.pool = pool
+    }
+
+    /// Starts the threads of a new pool.
     /// - Parameters:
     ///   - name: at most 12 bytes, because Linux cuts the names of threads after 15.
     ///   - threads: with one, calls are made one after another in the order they came.
-    package init(_ name: String, threads: Int) {
-        self.name = name
-        pool = NIOThreadPool(numberOfThreads: threads)
+    package static func start(_ name: String, threads: Int) -> BlockingPool {
+        let pool = NIOThreadPool(numberOfThreads: threads)
         pool._start(threadNamePrefix: "\(name)-")
+        return BlockingPool(name: name, pool: pool)
     }
 
     /// Makes a call on one of the threads and waits for it, also when the task is cancelled meanwhile.

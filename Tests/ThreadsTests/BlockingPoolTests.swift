@@ -13,7 +13,7 @@ import Testing
     }
 
     @Test func aPoolHasItsThreadsFromInitToShutDown() async throws {
-        let pool = BlockingPool("whole", threads: 3)
+        let pool = BlockingPool.start("whole", threads: 3)
         // A thread takes its name before its first call.
         try await withThrowingTaskGroup(of: Void.self) { group in
             let barrier = Barrier(3)
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func aPoolOfOneThreadMakesOneCallAtATime() async throws {
-        let pool = BlockingPool("single", threads: 1)
+        let pool = BlockingPool.start("single", threads: 1)
         let calls = Calls()
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<200 { group.addTask { try await pool.run { calls.make() } } }
@@ -38,14 +38,14 @@ import Testing
     }
 
     @Test func aPoolThatIsShutDownCancelsNewCalls() async throws {
-        let pool = BlockingPool("ended", threads: 1)
+        let pool = BlockingPool.start("ended", threads: 1)
         await pool.shutDown()
         await #expect(throws: CancellationError.self) { try await pool.run {} }
         await pool.shutDown()
     }
 
     @Test func shutDownWaitsForTheCallInProgressAndCancelsThoseThatWait() async throws {
-        let pool = BlockingPool("leaving", threads: 1)
+        let pool = BlockingPool.start("leaving", threads: 1)
         let (began, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let present = Task {
             try await pool.run {
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func aCallThatIsCancelledBeforeItsTurnIsNotMade() async throws {
-        let pool = BlockingPool("cancelled", threads: 1)
+        let pool = BlockingPool.start("cancelled", threads: 1)
         let (began, gate) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
         let present = Task {
             try await pool.run {

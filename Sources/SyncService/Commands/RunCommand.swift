@@ -34,9 +34,8 @@ struct RunCommand: ParsableCommand {
             settings: settings.runs, runner: runner, runnerClient: RunnerClient(settings.runs, runner: runner), history: history, logger: logger)
         let requester = Requester(
             user: Caller.invoker.user, userName: Caller.invoker.login, trigger: .cli, reason: reason, requestID: RequestID.make())
-        // This command always waits for the end of the run, so nothing is ever written to this pipe.
-        let (never, silent) = try Descriptor.pipe()
-        defer { withExtendedLifetime(silent) {} }
+        // Never sent: this command waits for the end of its run.
+        let never = try LeaveSignal.open()
         let answer = performer.perform(script, for: requester, leave: never) { printToStandardError("sync-service: run \($0) started") }
         if case .busy = answer {
             do { try history.record(.runRefused(.busy), by: requester.principal) } catch { logger.error("\(error)") }

@@ -12,11 +12,11 @@ import Threads
 struct HealthEndpoints: Sendable {
     private let coordinator: RunCoordinator
     /// Anybody may ask, so one look answers all questions of a second.
-    private let reasons: SharedLook<[Readiness.Reason]>
+    private let reasons: CoalescedRead<[Readiness.Reason]>
 
     init(readiness: Readiness, coordinator: RunCoordinator, pools: ServicePools) {
         self.coordinator = coordinator
-        reasons = SharedLook(on: pools.readiness, keepMilliseconds: 1000) { readiness.reasons() }
+        reasons = CoalescedRead(on: pools.readiness, keepMilliseconds: 1000) { readiness.reasons() }
     }
 
     /// 200 while the process serves requests.

@@ -26,7 +26,7 @@ struct SyncEndpoints: Sendable {
     private let lastLogProblem = DuplicateFilter()
     /// Every token can cause this line.
     private let noScriptLines = LogThrottle(lines: 1, in: 10_000)
-    private let syncIsRunning: SharedLook<Bool>
+    private let syncIsRunning: CoalescedRead<Bool>
     private let lastStatusProblem = DuplicateFilter()
     private let pools: ServicePools
     /// A log takes up to a mebibyte until its client has taken it.
@@ -43,7 +43,7 @@ struct SyncEndpoints: Sendable {
         self.history = history
         self.events = events
         self.pools = pools
-        syncIsRunning = SharedLook(on: pools.status) { try runnerClient.isRunning() }
+        syncIsRunning = CoalescedRead(on: pools.status) { try runnerClient.isRunning() }
     }
 
     /// Starts a run and waits for its end. A body, which front ends send out of habit, was discarded by the guard: no byte of

@@ -95,15 +95,23 @@ def changes(endpoint, outcome="reloaded"):
     return [found for found in events_of(endpoint, "settings_changed") if found["outcome"] == outcome][-1]
 
 
+def hang_up_recorded(endpoint, taken=True):
+    """Sends SIGHUP; the line that the service logs. The event follows the line, and this waits for it."""
+    before = len(events_of(endpoint, "settings_changed"))
+    line = hang_up(endpoint, taken)
+    eventually(lambda: len(events_of(endpoint, "settings_changed")) > before, "the event is recorded")
+    return line
+
+
 def test_a_secret_that_changes_is_named_and_never_shown(own_endpoint):
     own_endpoint.write_private(own_endpoint.secret_path, NEW)
     own_endpoint.set(DENY_USERS="agus-is-denied")
-    line = hang_up(own_endpoint)
+    line = hang_up_recorded(own_endpoint)
     assert "DENY_USERS, JWT_SECRET_FILE" in line
     found = changes(own_endpoint)
     assert (found["changed"], found["need_restart"]) == (["DENY_USERS", "JWT_SECRET_FILE"], [])
     assert "agus-is-denied" not in f"{line}{found}" and NEW.decode() not in f"{line}{found}"
-    hang_up(own_endpoint)
+    hang_up_recorded(own_endpoint)
     assert changes(own_endpoint)["changed"] == []
 
 
@@ -119,13 +127,13 @@ def test_only_what_is_documented_is_taken_over(stopped_endpoint):
 
     assert codes() == (403, 401)
     stopped_endpoint.set(JWT_AUDIENCE=None, JWT_ADMIN_ROLE="staff", JWT_RUN_ROLE="operator", LOG_LEVEL="notice", DENY_USERS="agus")
-    line = hang_up(stopped_endpoint)
+    line = hang_up_recorded(stopped_endpoint)
     waiting = ["JWT_ADMIN_ROLE", "JWT_AUDIENCE", "JWT_RUN_ROLE", "LOG_LEVEL"]
     assert codes() == (403, 401)
     assert "DENY_USERS" in line and "restart: " + ", ".join(waiting) in line
     found = changes(stopped_endpoint)
     assert (found["changed"], found["need_restart"]) == (["DENY_USERS"], waiting)
-    hang_up(stopped_endpoint)
+    hang_up_recorded(stopped_endpoint)
     assert changes(stopped_endpoint)["need_restart"] == waiting, "it is said until the restart"
     stopped_endpoint.stop()
     stopped_endpoint.start()
@@ -147,7 +155,7 @@ def test_a_secret_for_another_algorithm_is_not_taken_over(stopped_endpoint):
 
 def test_a_refused_reload_is_recorded(own_endpoint):
     own_endpoint.set(JWT_NOT_BEFORE="yesterday")
-    hang_up(own_endpoint, taken=False)
+    hang_up_recorded(own_endpoint, taken=False)
     assert "yesterday" not in str(changes(own_endpoint, "refused"))
 
 

@@ -12,7 +12,7 @@ private final class Looks: Sendable {
 
     var count: Int { begun.withLock { $0 } }
 
-    func look() -> Int {
+    func read() -> Int {
         let number = begun.withLock { begun in
             begun += 1
             return begun
@@ -24,9 +24,9 @@ private final class Looks: Sendable {
     func letEnd(_ number: Int) { for _ in 0..<number { gate.signal() } }
 }
 
-@Suite struct SharedLookTests {
+@Suite struct CoalescedReadTests {
     private let looks = Looks()
-    private let pool = BlockingPool("looks", threads: 1)
+    private let pool = BlockingPool.start("looks", threads: 1)
 
     private func until(_ condition: () async -> Bool) async {
         while await !condition() { await Task.yield() }
@@ -34,19 +34,19 @@ private final class Looks: Sendable {
 
     @Test func noAnswerIsOlderThanItsQuestion() async throws {
         let looks = looks
-        let shared = SharedLook(on: pool) { looks.look() }
+        let shared = CoalescedRead(on: pool) { looks.read() }
         async let first = shared.value()
         await until { looks.count == 1 }
         async let second = shared.value()
         await until { await shared.waiting.count == 1 }
         looks.letEnd(2)
         #expect(try await first == 1)
-        #expect(try await second == 2, "the first look began before the question")
+        #expect(try await second == 2, "the first read began before the question")
     }
 
     @Test func allWhoWaitShareOneLook() async throws {
         let looks = looks
-        let shared = SharedLook(on: pool) { looks.look() }
+        let shared = CoalescedRead(on: pool) { looks.read() }
         async let first = shared.value()
         await until { looks.count == 1 }
         let answers = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -63,7 +63,7 @@ private final class Looks: Sendable {
     @Test func aResultThatIsKeptAnswersLaterQuestions() async throws {
         let looks = looks
         looks.letEnd(1)
-        let shared = SharedLook(on: pool, keepMilliseconds: 3_600_000) { looks.look() }
+        let shared = CoalescedRead(on: pool, keepMilliseconds: 3_600_000) { looks.read() }
         for _ in 0..<100 { #expect(try await shared.value() == 1) }
         #expect(looks.count == 1)
     }
@@ -71,7 +71,7 @@ private final class Looks: Sendable {
     @Test func aFailureReachesAllAndIsNotKept() async throws {
         struct Failure: Error {}
         let attempts = Mutex(0)
-        let shared = SharedLook(on: pool, keepMilliseconds: 3_600_000) { () throws -> Int in
+        let shared = CoalescedRead(on: pool, keepMilliseconds: 3_600_000) { () throws -> Int in
             let attempt = attempts.withLock { attempts in
                 attempts += 1
                 return attempts

@@ -6,9 +6,9 @@ import RunProtocol
 import ServiceLifecycle
 import Threads
 
-/// Notes when the script's lock file comes and goes without a run of ours: somebody, mostly cron, ran the script past
-/// this service, and its record says nothing of it.
-package struct ExternalRunWatch: Service {
+/// Notes when the script's lock file appears and disappears without a run of ours: another program, mostly cron, started the
+/// script without this service, and the history holds nothing else about that.
+package struct ExternalRunDetector: Service {
     private static let interval = Duration.seconds(5)
 
     private let runnerClient: RunnerClient
@@ -32,7 +32,7 @@ package struct ExternalRunWatch: Service {
         await cancelWhenGracefulShutdown {
             var seen: LockFile?
             while !Task.isCancelled {
-                // What cannot be asked now is asked again soon; the status tells a client about a runner that fails.
+                // A look that fails is repeated soon. The status tells clients about a runner that fails.
                 if let now = try? await look() { seen = await note(now.runLock, now.lockFile, before: seen) }
                 try? await Task.sleep(for: Self.interval)
             }
@@ -42,7 +42,7 @@ package struct ExternalRunWatch: Service {
     private func look() async throws -> (runLock: RunLockState, lockFile: LockFile?) {
         let runnerClient = runnerClient
         return try await questions.run {
-            // Held before or behind the look at the file, the lock says that the file may be that of a run of ours.
+            // If the run lock is held before or after the look at the file, the file may be that of a run of ours.
             let before = try runnerClient.runLock()
             let file = try runnerClient.lockFile()
             return (before.held ? before : try runnerClient.runLock(), file)
@@ -51,7 +51,7 @@ package struct ExternalRunWatch: Service {
 
     /// - Returns: the lock file of an external run that goes on.
     private func note(_ runLock: RunLockState, _ lockFile: LockFile?, before: LockFile?) async -> LockFile? {
-        // While the run lock is held the file may be that of our own run; what was seen before stays in mind.
+        // While the run lock is held the file may be that of our own run. What was seen before is kept.
         guard !runLock.held else { return before }
         if let lockFile, lockFile != before {
             logger.notice(

@@ -2,16 +2,16 @@ import Linux
 import Runs
 import ServiceLifecycle
 
-/// Tells the service manager that we live, and when we begin to leave (sd_notify(3)).
+/// Informs the service manager that the service lives, and when it begins to stop (sd_notify(3)).
 struct Heartbeat: Service {
     let coordinator: RunCoordinator
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            // Twice in each interval; where nobody watches, only the end is waited for.
+            // Twice in each interval. Without a watchdog this only waits for the end.
             let pause = ServiceManager.watchdogMicroseconds.map { Duration.microseconds($0 / 2) } ?? .seconds(3600)
             while (try? await Task.sleep(for: pause)) != nil {
-                // The answer does not matter: one that never comes is what the manager is to notice.
+                // The answer does not matter. Where the actor hangs, none comes, and the manager notices that the heartbeat stops.
                 _ = await coordinator.hasRun
                 ServiceManager.notify("WATCHDOG=1")
             }

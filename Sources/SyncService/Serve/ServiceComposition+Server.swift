@@ -1,0 +1,46 @@
+import HTTPServer
+import HTTPTypes
+import History
+import HummingbirdCore
+import Linux
+import Logging
+import NIOCore
+import NIOPosix
+import OpenSSL
+import ServiceLifecycle
+import TLS
+
+extension ServiceComposition {
+    private static let requestMemoryBytes = 16 << 20
+
+    /// The listener, with everything between a connection and a handler.
+    var server: any Service {
+        let listener = settings.listener
+        let tls = reloadable.tls
+        let sources = SourceAddress(trustedProxies: listener.trustedProxies)
+        let responder = Responder(
+            routes: Routes.bound(to: endpoints), authenticator: reloadable.authenticator, hosts: reloadable.hosts, sources: sources,
+            cors: CORSPolicy(origins: listener.corsOrigins, exposedHeaders: HTTPField.Name.exposedToPages), hstsSeconds: listener.hstsSeconds,
+            onRefusal: { [events] in await events.record($0) }, translate: { RequestError(known: $0) }, logger: logger)
+        let channel = ServiceChannel(
+            tls: tls, limiter: ConnectionLimiter(maximum: Self.connections(), sources: sources), cors: responder.cors,
+            requestMemory: RequestMemory(maximum: Self.requestMemoryBytes), keepsBody: responder.keepsBody,
+            tlsFailures: TLSFailureLog(logger: logger)
+        ) { request, writer, channel in
+            let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
+            try await writer.write(response: response.head, body: ServiceChannel.paced(response.body, on: channel))
+        }
+        let certificate = tls?.value.certificate
+        return channel.server(
+            configuration: ServerConfiguration(address: .hostname(listener.host, port: listener.port), serverName: nil),
+            onServerRunning: { [logger] _ in
+                ServiceManager.notify("READY=1")
+                logger.notice("listening on \(tls == nil ? "http" : "https")://\(listener.host):\(listener.port)")
+                if let certificate { logger.info("the certificate is valid until \(Timestamp.text(certificate.notAfter * 1000))") }
+            },
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.make(max(settings.logLevel, .notice)))
+    }
+
+    /// How many connections the process has descriptors for; some are needed for everything else.
+    private static func connections() -> Int { max(16, Process.raiseDescriptorLimit(to: 16384) - 128) }
+}
