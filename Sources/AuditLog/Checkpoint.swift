@@ -21,7 +21,7 @@ package struct Checkpoint: Sendable, Equatable {
 
     /// Reads the text of a note.
     ///
-    /// - Throws: `FormatError`; also for lines behind the third, which the specification allows and nobody can audit.
+    /// - Throws: `FormatError`; also for lines behind the third, which the specification allows but no auditor can check.
     init(parsing text: [UInt8]) throws(FormatError) {
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         // A text ends with a line feed, hence the empty line behind it.

@@ -1,6 +1,6 @@
 import Encoding
 
-/// The checkpoints in a text that may come from anybody: one note, many one behind the other, or each as the base64 that the
+/// The checkpoints in a text, which may be hostile: one note, many one behind the other, or each as the base64 that the
 /// header `Sync-Checkpoint` holds. Verifies no signature.
 ///
 /// A note is found by its signature lines, the empty line above them and the three lines above that. So a torn note, which a
@@ -30,7 +30,7 @@ package struct CheckpointList: Sendable {
             if signed == nil, line >= next + 4, Self.isSignature(bytes[lines[line]]), lines[line - 1].isEmpty {
                 first = line - 4
                 while line + 1 < lines.count, Self.isSignature(bytes[lines[line + 1]]) { line += 1 }
-                // Where somebody put lines behind the signature, the note is what it was before.
+                // Lines that were put behind the signature do not change the note before them.
                 for end in Set([line, last]).sorted(by: >) where signed == nil {
                     signed = try? SignedCheckpoint(parsing: bytes[lines[first].lowerBound..<lines[end].upperBound] + [Self.lineFeed])
                     last = end

@@ -97,8 +97,8 @@ package enum Remark: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// Findings in the order in which they were made. Only the first hundred are kept: a log that somebody wrecked must not
-/// take the verifier's memory.
+/// Findings in the order in which they were made. Only the first hundred are kept, because a wrecked log must not
+/// fill the verifier's memory.
 package struct Findings<Finding: Sendable & Equatable>: Sendable, Equatable {
     package private(set) var first: [Finding] = []
     /// For each of `first` the hash of what was found there, as far as its description does not say it; nil where nothing was. Two

@@ -1,36 +1,12 @@
 import JSON
 import OpenSSL
 
-/// Why bytes are no entry, or fields cannot become one. Holds none of the content, so it may be logged.
-package enum LeafError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// These bytes are not in the form `Leaf` writes, from that offset on.
-    case malformed(offset: Int)
-    /// The key is missing or its value has another form.
-    case key(String)
-    /// More bytes than an entry may have.
-    case tooLarge(Int)
-    /// Key names are 1 to 64 visible ASCII characters besides `"` and `\`, each once in its object.
-    case keyName
-    /// A number that is not an integer of 64 bits.
-    case number
-
-    package var description: String {
-        switch self {
-        case .malformed(let offset): "not an entry as the service writes it, from byte \(offset) on"
-        case .key(let name): "the entry's \(name) is missing or has another form"
-        case .tooLarge(let count): "an entry of \(count) bytes; at most \(Leaf.maximumBytes) are allowed"
-        case .keyName: "an entry's key has a name that is not allowed, or is there twice"
-        case .number: "an entry holds integers of 64 bits only"
-        }
-    }
-}
-
 /// One entry of the log: the exact bytes that are hashed and stored.
 ///
 /// They are one JSON object in UTF-8 with one way to write it: keys sorted by their bytes, no white space, integers only,
 /// no escape that is not needed. `event` names the kind, `at` the time.
 package struct Leaf: Sendable, Equatable {
-    /// No entry is longer.
+    /// The length of the longest entry.
     package static let maximumBytes = 32 * 1024
     /// A string whose JSON form, between the quotes, is longer is cut; see `cut`.
     package static let maximumStringBytes = 1024
@@ -63,7 +39,7 @@ package struct Leaf: Sendable, Equatable {
         try self.init(stored: try Self.canonical(.object(fields + [event, at])).encoded())
     }
 
-    /// An entry from bytes that may be anybody's.
+    /// An entry from stored bytes, which may be hostile.
     ///
     /// - Throws: `LeafError` unless they are exactly in the form described.
     package init(stored bytes: [UInt8]) throws(LeafError) {
@@ -128,8 +104,9 @@ package struct Leaf: Sendable, Equatable {
             right.withUnsafeBytes { right in
                 var place = 0
                 while place + 8 <= left.count {
-                    guard left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-                        == right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                    guard
+                        left.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+                            == right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
                     else { return false }
                     place += 8
                 }
@@ -146,7 +123,7 @@ package struct Leaf: Sendable, Equatable {
     /// last whole character before that, with `…[<bytes> bytes, sha256 <hex>]` behind it: length and digest of the whole
     /// string in UTF-8.
     ///
-    /// So the 64 KiB somebody calls a user name make one bounded entry that still tells two of them apart. A cut string
+    /// So a user name of 64 KiB makes one bounded entry, and two of them still differ. A cut string
     /// is always longer than `maximumStringBytes`, one that is not cut never, so neither can pass for the other.
     package static func cut(_ string: String) -> String {
         var size = 0

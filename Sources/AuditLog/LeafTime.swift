@@ -5,7 +5,7 @@ package struct LeafTime: Sendable, Hashable, Comparable, CustomStringConvertible
 
     private static let range = Int64(-62_167_219_200_000_000)...253_402_300_799_999_999
 
-    /// A time outside the range becomes the nearest inside: a clock gone mad must not keep an event from its record.
+    /// A time outside the range becomes the nearest inside: a clock that is far off must not prevent an entry.
     package init(microseconds: Int64) {
         self.microseconds = min(max(microseconds, Self.range.lowerBound), Self.range.upperBound)
     }

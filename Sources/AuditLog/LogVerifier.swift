@@ -3,38 +3,17 @@ import OpenSSL
 
 /// Verifies a log, entry after entry from the first to the last, in memory that does not grow with it.
 ///
-/// It trusts nothing that it is given but the expected key and the checkpoints from outside. Without these a log that was
-/// replaced or signed anew as a whole is consistent with itself; `Report` says what was there to compare with.
+/// It trusts only the expected key and the checkpoints from outside. Without these, a log that was replaced or re-signed as a whole
+/// is consistent with itself; ``Report`` says what there was to compare with.
 package struct LogVerifier: Sendable {
-    /// The result.
-    package struct Report: Sendable, Equatable {
-        /// How many entries were read.
-        package let size: Int64
-        /// The root over them, nil where entries are missing. Where hashes were stored and do not fit the entries, over
-        /// those, so that it tells whether the rest is as it was signed.
-        package let root: Hash?
-        /// The key that the log ends with, nil without a genesis.
-        package let key: VerifierKey?
-        /// Whether a key was expected, and is the log's.
-        package let keyConfirmed: Bool
-        /// The size of the largest checkpoint from outside that the log extends, 0 for none: what is before it was
-        /// neither altered nor replaced since, but for the entries named in the problems.
-        package let confirmedSize: Int64
-        package let problems: Findings<Problem>
-        package let remarks: Findings<Remark>
-
-        /// Whether nothing is wrong.
-        package var isIntact: Bool { problems.count == 0 }
-    }
-
     private let expectedKey: VerifierKey?
-    /// Those still ahead, the next one last.
+    /// The checkpoints that are not reached yet; the next one is the last.
     private var checkpoints: [SignedCheckpoint]
 
     private var tree = Tree()
-    /// Missing entries: no root can be computed behind them.
+    /// Whether entries are missing whose hashes are missing too. No root can be computed behind them.
     private var isBroken = false
-    /// Counts missing entries as well.
+    /// The number of the next entry. Missing entries count.
     private var next: Int64 = 0
     private var lastTime: LeafTime?
     private var genesisKey: VerifierKey?
@@ -43,7 +22,7 @@ package struct LogVerifier: Sendable {
     private var confirmedSize: Int64 = 0
     private var differs = false
     private var firstStoredDifference: Int64?
-    /// Over all that differ.
+    /// A hash over all stored checkpoints that differ.
     private var storedDifferences: Hash?
     private var storedForm = StoredCheckpointForm()
     private var problems = Findings<Problem>()
@@ -126,7 +105,7 @@ package struct LogVerifier: Sendable {
     ///   - note: as it is stored.
     ///   - size: the number of entries it is filed under.
     package mutating func compareStored(_ note: [UInt8], filedUnder size: Int64) {
-        // Nobody knows what one should say that covers a gap's beginning, or comes behind one without hashes.
+        // What a checkpoint should say is unknown where it covers the beginning of a gap, or stands behind a gap without hashes.
         guard !isBroken, size >= tree.size, let genesisKey else { return }
         if size == tree.size, storedForm.holds(note, origin: genesisKey.name, tree: tree) { return }
         storedDifferences = Hash.node(storedDifferences ?? .empty, Hash.leaf(Array("\(size)\n".utf8) + note + tree.root.bytes))
@@ -148,7 +127,7 @@ package struct LogVerifier: Sendable {
         }
     }
 
-    /// Keeps account of the log's key.
+    /// Follows the log's key.
     private mutating func follow(_ leaf: Leaf, _ number: Int64, _ hash: Hash) throws(OpenSSLError) {
         if number == 0 {
             guard leaf.event == Event.genesis.rawValue, let key = KeyChange.verifierKey(in: leaf.object),
@@ -202,7 +181,7 @@ package struct LogVerifier: Sendable {
         let isSigned = try checkSignature(signed)
         let size = signed.checkpoint.size
         guard root == signed.checkpoint.root else {
-            // All later ones will differ too: the first says where.
+            // All later ones differ too, so only the first is told.
             if !differs { problems.add(.differs(size: size, agreed: confirmedSize), of: Hash.node(root, signed.checkpoint.root)) }
             differs = true
             return false
@@ -210,8 +189,8 @@ package struct LogVerifier: Sendable {
         return isSigned
     }
 
-    /// Whether a checkpoint is signed by the key that the log has now. If one that the auditor kept is not, somebody
-    /// replaced the log, or it is of another.
+    /// Whether a checkpoint is signed by the key that the log has now. If one that the auditor kept is not, the log was replaced, or
+    /// the checkpoint is of another log.
     private mutating func checkSignature(_ signed: SignedCheckpoint) throws(OpenSSLError) -> Bool {
         // Without a genesis there is no key; that is a problem already.
         guard let key else { return false }

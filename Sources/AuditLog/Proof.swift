@@ -1,4 +1,4 @@
-/// A proof was asked for that no tree can give.
+/// No tree can give the requested proof.
 package struct ProofError: Error, Sendable, Equatable, CustomStringConvertible {
     package let description: String
 }
@@ -42,7 +42,7 @@ package struct InclusionProof: Sendable, Equatable {
     }
 
     /// Whether it proves that the tree with this root has this entry (RFC 9162, section 2.1.3.2). Every number and hash
-    /// in it may be anybody's.
+    /// in it may be hostile.
     package func proves(_ leaf: Hash, in root: Hash) -> Bool {
         guard index >= 0, index < size else { return false }
         var entry = index
@@ -89,7 +89,7 @@ package struct ConsistencyProof: Sendable, Equatable {
         }
         var parts: [Range<Int64>] = []
         var range = 0..<newSize
-        // The old tree's root is known to whoever checks, so as long as the way leads along the left edge and ends in
+        // The verifier knows the old tree's root, so as long as the way leads along the left edge and ends in
         // a whole subtree, that subtree is the old tree itself.
         while range.upperBound > oldSize {
             let middle = range.lowerBound + largestPowerOfTwo(below: range.upperBound - range.lowerBound)
@@ -106,7 +106,7 @@ package struct ConsistencyProof: Sendable, Equatable {
     }
 
     /// Whether it proves that the tree with the new root extends the one with the old root (RFC 9162, section 2.1.4.2).
-    /// Every number and hash in it may be anybody's.
+    /// Every number and hash in it may be hostile.
     package func proves(_ oldRoot: Hash, extendedBy newRoot: Hash) -> Bool {
         guard oldSize > 0, oldSize <= newSize else { return false }
         if oldSize == newSize { return hashes.isEmpty && oldRoot == newRoot }

@@ -5,7 +5,7 @@ import OpenSSL
 /// checking anywhere, with nothing but the verifier key.
 package struct Receipt: Sendable, Equatable {
     private static let header = "c2sp.org/tlog-proof@v1"
-    /// A longer receipt is refused unread.
+    /// Longer receipts are refused unread.
     package static let maximumBytes = 128 * 1024
 
     /// The entry's bytes, in the line `extra`. The specification leaves that line to the application and authenticates
@@ -27,7 +27,7 @@ package struct Receipt: Sendable, Equatable {
         self.signedCheckpoint = signedCheckpoint
     }
 
-    /// Reads a receipt that may come from anybody. Verifies nothing.
+    /// Reads a receipt, which may be hostile. Verifies nothing.
     ///
     /// - Throws: `FormatError`; also where there is no line `extra`.
     package init(parsing bytes: [UInt8]) throws(FormatError) {

@@ -38,7 +38,7 @@ package struct SignedNote: Sendable, Equatable {
         func isClaimed(by key: VerifierKey) -> Bool { keyID == key.id && name.elementsEqual(key.name.utf8) }
     }
 
-    /// A longer note is refused unread.
+    /// Longer notes are refused unread.
     package static let maximumBytes = 64 * 1024
     private static let maximumSignatures = 100
 
@@ -67,7 +67,7 @@ package struct SignedNote: Sendable, Equatable {
         self.signatures = signatures
     }
 
-    /// Reads a note that may come from anybody. Verifies no signature.
+    /// Reads a note, which may be hostile. Verifies no signature.
     ///
     /// - Throws: `FormatError`.
     package init(parsing bytes: [UInt8]) throws(FormatError) {

@@ -3,7 +3,7 @@ package enum Hex {
     /// The digits by their value.
     package static let digits = Array("0123456789abcdef".utf8)
 
-    /// Two digits for each byte.
+    /// The bytes as two digits each.
     package static func text(_ bytes: some Collection<UInt8>) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(2 * bytes.count)

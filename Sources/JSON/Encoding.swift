@@ -7,7 +7,7 @@ extension JSONValue {
         return bytes
     }
 
-    /// Puts what ``encoded()`` returns behind other bytes.
+    /// Appends what ``encoded()`` returns.
     package func append(to bytes: inout [UInt8]) {
         switch self {
         case .null:
@@ -45,8 +45,8 @@ extension JSONValue {
         bytes.append(UInt8(ascii: "\""))
     }
 
-    /// Puts the characters of a string behind other bytes as they stand between the quotes of a JSON string, so that a
-    /// long text can be encoded in pieces. One byte of text becomes at most six.
+    /// Appends the characters of a string as they stand between the quotes of a JSON string, so that a long text can be encoded in
+    /// pieces. One byte of text becomes at most six.
     package static func appendEscaped(_ string: String, to bytes: inout [UInt8]) {
         var string = string
         string.withUTF8 { text in

@@ -7,7 +7,7 @@ package enum JSONValue: Sendable {
     case bool(Bool)
     /// A number without fraction and exponent that fits into 64 bits.
     case integer(Int64)
-    /// Any other number, as its literal. Whoever builds one answers for its grammar (RFC 8259, section 6).
+    /// Any other number, as its literal. The caller makes sure that it follows the grammar (RFC 8259, section 6).
     case number(String)
     case string(String)
     case array([JSONValue])

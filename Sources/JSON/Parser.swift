@@ -3,8 +3,8 @@ extension JSONValue {
     /// twice in an object (compared after unescaping), no lone surrogate, nothing behind the value.
     ///
     /// - Parameters:
-    ///   - bytes: the text; may come from anybody.
-    ///   - maxBytes: a longer text is refused unread.
+    ///   - bytes: the text, which may be hostile.
+    ///   - maxBytes: longer texts are refused unread.
     ///   - maxDepth: how many arrays and objects may be nested; a scalar has depth 0. Never more than
     ///     256, whatever is asked for, because the parser recurses.
     /// - Throws: `JSONError` with the reason and the offset.

@@ -17,7 +17,7 @@ enum SampleEntries {
             AuditEntry(.runFinished(run: 7, finish, storedOutput: "000c96f274df5ceb52faebf99d0bca0b42b12dc147a0856f553f1271f02c5d44")),
             AuditEntry(.runRefused(.scriptNotSet), by: ana),
             AuditEntry(.runRefused(.busy), by: root),
-            AuditEntry(.runImported(run: 7, facts: [.init("user", .string("ana")), .init("exit_code", .null)], storedOutput: "000c")),
+            AuditEntry(.runImported(run: 7, facts: start.members + finish.members, storedOutput: "000c")),
             AuditEntry(.runImported(run: 7, facts: [], storedOutput: nil)),
             AuditEntry(.runCancelRequested(run: 7), by: ana),
             AuditEntry(.runCancelAnswered(run: 7, .tooLate), by: ana),

@@ -7,13 +7,13 @@ import SQLite
 package struct Acceptance {
     private let digests: Set<String>
 
-    /// Nothing.
+    /// No damage is accepted.
     init() { self.init(digests: []) }
 
     private init(digests: Set<String>) { self.digests = digests }
 
-    /// Reads the newest acceptance in the signed tree. It names all that was accepted by then.
-    /// - Parameter key: the one that signs the log.
+    /// Reads the newest acceptance in the signed tree. It names everything that was accepted until then.
+    /// - Parameter key: the key that signs the log.
     init(_ connection: Connection, key: VerifierKey) throws {
         guard let head = try? StoredLog.head(connection), try head.isSigned(by: key) else {
             self.init()
@@ -39,11 +39,12 @@ package struct Acceptance {
 
 extension HistoryVerification.Report {
     /// What `audit resume` records of all that was found.
-    /// - Throws: ``HistoryError`` where it cannot be accepted, because later nobody could tell it from new damage.
+    /// - Throws: ``HistoryError`` where it cannot be accepted, because it could not be told from new damage later.
     package func acceptable() throws(HistoryError) -> [String] {
         if let damage = damage.first.first(where: { $0.digest == nil }) {
             throw HistoryError(
-                "this damage cannot be accepted, because it cannot be told from what may come later: \(damage.text); restore a backup, or where only an index is damaged, rebuild it with the sqlite3 command REINDEX")
+                "this damage cannot be accepted, because it cannot be told from what may come later: \(damage.text); restore a backup, or where only an index is damaged, rebuild it with the sqlite3 command REINDEX"
+            )
         }
         guard damage.count == damage.first.count else {
             throw HistoryError("\(damage.count) problems are too many to be accepted one by one; restore a backup")

@@ -11,7 +11,7 @@ package struct AuditExport {
     private let reader: HistoryReader
     private let folder: String
 
-    /// - Parameter folder: the folder to make.
+    /// - Parameter folder: a path at which nothing exists yet.
     package init(of reader: HistoryReader, into folder: String) {
         self.reader = reader
         self.folder = folder
@@ -31,7 +31,7 @@ package struct AuditExport {
                 try write(bytes, to: tile.path)
             }
             let outputs = try writeOutputs()
-            // The checkpoint last: with it, all that it covers is there.
+            // The checkpoint comes last, so that everything it covers is there.
             try write(head.note.encoded, to: "checkpoint")
             return (head.checkpoint.size, outputs)
         } catch {

@@ -4,25 +4,27 @@ import Glibc
 import Linux
 import OpenSSL
 
-/// The key that signs the history, in a file that nobody else can read.
+/// The key that signs the history, in a file that only its owner can read.
 enum AuditKey {
-    /// Reads the key, or makes it where there is neither key nor history.
-    /// - Parameter hasEntries: whether the log has begun: then a missing key is a loss to be told, not to be papered over.
+    /// Reads the key, or makes one where there is neither key nor history. Finishes a change of keys that was cut short: if the next
+    /// key signed the newest checkpoint, it takes the place of the present one.
+    /// - Parameters:
+    ///   - hasEntries: whether the log has begun. Then a missing key is an error, because a new one could not prove the old entries.
+    ///   - head: the newest checkpoint.
     /// - Throws: ``HistoryError`` with what to do.
-    /// - Parameter head: the newest checkpoint: a rotation that was cut short is finished where the next key signed it.
-    static func load(_ settings: AuditSettings, hasEntries: Bool, head: SignedCheckpoint?) throws(HistoryError) -> AuditLog.Signer {
+    static func loadOrCreate(_ settings: AuditSettings, hasEntries: Bool, head: SignedCheckpoint?) throws(HistoryError) -> AuditLog.Signer {
         let path = settings.keyFile
         do {
-            if let head, let next = try? signer(settings, path + ".next"), try head.isSigned(by: next.verifierKey) {
+            if let head, let next = try? readSigner(settings, path + ".next"), try head.isSigned(by: next.verifierKey) {
                 try Files.rename(path + ".next", path)
                 try Files.syncFolder(of: path)
             }
-            do { return try signer(settings, path) } catch let error as SystemError where error.isNoSuchFile {
+            do { return try readSigner(settings, path) } catch let error as SystemError where error.isNoSuchFile {
                 guard !hasEntries else {
                     throw HistoryError("\(path): the key that signed this history is gone; put it back from your backup (AUDIT_KEY_FILE)")
                 }
                 try create(path)
-                return try signer(settings, path)
+                return try readSigner(settings, path)
             }
         } catch let error as HistoryError {
             throw error
@@ -34,28 +36,31 @@ enum AuditKey {
     }
 
     /// Makes a key beside the present one.
-    /// - Returns: its signer, and what puts it in the present one's place once the audit log names it.
+    /// - Returns: its signer, and a function that puts it in the place of the present one. Call it once the audit log names the key.
     static func prepareNext(_ settings: AuditSettings) throws(HistoryError) -> (AuditLog.Signer, () throws(HistoryError) -> Void) {
         let next = settings.keyFile + ".next"
         do {
             try Files.removeIfPresent(next)
             try create(next)
             let key = try Ed25519.PrivateKey(pem: try Files.read(next, limit: 4096))
-            return (try AuditLog.Signer(origin: settings.origin, key: key), { () throws(HistoryError) in
-                do {
-                    try Files.rename(next, settings.keyFile)
-                    try Files.syncFolder(of: settings.keyFile)
-                } catch {
-                    throw HistoryError("\(error): the trail names the new key already; rename \(next) to \(settings.keyFile)")
+            return (
+                try AuditLog.Signer(origin: settings.origin, key: key),
+                { () throws(HistoryError) in
+                    do {
+                        try Files.rename(next, settings.keyFile)
+                        try Files.syncFolder(of: settings.keyFile)
+                    } catch {
+                        throw HistoryError("\(error): the trail names the new key already; rename \(next) to \(settings.keyFile)")
+                    }
                 }
-            })
+            )
         } catch {
             throw HistoryError(next, error)
         }
     }
 
     private static func create(_ path: String) throws {
-        // Under its name the key is there whole or not at all, and never in the place of another.
+        // Linked under its name only when it is complete, and never over another key.
         let temporary = path + ".new"
         try Files.removeIfPresent(temporary)
         let file = try Descriptor.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
@@ -66,7 +71,7 @@ enum AuditKey {
         try Files.syncFolder(of: path)
     }
 
-    private static func signer(_ settings: AuditSettings, _ path: String) throws -> AuditLog.Signer {
+    private static func readSigner(_ settings: AuditSettings, _ path: String) throws -> AuditLog.Signer {
         let (pem, facts) = try Files.readWithFacts(path, limit: 4096, followLink: false)
         guard facts.mode & 0o077 == 0, facts.owner == geteuid() else {
             let chown = facts.owner == geteuid() ? "" : "chown \(Account.own) \(path) && "

@@ -23,8 +23,11 @@ package struct EntryMember: Sendable {
     package let value: JSONValue?
     /// What values the member has, for the page.
     package let type: String
-    /// What the member says, for the page; empty for the facts of a run, which docs/HTTP_API.md explains.
+    /// What the member says, for the page.
     package let meaning: String
+
+    /// Whether this is one of a run's facts. The page only names these.
+    package var isRunFact: Bool { meaning.isEmpty }
 
     private init(_ name: String, _ value: JSONValue?, _ type: String, _ meaning: String) {
         self.name = name

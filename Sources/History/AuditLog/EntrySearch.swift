@@ -4,7 +4,7 @@ import SQLite
 /// A page of entries, newest first, found in steps of a bounded number of rows each.
 struct EntryPage: Sendable {
     var entries: [(entry: Int64, bytes: [UInt8])] = []
-    /// The number of the oldest entry that was examined; nil where there was none to examine.
+    /// The number of the oldest entry that was examined; nil where no entry was left.
     var examined: Int64?
 
     /// One step of a search: the entries of a kind among the next ``HistoryReader/rowsPerRead`` ones.
@@ -12,7 +12,7 @@ struct EntryPage: Sendable {
     /// - Parameters:
     ///   - event: nil for entries of every kind.
     ///   - before: only entries with a smaller number.
-    ///   - limit: no more entries than this.
+    ///   - limit: the largest number of entries to find.
     init(of event: Event?, before: Int64, limit: Int, _ connection: Connection) throws(SQLiteError) {
         let isWanted = event == nil ? "1" : "instr(bytes, ?) > 0"
         let rows = event == nil ? min(Int64(limit), HistoryReader.rowsPerRead) : HistoryReader.rowsPerRead
@@ -52,8 +52,8 @@ extension HistoryReader {
         return try read { try beginning.keys(after: changes, $0) }
     }
 
-    /// Entries of one kind, or of every kind, newest first. Searches all of the log where it has to, and only what a verification
-    /// covers: the entries under the newest checkpoint.
+    /// Entries of one kind, or of every kind, newest first. Searches only what a verification covers: the entries under the newest
+    /// checkpoint. May read the whole log.
     package func entries(of event: Event?, before: Int64, limit: Int) throws(HistoryError) -> [(entry: Int64, bytes: [UInt8])] {
         var found: [(entry: Int64, bytes: [UInt8])] = []
         var before = min(before, try read { try StoredLog.signedSize($0) })

@@ -1,12 +1,12 @@
 import AuditLog
 import JSON
 
-/// Events of one kind and user that are counted instead of kept one by one, and the values that occurred in them.
+/// A count of events of one kind and user, with the values that occurred in them.
 package struct EventTally: Sendable {
-    /// At most so many different values of a key are listed: 1,000 numbers are about 20 KiB of an entry's 32.
+    /// How many different values are listed. 1,000 numbers take about 20 KiB of an entry's 32.
     private static let maximumNumbers = 1000
     private static let maximumTexts = 32
-    /// Longer texts are none of our own words.
+    /// Longer texts are not words of ours and are not listed.
     private static let maximumTextBytes = 64
 
     private(set) var count: Int64 = 0
@@ -16,7 +16,7 @@ package struct EventTally: Sendable {
     private var sources: Set<String> = []
     private var numbers: [String: Set<Int64>] = [:]
     private var texts: [String: Set<String>] = [:]
-    /// Events with a value that found no room.
+    /// How many events have a value that is not listed.
     private var more: Int64 = 0
 
     init() {}
@@ -35,7 +35,7 @@ package struct EventTally: Sendable {
         last = max(last, other.last)
         count += other.count
         more += other.more
-        // Two are enough to know that it was not one.
+        // Two are enough to know that there was more than one.
         if sources.count < 2 { sources.formUnion(other.sources) }
         for (name, values) in other.numbers { for value in values { list(name, .integer(value)) } }
         for (name, values) in other.texts { for value in values { list(name, .string(value)) } }

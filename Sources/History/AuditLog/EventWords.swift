@@ -1,4 +1,4 @@
-/// Why a run was not started although somebody asked for it.
+/// Why a run was not started on request.
 package enum RunRefusal: String, Sendable, CaseIterable {
     /// A sync is running already.
     case busy

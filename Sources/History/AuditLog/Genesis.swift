@@ -4,7 +4,7 @@ import JSON
 import OpenSSL
 import SQLite
 
-/// The beginning of a audit log: entry 0, and the runs that were recorded before there was one.
+/// The beginning of an audit log: entry 0, and the runs that were recorded before there was one.
 struct Genesis: Sendable {
     let hasEntries: Bool
     /// The key that entry 0 names.
@@ -20,11 +20,12 @@ struct Genesis: Sendable {
         }
     }
 
-    /// Why this is not the history that is expected; nil when all fits.
+    /// Why this is not the expected history; nil where it is.
     func problem(pinned: VerifierKey?, signer: AuditLog.Signer, _ connection: Connection) throws -> String? {
         guard let pinned else { return nil }
         if !hasEntries {
-            return "AUDIT_VKEY says that there is a history, and there is none; put the backup back, or accept the gap with sync-service audit resume --reason"
+            return
+                "AUDIT_VKEY says that there is a history, and there is none; put the backup back, or accept the gap with sync-service audit resume --reason"
         }
         guard try leads(from: pinned, to: signer.verifierKey, connection) else {
             return "the history is not signed by the key in AUDIT_VKEY; put the right history and key back, or correct AUDIT_VKEY"
@@ -33,11 +34,11 @@ struct Genesis: Sendable {
     }
 
     /// Whether the present key is the pinned one or came from it, each key approved by the one before: the rule of
-    /// `LogVerifier`. The pinned key may be any of them, since somebody may have noted it after one change and before the
-    /// next. That entry 0 names it is not enough: whoever replaces the log can write that too.
+    /// `LogVerifier`. The pinned key may be any of them, because it may have been noted after one change and before the
+    /// next. It is not enough that entry 0 names it, because a forged log can name it too.
     private func leads(from pinned: VerifierKey, to present: VerifierKey, _ connection: Connection) throws -> Bool {
         if pinned == present { return true }
-        // Only while an older key is pinned, so that the whole log may be searched.
+        // This searches the whole log, but only while an older key is pinned.
         let keys = try keys(after: EntryPage.all(of: .keyChanged, connection), connection)
         return keys.contains(pinned) && keys.last == present
     }
@@ -70,7 +71,7 @@ struct Genesis: Sendable {
         }
     }
 
-    /// A run of the time before: its rows as they are now, which nobody witnessed.
+    /// A run from the time before the audit log: its rows as they are now. Nothing proves them.
     private func imported(_ run: Int64, _ connection: Connection) throws -> AuditEvent {
         var facts: [JSONValue.Member] = []
         for table in [RunTable.started, .finished] {

@@ -1,6 +1,6 @@
 import JSON
 
-/// Who an event is about.
+/// Who caused an event, as far as the service knows.
 package struct Principal: Sendable, Hashable {
     package var user: String?
     package var tokenFingerprint: String?
@@ -13,6 +13,8 @@ package struct Principal: Sendable, Hashable {
         self.sourceIP = sourceIP
         self.requestID = requestID
     }
+
+    /// The members of an entry that name the principal. Unknown ones are null.
     package var members: [JSONValue.Member] {
         [
             .init("user", .optional(user)), .init("token_fingerprint", .optional(tokenFingerprint)),

@@ -2,7 +2,7 @@ import AuditLog
 import SQLite
 
 extension HistoryReader {
-    /// The newest signed checkpoint; nil where there is none, or what is in its place is none.
+    /// The newest signed checkpoint; nil where there is none that can be read.
     package func newestCheckpoint() throws(HistoryError) -> SignedCheckpoint? { try read { try StoredLog.head($0) } }
 
     /// Whether the audit log has entries.

@@ -7,7 +7,7 @@ import Synchronization
 /// each transaction ends with a checkpoint signed over all that is there.
 package final class StoredLog: Sendable {
     package let signer: AuditLog.Signer
-    /// Wall clock minus the clock that nobody can set, when last looked at: how a step is noticed.
+    /// The wall clock minus the clock that cannot be set, at the last look. A change shows that the clock was set.
     private let clockOffset = Mutex<Int64?>(nil)
     /// The newest checkpoint that this process knows to be committed.
     private let committed = Mutex<SignedCheckpoint?>(nil)
@@ -25,7 +25,7 @@ package final class StoredLog: Sendable {
     ///
     /// The head is read in here, inside the write lock: another process may have appended since.
     /// - Parameter accepting: whether to go on over a tree that is not the one that was signed, which is an
-    ///   administrator's recorded decision. Otherwise our signature would make somebody's forgery genuine.
+    ///   administrator's recorded decision. Otherwise our signature would make a forgery genuine.
     /// - Returns: the number of the first entry, and the checkpoint over all.
     @discardableResult
     package func append(
@@ -53,21 +53,21 @@ package final class StoredLog: Sendable {
         return (first, checkpoint)
     }
 
-    /// Records a step of the clock now where there was one, for whoever has to know the number of the next entry.
+    /// Records a step of the clock now, if there was one. Then the next `append` begins with the caller's own entry.
     func settleClock(_ connection: Connection) throws {
         let tree = try Self.tree(connection)
         try requireNewest(tree, connection)
         if let step = try clockStep(connection, size: tree.size) { try append([step], to: connection) }
     }
 
-    /// To be called with what was committed, in the order of the commits.
+    /// Call this with each committed checkpoint, in the order of the commits.
     func remember(_ checkpoint: SignedCheckpoint) { committed.withLock { $0 = checkpoint } }
 
     /// The newest checkpoint that this process knows to be committed, without reading: it covers all that this process has
     /// recorded. nil where there was none at the start.
     package var newestKnown: SignedCheckpoint? { committed.withLock { $0 } }
 
-    /// The stored tree has to be signed, and to extend what this process has seen: somebody may have put an older file in the
+    /// The stored tree has to be signed, and to extend what this process has seen, because an older file may have been put in the
     /// place of the open one.
     private func requireNewest(_ tree: Tree, _ connection: Connection) throws {
         try requireSigned(tree, connection)
@@ -84,45 +84,8 @@ package final class StoredLog: Sendable {
         else { throw StoredLogError.notAsSigned(size: tree.size) }
     }
 
-    /// The tree as the stored hashes give it.
-    package static func tree(_ connection: Connection) throws -> Tree {
-        try tree(connection, size: entryCount(connection))
-    }
-
-    /// The tree as it was with so many entries.
-    static func tree(_ connection: Connection, size: Int64) throws -> Tree {
-        let edge = try Tree.edge(ofSize: size).map { try hash($0, connection) }
-        guard let tree = Tree(size: size, edge: edge) else { throw StoredLogError.edgeMissing(size: size) }
-        return tree
-    }
-
-    /// A stored hash.
-    static func hash(_ subtree: Subtree, _ connection: Connection) throws -> Hash {
-        let bytes = try connection.first("SELECT hash FROM tree_hash WHERE position = ?", [.integer(subtree.position)]) { $0.blob(0) ?? [] }
-        guard let hash = bytes.flatMap({ Hash($0) }) else { throw StoredLogError.hashMissing(entries: subtree.entries) }
-        return hash
-    }
-
-    /// For a condition `instr(bytes, ?) > 0` on entries: what only those of this kind contain, because a string within an entry
-    /// has its quotes escaped. SQLite's JSON functions would fail for all entries where somebody spoiled one.
-    static func mark(of event: Event) -> Value { .blob(Array("\"event\":\"\(event.rawValue)\"".utf8)) }
-
-    /// The newest checkpoint; nil where there is none, or what is in its place is none, which is as good as a missing one.
-    static func head(_ connection: Connection) throws -> SignedCheckpoint? {
-        let note = try connection.first("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") { $0.blob(0) ?? [] }
-        return note.flatMap { try? SignedCheckpoint(parsing: $0) }
-    }
-
-    /// How many entries the newest checkpoint covers, none where it cannot be read.
-    static func signedSize(_ connection: Connection) throws -> Int64 { try head(connection)?.checkpoint.size ?? 0 }
-
-    /// How many entries there are.
-    static func entryCount(_ connection: Connection) throws -> Int64 {
-        try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
-    }
-
-    /// An event where the wall clock was set: against the clock that goes on by itself, or, after a start, against the
-    /// last entry, which cannot be of the future.
+    /// The event of a clock that was set, compared with the clock that cannot be set. After a start it is compared with the last
+    /// entry, which cannot be of the future.
     private func clockStep(_ connection: Connection, size: Int64) throws -> AuditEntry? {
         let now = Clock.wallMilliseconds()
         let offset = now - Clock.bootMilliseconds()
@@ -139,24 +102,5 @@ package final class StoredLog: Sendable {
         }
         guard let step, abs(step) > Self.tolerableStepMilliseconds else { return nil }
         return AuditEntry(.clockStepped(milliseconds: step))
-    }
-}
-
-/// The stored audit log is not whole.
-enum StoredLogError: Error, CustomStringConvertible {
-    case edgeMissing(size: Int64)
-    case notAsSigned(size: Int64)
-    case rolledBack(known: Int64, size: Int64)
-    case hashMissing(entries: Range<Int64>)
-
-    var description: String {
-        switch self {
-        case .notAsSigned(let size):
-            "the trail of \(size) entries is not the one this service signed last; run sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason"
-        case .rolledBack(let known, let size):
-            "the history was rolled back: this process has seen one of \(known) entries, and this one of \(size) does not extend it; stop the service, put the newer history back, or accept the loss with sync-service audit resume --reason"
-        case .edgeMissing(let size): "the trail of \(size) entries has no right edge; run sync-service audit verify"
-        case .hashMissing(let entries): "the trail's hash over entries \(entries.lowerBound) to \(entries.upperBound - 1) is missing; run sync-service audit verify"
-        }
     }
 }

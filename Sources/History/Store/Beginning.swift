@@ -31,7 +31,7 @@ struct Beginning: Sendable {
 
     private static func open(_ connection: Connection, _ audit: AuditSettings) throws -> (Genesis, StoredLog) {
         let genesis = try Genesis(connection)
-        let key = try AuditKey.load(audit, hasEntries: genesis.hasEntries, head: try StoredLog.head(connection))
+        let key = try AuditKey.loadOrCreate(audit, hasEntries: genesis.hasEntries, head: try StoredLog.head(connection))
         return (genesis, StoredLog(signer: key))
     }
 

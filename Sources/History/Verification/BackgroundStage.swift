@@ -2,17 +2,17 @@ import Dispatch
 import SQLite
 import Synchronization
 
-/// A value that is worked on by a thread of its own, one step after another, while its owner prepares the next step. Never
-/// more than one step waits, so that the owner does not run away with the memory. To be used by one thread.
+/// Mutates a value on a background queue, one step after another, while the caller prepares the next step. At most one step
+/// waits, so that memory stays bounded. For one calling thread.
 final class BackgroundStage<Value>: Sendable {
     private let value: Mutex<Value>
     private let failure = Mutex<(any Error)?>(nil)
-    private let queue = DispatchQueue(label: "beside")
+    private let queue = DispatchQueue(label: "background-stage")
     private let room = DispatchSemaphore(value: 2)
 
     init(_ value: consuming sending Value) { self.value = Mutex(value) }
 
-    /// Lets a step be done and returns at once, or when the step before the last is done.
+    /// Queues a step. Returns at once, or, while another step waits, when that one begins.
     /// - Throws: what an earlier step threw; steps behind it are not done.
     func begin(_ step: @escaping @Sendable (inout Value) throws -> Void) throws {
         room.wait()

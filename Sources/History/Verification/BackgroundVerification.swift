@@ -2,8 +2,7 @@ import Logging
 import ServiceLifecycle
 import Threads
 
-/// Verifies the whole history once, while the service already answers. What keeps it from that, a lock for example, only
-/// delays it.
+/// Verifies the whole history once, while the service already answers. An obstacle, such as a lock, only delays it.
 package struct BackgroundVerification: Service {
     private static let pause = Duration.seconds(3)
 
@@ -35,7 +34,7 @@ package struct BackgroundVerification: Service {
                 }
                 try? await Task.sleep(for: Self.pause)
             }
-            // A service that ends is taken for one that failed.
+            // The service group would take the end of this task for a failure.
             try? await gracefulShutdown()
         }
     }

@@ -6,8 +6,8 @@ import SQLite
 package struct Damage: Sendable {
     /// What is wrong and where, for a person.
     package let text: String
-    /// What `audit resume` records when somebody accepts this: a digest of the text and of what was found. nil for what cannot be
-    /// accepted, because what is found there next time may be something else.
+    /// What `audit resume` records when an administrator accepts this: a digest of the text and of what was found. So the texts must
+    /// not change. nil for what cannot be accepted, because something else may be found there the next time.
     let digest: String?
 
     /// - Parameter found: the hash of what is there instead of what should be. Without it, other content in the same place

@@ -9,28 +9,7 @@ import SQLite
 /// read once, from its first row to its last, in short transactions; memory does not grow with the log. The tables are
 /// compared on a second thread, because that takes as long as the hashing.
 package struct HistoryVerification: Sendable {
-    package struct Report: Sendable {
-        /// nil where SQLite could not read on.
-        package let log: LogVerifier.Report?
-        package let size: Int64
-        package let tables: TableComparison.Report
-        /// Whether rows without entries were looked for. They cannot be while the service writes all the time.
-        package let isComplete: Bool
-        /// All that is wrong.
-        package let damage: DamageList
-        /// Which of it somebody has accepted with `audit resume`.
-        fileprivate(set) var acceptance = Acceptance()
-
-        /// Whether nothing is wrong, accepted or not.
-        package var isIntact: Bool { damage.count == 0 }
-        /// What nobody has accepted.
-        package var newDamage: [Damage] { damage.first.filter { !acceptance.covers($0) } }
-        package var acceptedDamage: [Damage] { damage.first.filter(acceptance.covers) }
-        /// What is not listed cannot have been accepted.
-        package var newCount: Int { damage.count - acceptedDamage.count }
-    }
-
-    /// How often it goes on to what was written meanwhile.
+    /// How often it goes on to entries that were written meanwhile.
     private static let rounds = 10
     private static let stride: Int64 = 100_000
 
@@ -39,7 +18,7 @@ package struct HistoryVerification: Sendable {
     /// The key that signs here, where it is known: acceptances must be under its signature.
     package var ownKey: VerifierKey?
     package var checkpoints: [SignedCheckpoint] = []
-    /// Told the number of entries done and their total, after each hundred thousand.
+    /// Called with the number of entries done and their total, after each hundred thousand.
     package var progress: @Sendable (Int64, Int64) -> Void = { _, _ in }
 
     package init(
@@ -107,7 +86,7 @@ package struct HistoryVerification: Sendable {
                     if let leaf { leaves.append((entry, leaf)) }
                 }
                 try tables.begin { [leaves] in try $0.add(leaves) }
-                // In a file whose pages were edited reading on may lead back; that is found already.
+                // In a file whose pages were edited, reading on may lead back; that is found already.
                 guard verifier.count > next else { break }
                 if verifier.count / Self.stride > next / Self.stride { progress(verifier.count, size) }
             }
@@ -119,7 +98,7 @@ package struct HistoryVerification: Sendable {
         return report(try verifier.finish(head: head), size, try tables.wait { $0.report }, isComplete: isComplete, file, seal)
     }
 
-    /// The newest checkpoint that is one, where the newest of all is not.
+    /// The newest checkpoint that can be read, where the newest of all cannot.
     private func newestReadable() throws -> [SignedCheckpoint] {
         let notes = try reader.read { connection in
             try connection.query("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 100") { $0.blob(0) ?? [] }
@@ -144,8 +123,8 @@ package struct HistoryVerification: Sendable {
 
     /// Entries behind the head belong to later transactions: they are checked with a later head, unless none covers them.
     private func entries(from: Int64, before size: Int64) throws -> [(key: Int64, row: [UInt8])]? {
-        // Not always as many: whoever squeezes a row in between two others by editing the file's pages, where only reading on
-        // from its neighbour shows it, must not know where a page ends.
+        // Pages differ in length, so that nobody can know where one ends. A row that was squeezed in between two others by editing
+        // the file's pages shows only to a reader that comes from its neighbour.
         let page = try reader.page(
             "SELECT entry, bytes FROM leaf WHERE entry >= ? AND entry < ? ORDER BY entry LIMIT ?", [.integer(from), .integer(size)],
             .random(in: 900...1000)
@@ -164,31 +143,5 @@ package struct HistoryVerification: Sendable {
 
     private static func completed(by entry: Int64, _ hashes: inout RowPages<Int64, Hash?>) throws -> [Hash?] {
         try Subtree.completed(by: entry).map { try hashes.row($0.position) ?? nil }
-    }
-}
-
-/// The checkpoints that lie beside the log, by rising size, a page at a time.
-private struct StoredCheckpoints {
-    package let reader: HistoryReader
-    private var page: ArraySlice<(key: Int64, row: [UInt8])> = []
-    private var last: Int64 = 0
-    private var end: Int64 = 0
-
-    package init(reader: HistoryReader) { self.reader = reader }
-
-    /// - Returns: nil where the next one covers more than `size` entries.
-    package mutating func next(upTo size: Int64) throws -> (size: Int64, note: [UInt8])? {
-        if page.isEmpty, end < size {
-            let count = 1000
-            page = try reader.page("SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?", [.integer(last)], count) {
-                ($0.integer(0) ?? 0, $0.bytes(1))
-            }[...]
-            // Where there are no more now, there may be later, but not for entries that are read already.
-            end = page.isEmpty ? size : 0
-        }
-        guard let checkpoint = page.first, checkpoint.key <= size else { return nil }
-        page = page.dropFirst()
-        last = checkpoint.key
-        return (checkpoint.key, checkpoint.row)
     }
 }

@@ -3,8 +3,8 @@ import Encoding
 import JSON
 import SQLite
 
-/// The facts of a row as an entry writes them, long strings whole, one behind the other in one piece of memory: a
-/// verification compares them by the million, and strings of their own would cost it more than all the rest.
+/// The facts of a row as an entry writes them, but with long strings whole. They stand one behind the other in one piece of
+/// memory, because a verification compares millions of them, and separate strings would cost more than all the rest.
 struct RowFacts: Sendable {
     // Behind each fact a line feed, which JSON in this form never has within. A value that this program never writes is a zero
     // byte and its hash.
@@ -15,7 +15,7 @@ struct RowFacts: Sendable {
 
     /// - Parameter row: of the table's selection.
     init(_ row: Row, of table: RunTable) {
-        // As many as most rows take, so that the array does not grow while one is read.
+        // Enough for most rows, so that the array does not grow while a row is read.
         bytes.reserveCapacity(400)
         for column in table.columns.indices {
             if !append(text: column, of: row) {
@@ -37,7 +37,7 @@ struct RowFacts: Sendable {
         } else {
             let text = String(validating: bytes[(start + 1)...], as: UTF8.self)
             bytes.removeSubrange(start...)
-            // Decoded all the same, it would be equal to a text with U+FFFD.
+            // A repaired text would be equal to one that really has U+FFFD.
             if let text { JSONValue.string(text).append(to: &bytes) } else { append(foreign: row.typed(column)) }
         }
         return true
@@ -48,7 +48,7 @@ struct RowFacts: Sendable {
         bytes += Hex.text(Hash.leaf(value).bytes).utf8
     }
 
-    /// Whether the text stands in JSON as it is. Looks at all of it: stopping early would cost more, a byte at a time.
+    /// Whether the text stands in JSON as it is. Always looks at all of it, because a loop that may stop early is slower.
     private static func isPlain(_ bytes: [UInt8], from start: Int) -> Bool {
         var special: UInt8 = 0
         for byte in bytes[start...] {

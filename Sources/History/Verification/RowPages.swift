@@ -2,10 +2,10 @@ import SQLite
 
 /// Rows of one table by rising key, read a page at a time, each page in a short transaction of its own.
 ///
-/// It only goes forward. A key behind it is looked up alone, so that no order of questions makes it read the table twice,
-/// and what it holds does not grow with the table.
+/// It only goes forward. A smaller key is looked up alone, so that no order of questions makes it read the table twice. Its memory
+/// does not grow with the table.
 struct RowPages<Key: Comparable, Row> {
-    /// So many rows, in the order of their keys, from a key on.
+    /// Loads up to `count` rows in the order of their keys, from the key `from` on.
     typealias Load = (_ from: Key, _ count: Int) throws -> [(key: Key, row: Row)]
 
     private let count: Int
@@ -14,7 +14,7 @@ struct RowPages<Key: Comparable, Row> {
     private var rows: [(key: Key, row: Row)] = []
     private var position = 0
 
-    /// - Parameter count: the rows of a page.
+    /// - Parameter count: the number of rows in a page.
     init(of count: Int, _ load: @escaping Load) {
         self.count = count
         self.load = load

@@ -15,25 +15,25 @@ enum SchemaCheck {
             Hash.leaf([type, name, table, sql].flatMap { Array("\($0.utf8.count):\($0)".utf8) })
         }
 
-        /// Somebody else may have chosen the name: nothing in it may move a cursor.
+        /// For a terminal. An attacker may have chosen the name, so it is printed in visible ASCII.
         var description: String {
             "the \(SchemaCheck.printable(type)) \(SchemaCheck.printable(name))"
         }
 
-        /// Not a virtual one, whose content is somewhere else.
+        /// Whether this is a table whose rows are in the file. Those of a virtual table are not.
         var isPlainTable: Bool { type == "table" && sql.hasPrefix("CREATE TABLE ") }
 
         func isNamed(as other: Object) -> Bool { type == other.type && name == other.name }
     }
 
-    /// Refuses a database of another version of this program, of which nothing can be said.
+    /// Refuses a database of another version of this program, because its schema cannot be compared.
     /// - Throws: ``HistoryError`` with what to do.
     static func requireKnown(_ reader: HistoryReader) throws {
         guard try reader.read({ try !isRecordAltered($0) }) else { return }
         let migrator = Migrator(applicationID: HistorySchema.applicationID, migrations: HistorySchema.migrations)
         let status: Migrator.Status
         do { status = try reader.use { try migrator.status(of: $0) } } catch MigrationError.altered, MigrationError.gap {
-            // Somebody changed it; `damage` says what.
+            // It was changed; `damage` says what.
             return
         } catch MigrationError.database(let error) {
             throw HistoryError(reader.path, error)
@@ -49,7 +49,7 @@ enum SchemaCheck {
             "\(reader.path): it was written by an older version (migration \(pending.number) is missing); run sync-service migrate first")
     }
 
-    /// What differs. Cheap, however long the history is.
+    /// What differs. The cost does not depend on the length of the history.
     static func damage(_ connection: Connection) throws -> DamageList {
         var list = DamageList()
         var missing = try objects(HistorySchema.fresh())
@@ -89,7 +89,8 @@ enum SchemaCheck {
         }
     }
 
-    /// When a migration was applied is not in the audit log, so that only its form can be checked.
+    /// Compares the rows of migrations. The audit log does not say when a migration was applied, so only the form of the time is
+    /// checked.
     private static func migrationDamage(_ connection: Connection) throws -> DamageList {
         var list = DamageList()
         var expected: [Int64: (name: String, checksum: String)] = [:]

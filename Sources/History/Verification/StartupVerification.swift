@@ -14,7 +14,8 @@ package struct StartupVerification: Sendable {
         self.logger = logger
     }
 
-    /// To be called before the listener opens. Cheap however long the audit log is.
+    /// Checks signature, right edge and schema. Call this before the listener opens. The cost does not depend on the length of the
+    /// audit log.
     package func checkEdge() throws {
         guard history.knownDamage == nil else { return tell(history.knownDamage ?? "") }
         let key = history.log.signer.verifierKey
@@ -36,8 +37,8 @@ package struct StartupVerification: Sendable {
         if let problem { declare(problem) }
     }
 
-    /// The whole verification. Blocks for seconds where the history is long.
-    /// - Throws: what kept it from the end.
+    /// The whole verification. Blocks for seconds if the history is long.
+    /// - Throws: the obstacle, for example a lock. Damage is in the report.
     func verifyAll() throws -> HistoryVerification.Report {
         try HistoryVerification(reader: history.reader, expectedKey: pinned, ownKey: history.log.signer.verifierKey).run()
     }
@@ -47,7 +48,8 @@ package struct StartupVerification: Sendable {
         if report.isIntact, report.isComplete {
             logger.info("the history is intact: \(report.size) entries")
         } else if report.isIntact {
-            logger.warning("\(report.size) entries of the history are intact; it was written all the while, so that rows without entries were not looked for")
+            logger.warning(
+                "\(report.size) entries of the history are intact; it was written all the while, so that rows without entries were not looked for")
         }
         for damage in report.acceptedDamage { logger.warning("damage that was accepted with audit resume: \(damage.text)") }
         if report.newCount > 0 { declare(report.newDamage.first?.text ?? "problems were found") }
@@ -55,7 +57,9 @@ package struct StartupVerification: Sendable {
 
     /// Stops runs.
     func declare(_ problem: String) {
-        history.declareDamaged("the history was tampered with or damaged: \(problem); look with sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason")
+        history.declareDamaged(
+            "the history was tampered with or damaged: \(problem); look with sync-service audit verify, restore a backup, or accept it with sync-service audit resume --reason"
+        )
         tell(problem)
     }
 

@@ -4,55 +4,13 @@ import SQLite
 /// Finds rows that no entry of the log is about, each with a digest of its content. Looks only at a log at rest, one that
 /// still has `size` entries; while the service writes, the rows of its next entries would look like strays.
 struct StrayRows {
-    enum Table: String, CaseIterable {
-        case started = "run_started"
-        case finished = "run_finished"
-        case outputs = "run_output"
-        case entries = "run_entry"
-        case redactions = "output_redaction"
-
-        /// The run first.
-        fileprivate var columns: String {
-            switch self {
-            case .started: "id, " + RunTable.started.selection
-            case .finished: "id, " + RunTable.finished.selection
-            case .outputs: "id, bytes"
-            case .entries, .redactions: "run, entry"
-            }
-        }
-
-        fileprivate var columnCount: Int {
-            switch self {
-            case .started: RunTable.started.columns.count + 1
-            case .finished: RunTable.finished.columns.count + 1
-            case .outputs, .entries, .redactions: 2
-            }
-        }
-
-        /// The rows behind one, in order.
-        /// - Parameter key: nil for the first ones. No number will do: the smallest one is a key as well.
-        fileprivate func page(behind key: (run: Int64, entry: Int64)?, _ rows: Int64) -> (sql: String, values: [Value]) {
-            let (order, condition, values): (String, String, [Value]) =
-                switch self {
-                case .entries: ("run, entry", "(run, entry) > (?, ?)", key.map { [.integer($0.run), .integer($0.entry)] } ?? [])
-                case .redactions: ("run", "run > ?", key.map { [.integer($0.run)] } ?? [])
-                case .started, .finished, .outputs: ("id", "id > ?", key.map { [.integer($0.run)] } ?? [])
-                }
-            let place = key == nil ? "" : "WHERE \(condition) "
-            return ("SELECT \(columns) FROM \(name) \(place)ORDER BY \(order) LIMIT ?", values + [.integer(rows)])
-        }
-
-        /// For FROM. Not by an index, which may have been made to lie.
-        fileprivate var name: String { self == .started ? "run_started NOT INDEXED" : rawValue }
-    }
-
     private static let pageRows: Int64 = 200
 
     let reader: HistoryReader
     let size: Int64
 
     /// How many rows the table has.
-    /// - Returns: nil where the log went on meanwhile.
+    /// - Returns: nil where entries were appended meanwhile.
     func count(_ table: Table) throws -> Int64? {
         try reader.readYielding { connection in
             try isAtRest(connection) ? try connection.first("SELECT count(*) FROM \(table.name)") { $0.integer(0) ?? 0 } ?? 0 : nil
@@ -60,7 +18,7 @@ struct StrayRows {
     }
 
     /// Hands every row that no entry is about to `body`. Reads all of the table, and for each of its rows the entries of its run.
-    /// - Returns: false where the log went on meanwhile; then not all were found.
+    /// - Returns: false where entries were appended meanwhile. Then not all strays were found.
     func forEach(_ table: Table, _ body: (Damage) -> Void) throws -> Bool {
         var key: (run: Int64, entry: Int64)?
         while true {
@@ -77,21 +35,21 @@ struct StrayRows {
             for row in page where !row.isClaimed {
                 body(Damage("run \(row.run) has no entry for its row in \(table.rawValue): it was put in past the service", found: row.hash))
             }
-            // In a file whose pages were edited reading on may lead back.
+            // In a file whose pages were edited, reading on may lead back.
             guard let last = page.last, key.map({ (last.run, last.entry) > $0 }) ?? true else { return true }
             key = (last.run, last.entry)
         }
     }
 
     /// Entries and hashes with numbers that the log cannot have, and checkpoints over nothing.
-    /// - Returns: false where the log went on meanwhile.
+    /// - Returns: false where entries were appended meanwhile.
     func beyondTheLog(_ body: (Damage) -> Void) throws -> Bool {
         let lastPosition = Subtree.completed(by: size - 1).last?.position ?? -1
         let found = try reader.read { connection -> [Damage]? in
             guard try isAtRest(connection) else { return nil }
             var list: [Damage] = []
             func add(_ sql: String, _ value: Int64, _ text: (Int64) -> String) throws {
-                // One more than are listed, so that there are too many to be accepted.
+                // One more than a damage list holds. So many cannot be accepted.
                 list += try connection.query(sql + " LIMIT 101", [.integer(value)]) { Damage(text($0.integer(0) ?? 0), found: $0.hash(columns: 2)) }
             }
             for (condition, value) in [("< ?", 0), (">= ?", size)] {
@@ -103,7 +61,9 @@ struct StrayRows {
                 }
             }
             for (condition, value) in [("<= ?", 0), ("> ?", size)] {
-                try add("SELECT size, note FROM checkpoint WHERE size \(condition)", value) { "a checkpoint is stored under \($0) entries, which the log does not have" }
+                try add("SELECT size, note FROM checkpoint WHERE size \(condition)", value) {
+                    "a checkpoint is stored under \($0) entries, which the log does not have"
+                }
             }
             return list
         }
@@ -112,7 +72,7 @@ struct StrayRows {
     }
 
     private func isAtRest(_ connection: Connection) throws -> Bool {
-        // Where nobody signed the newest entries, nobody appends.
+        // Without a signature over the newest entries the service appends nothing.
         try (StoredLog.head(connection)?.checkpoint.size ?? StoredLog.entryCount(connection)) == size
     }
 

@@ -7,22 +7,6 @@ import SQLite
 /// Compares the tables of runs and the outputs with the entries about them, entry after entry, in memory that grows only
 /// with the runs that are under way.
 package struct TableComparison {
-    /// What it found.
-    package struct Report: Sendable {
-        fileprivate(set) var damage = DamageList()
-        package private(set) var redactions: [String] = []
-        package private(set) var redactionCount: Int64 = 0
-        package fileprivate(set) var runs: Int64 = 0
-        package fileprivate(set) var notIsolated: Int64 = 0
-
-        private static let limit = 100
-
-        fileprivate mutating func tell(redaction: String) {
-            redactionCount += 1
-            if redactions.count < Self.limit { redactions.append(redaction) }
-        }
-    }
-
     private struct RunEntry: Comparable, Sendable {
         let run: Int64
         let entry: Int64
@@ -40,14 +24,14 @@ package struct TableComparison {
     private var lastRun: Int64 = 0
     /// The rows that were found where an entry says they are.
     private var found: [StrayRows.Table: Int64] = [:]
-    /// Whether a row may have been found twice, so that counts tell nothing.
+    /// Whether a row may have been counted twice. Then counts prove nothing.
     private var countsLie = false
 
     init(reader: HistoryReader) {
         self.reader = reader
         started = Self.pages(of: .started, reader)
         finished = Self.pages(of: .finished, reader)
-        // An output may be a megabyte: it is digested where SQLite has it, and no more are read at once than take a moment.
+        // An output may be a megabyte, so it is hashed in SQLite's memory, and a page has few of them.
         outputs = RowPages(of: 128) { from, count in
             try reader.page(
                 "SELECT id, bytes FROM run_output WHERE id >= ? ORDER BY id LIMIT ?", [.integer(from)], count
@@ -111,7 +95,7 @@ package struct TableComparison {
             return
         }
         self.found[.outputs, default: 0] += 1
-        // nil where it is no bytes at all.
+        // The digest is nil where the column has no bytes.
         if let digest, Self.isHex(expected, of: digest) { return }
         let hex = digest.map { digest in Hex.text(digest.indices.lazy.map { digest[$0] }) } ?? "none"
         report.damage.add("the output of run \(run) is not the one recorded in entry \(entry) (its SHA-256: \(hex))", found: try outputHash(run))
@@ -137,8 +121,8 @@ package struct TableComparison {
         return true
     }
 
-    /// Whether the entry that the table of redactions names redacts the output of this run. Its bytes are proven when its
-    /// turn comes.
+    /// Whether the entry that the table of redactions names redacts the output of this run. The verifier proves that entry when it
+    /// comes to it.
     private func isRedacted(_ run: Int64) throws -> Bool {
         let bytes = try reader.read { connection in
             try connection.first("SELECT bytes FROM output_redaction JOIN leaf USING (entry) WHERE run = ?", [.integer(run)]) { $0.blob(0) }
@@ -148,7 +132,7 @@ package struct TableComparison {
     }
 
     private mutating func redact(_ run: Int64, _ entry: Int64) throws {
-        report.tell(redaction: "the output of run \(run) was redacted under entry \(entry)")
+        report.add(redaction: "the output of run \(run) was redacted under entry \(entry)")
         let named = try reader.read { connection in
             try connection.first("SELECT entry FROM output_redaction WHERE run = ?", [.integer(run)]) { $0.integer(0) } ?? nil
         }
@@ -162,7 +146,7 @@ package struct TableComparison {
         }
     }
 
-    /// Every fact of the row against the entry, which holds long texts cut.
+    /// Compares every fact of the row with the entry, which has long texts cut.
     private mutating func compare(_ row: RowFacts?, _ table: RunTable, _ run: Int64, _ entry: Int64, _ leaf: Leaf) {
         guard let row else { return report.damage.add("run \(run) of entry \(entry) is missing in \(table.name)") }
         found[table.name == RunTable.started.name ? .started : .finished, default: 0] += 1
@@ -178,8 +162,8 @@ package struct TableComparison {
 
     // MARK: Rows that no entry is about
 
-    /// Looks for them. While the service writes, rows of later entries may be there already, so only a log at rest can be
-    /// counted: one that still has `size` entries.
+    /// Looks for them. While the service writes, rows of later entries may be there already. So it counts only in a log at rest, which
+    /// is one that still has `size` entries.
     ///
     /// - Returns: false where it was not at rest; then nothing was found or missed yet.
     mutating func finish(size: Int64) throws -> Bool {
@@ -189,7 +173,7 @@ package struct TableComparison {
             guard let count = try strays.count(table) else { return false }
             let known = found[table, default: 0]
             guard countsLie || count != known else { continue }
-            // Only then the slow way, row by row.
+            // The counts differ, so every row is looked at.
             var strayCount: Int64 = 0
             let isAtRest = try strays.forEach(table) {
                 strayCount += 1
