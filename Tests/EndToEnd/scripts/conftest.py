@@ -35,11 +35,13 @@ def source_contents(servers):
 
 @pytest.fixture
 def sync(installed, servers, source_contents):
-    return Sync(installed, *servers, source_contents)
+    yield Sync(installed, *servers, source_contents)
+    for server in servers:
+        server.end_sessions()
 
 
 @pytest.fixture
 def small_sync(sync):
-    """From the source with few rows: where the point is not in them."""
+    """A sync from the source with few rows, for tests in which the number of rows does not matter."""
     sync.settings(SYNC_SOURCE_DB="few")
     return sync

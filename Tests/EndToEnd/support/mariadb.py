@@ -46,8 +46,9 @@ class Server:
         self.log = folder / "server.log"
         self.port = free_port()
         self.process = None
+        self.sessions = []
         self.data.mkdir()
-        # A file system of its own, so that its disk can be full. Where that is not allowed: see full_disk.
+        # Its own file system, so that a test can fill it. Without the right to mount, full_disk limits the tablespace.
         self.mounted = os.geteuid() == 0 and subprocess.run(
             ["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", self.data], capture_output=True
         ).returncode == 0
@@ -127,16 +128,24 @@ class Server:
         return [tuple(line.split("\t")) for line in done.stdout.split("\n")[:-1]]
 
     def session(self, sql, database):
-        """A client that has executed this and keeps its connection, and so its locks, until it is ended."""
+        """A client that has executed this. It keeps its connection and its locks until communicate() or end_sessions()."""
         process = subprocess.Popen(
             [CLIENT, "--no-defaults", "--user=root", f"--socket={self.socket}", "--batch", "--unbuffered", database],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
+        self.sessions.append(process)
         process.stdin.write(f"{sql}; SELECT 'executed';\n")
         process.stdin.flush()
         while "executed" not in (line := process.stdout.readline()):
             assert line, "the session ended"
         return process
+
+    def end_sessions(self):
+        """Ends the sessions of a test. A session that a failed test left would block the next test with its locks."""
+        for process in self.sessions:
+            if process.poll() is None:
+                process.communicate()
+        self.sessions.clear()
 
     def databases(self):
         return {name for (name,) in self.sql("SHOW DATABASES")} - {"information_schema", "mysql", "performance_schema", "sys"}
@@ -177,7 +186,10 @@ def comparable(contents):
 
 
 class StoppingClient:
-    """A `mariadb` for the front of PATH that stops before a statement the test names, once, and goes on when told to."""
+    """A `mariadb` for the front of PATH. Once, it stops before a statement that the test names and waits for the test.
+
+    At that moment the server has executed all statements before it, and the client waits for more input.
+    """
 
     # A sync starts dozens of clients, so the shell decides whether this is one to look at.
     PROGRAM = r"""#!/bin/sh
@@ -186,7 +198,7 @@ folder=${0%/*}
 exec /usr/bin/python3 -I "$folder/stopping.py" "$@"
 """
     STOPPING = r"""
-import json, os, re, subprocess, sys
+import array, fcntl, json, os, re, subprocess, sys, termios, time
 CLIENT = "CLIENT"
 folder = os.path.dirname(sys.argv[0])
 stop = json.load(open(folder + "/stop"))
@@ -195,10 +207,20 @@ if stop["database"] not in (None, sys.argv[-1]):
 # With the descriptors of the script, as the client itself would have them.
 client = subprocess.Popen([CLIENT, *sys.argv[1:]], stdin=subprocess.PIPE, close_fds=False)
 pattern = re.compile(stop["before"].encode())
+
+def has_executed_its_input():
+    # The pipe comes first: with an empty pipe, a client that sleeps in read(0, ...) has executed everything.
+    unread = array.array("i", [0])
+    fcntl.ioctl(client.stdin, termios.FIONREAD, unread)
+    with open(f"/proc/{client.pid}/syscall") as call:
+        return unread[0] == 0 and call.read().split()[1:2] == ["0x0"]
+
 try:
     for line in sys.stdin.buffer:
         if pattern and pattern.match(line):
             client.stdin.flush()
+            while client.poll() is None and not has_executed_its_input():
+                time.sleep(0.01)
             pattern = None
             os.rename(folder + "/stop", folder + "/stopped")
             client.stdin.write(open(folder + "/barrier", "rb").read())
