@@ -1,4 +1,4 @@
-"""Fixtures of all end-to-end tests. Each test gets a folder that only its user may enter; what it started there is ended."""
+"""Fixtures of all end-to-end tests. Each test gets a folder that only its user may enter. Its processes end with the test."""
 
 import os
 
@@ -64,7 +64,7 @@ def stopped_endpoint(tmp_path_factory, scheme, authority):
 
 @pytest.fixture
 def own_endpoint(stopped_endpoint):
-    """A running service of the test's own."""
+    """A running service for one test."""
     stopped_endpoint.counting_script()
     return stopped_endpoint.start()
 

@@ -11,7 +11,7 @@ from machine import Machine, eventually, higher_version, processes_in
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
-GATE = "touch /var/lib/sync-script/arrived; read -r answer </opt/sync/gate; exit \"$answer\""
+BARRIER = "touch /var/lib/sync-script/arrived; read -r answer </opt/sync/barrier; exit \"$answer\""
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +51,13 @@ class Waiting:
 
     def __init__(self, machine):
         self.machine = machine
-        machine.script(GATE)
-        machine.sh("rm -f /var/lib/sync-script/arrived; [ -p /opt/sync/gate ] || mkfifo -m 666 /opt/sync/gate")
+        machine.script(BARRIER)
+        machine.sh("rm -f /var/lib/sync-script/arrived; [ -p /opt/sync/barrier ] || mkfifo -m 666 /opt/sync/barrier")
         self.client = machine.begin(*machine.request("POST", "/sync/run"))
-        eventually(machine.path("/var/lib/sync-script/arrived").exists, "the script is at its gate")
+        eventually(machine.path("/var/lib/sync-script/arrived").exists, "the script is at its barrier")
 
     def end(self, code):
-        self.machine.sh(f"echo {code} >/opt/sync/gate")
+        self.machine.sh(f"echo {code} >/opt/sync/barrier")
         self.client.communicate()
 
 

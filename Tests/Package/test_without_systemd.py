@@ -66,10 +66,10 @@ def test_a_first_audited_run(machine):
 
 
 def test_an_upgrade_in_mid_run(machine, tmp_path):
-    machine.script('touch /var/lib/sync-script/arrived; read -r answer </opt/sync/gate; exit "$answer"')
+    machine.script('touch /var/lib/sync-script/arrived; read -r answer </opt/sync/barrier; exit "$answer"')
     later = machine.receive(higher_version(tmp_path))
     status, run = session(machine, f"""
-        rm -f /opt/sync/gate; mkfifo -m 666 /opt/sync/gate
+        rm -f /opt/sync/barrier; mkfifo -m 666 /opt/sync/barrier
         ask POST /sync/run >/dev/null 2>&1 &
         until [ -e /var/lib/sync-script/arrived ]; do sleep 0.05; done
         number=$(ask GET '/admin/runs?limit=1' | sed 's/.*"id":\\([0-9]*\\).*/\\1/')
@@ -77,7 +77,7 @@ def test_an_upgrade_in_mid_run(machine, tmp_path):
         kill -KILL "$service"; kill "$runner"; wait "$service" "$runner" || true
         begin_runner; begin_service
         ask GET /sync/status; echo
-        echo 9 >/opt/sync/gate
+        echo 9 >/opt/sync/barrier
         until ask GET "/admin/runs/$number" | grep -q '"outcome":"failed"'; do sleep 0.05; done
         ask GET "/admin/runs/$number"; echo
         sync-service audit verify >/dev/null

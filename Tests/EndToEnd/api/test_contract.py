@@ -102,7 +102,7 @@ def test_run_whose_supervisor_dies_is_interrupted(service):
 
 
 def test_a_run_that_cannot_be_recorded_does_not_run(service):
-    """Another process keeps the database to itself for longer than the service's bounded wait."""
+    """Another process locks the database for longer than the service waits."""
     service.counting_script()
     holder = sqlite_holding(service.database)
     try:
@@ -184,7 +184,7 @@ def test_exit_2_is_answered_409_and_recorded_as_what_it_was(shared, case):
 
 
 def test_the_checkpoint_header_covers_the_run_without_a_read_of_the_history(service):
-    """Another program locks the database, and the answer has its header all the same."""
+    """Another program has locked the database, and the answer still has its header."""
     barrier = service.waiting_script()
     first = service.begin_run()
     barrier.reached()

@@ -1,4 +1,4 @@
-"""Few expensive reads run at a time, and an answer that its client does not read costs other clients nothing."""
+"""Only a few expensive reads run at a time. An answer that its client does not read costs other clients nothing."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ def laden(stopped_endpoint):
 
 
 def started(endpoint, path, number):
-    """A client that has got the beginning of an answer and reads no more."""
+    """A client that has read the beginning of an answer and then stops reading."""
     wire = endpoint.wire(source=f"127.0.2.{number}", receive_buffer=4096)
     wire.token = endpoint.token("auditor", role="admin")
     wire.send(wire.head(f"GET {path} HTTP/1.1"))
@@ -40,7 +40,7 @@ def test_runs_with_their_output_are_shown_to_few_at_a_time(laden):
     refused = laden.admin("/admin/runs/1")
     refused.is_error(429)
     assert refused.header("Retry-After") == "10"
-    # What costs little is answered as ever, and so is the output in pieces.
+    # Cheap requests and ranges of the output are still answered.
     assert laden.admin("/admin/runs").code == 200 and laden.status() == "idle" and laden.answers_others()
     assert laden.admin("/admin/runs/1/output", headers=["Range: bytes=-5"]).body == b"xxxxx"
     for wire in held:
@@ -50,7 +50,7 @@ def test_runs_with_their_output_are_shown_to_few_at_a_time(laden):
 
 @pytest.mark.memory
 def test_outputs_that_nobody_takes_hold_neither_memory_nor_threads(laden):
-    """More readers than threads, of more than there may be memory for."""
+    """There are more readers than threads, and their answers are larger than the memory limit."""
     laden.stop()
     laden.start()
     with started(laden, "/admin/runs/1/output", 1):
@@ -73,7 +73,7 @@ def test_readers_that_have_stopped_do_not_keep_the_service_from_leaving(laden):
         wire.socket.close()
 
 
-def test_whoever_asks_for_a_head_only_takes_no_place(laden):
+def test_a_head_request_takes_no_slot(laden):
     for _ in range(AT_A_TIME + 2):
         with laden.wire() as wire:
             wire.token = laden.token("auditor", role="admin")
@@ -84,7 +84,7 @@ def test_whoever_asks_for_a_head_only_takes_no_place(laden):
 
 
 def test_one_verification_at_a_time(laden):
-    """Of many at once all are answered, some by 429, and afterwards there is room."""
+    """Many at once are all answered, some with 429. Afterwards a new one is accepted."""
     with ThreadPoolExecutor(12) as pool:
         answers = [answer for answer in pool.map(lambda _: laden.admin("/admin/audit/verify"), range(36))]
     codes = {answer.code for answer in answers}
@@ -94,8 +94,8 @@ def test_one_verification_at_a_time(laden):
 
 @pytest.mark.root
 def test_a_search_of_a_long_log_holds_no_run_up(installed):
-    """It looks for an event that is in entry 0 alone, and so reads all of the log, from a disk that takes seven milliseconds
-    for a page: eight seconds, too long for one transaction."""
+    """The search is for an event that only entry 0 has, so it reads the whole log. The disk takes seven milliseconds per page,
+    so the search takes eight seconds. That is too long for one transaction."""
     installed.script("exit 0")
     installed.command("run")
     entries = entries_of(installed)

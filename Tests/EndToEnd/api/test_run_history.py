@@ -73,7 +73,7 @@ def test_a_running_run(service):
 
 @pytest.fixture(scope="module")
 def listed(shared):
-    """A history of its own kind: six runs of three users, two outcomes, two triggers."""
+    """A history with six runs: three users, two outcomes, two triggers."""
     users = ("rina", "budi", "rina", "budi", "rina")
     for user, script in zip(users, ("exit 0", "exit 3", "exit 3", "exit 0", "echo x")):
         shared.script(script)
@@ -198,7 +198,7 @@ TABLES = ("run_started", "run_finished", "run_output", "schema_migrations")
 
 @pytest.mark.parametrize("table", TABLES)
 def test_recorded_rows_cannot_be_changed(service, table):
-    """By the sqlite3 command line, whose connection has none of the service's own settings."""
+    """The attempt uses the sqlite3 command line, whose connection has none of the service's settings."""
     service.script("echo hello")
     service.run()
     rows = service.sql(f"SELECT * FROM {table}")
@@ -224,7 +224,7 @@ def test_the_start_is_on_disk_before_the_script_runs(service):
 
 @pytest.mark.root
 def test_order_of_syncs_and_exec(installed):
-    """By strace: the commit that records the start is synced before exec; the result is renamed before the unlock."""
+    """strace shows that the commit of the start is synced before exec, and that the result is renamed before the unlock."""
     trace = installed.folder / "trace"
     installed.start(
         "strace", "-D", "-f", "-y", "-qq", "-o", str(trace),

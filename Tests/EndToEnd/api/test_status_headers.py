@@ -45,7 +45,7 @@ def test_a_run_that_could_not_start(service):
     assert told(service) == ("1", "start_failed")
 
 
-def test_only_who_started_it_and_administrators(service):
+def test_only_its_user_and_administrators_see_the_last_run(service):
     service.script("exit 0")
     service.run(token=service.token("rina"))
     assert told(service, "rina") == told(service, "auditor", role="admin") == ("1", "succeeded")
@@ -55,7 +55,7 @@ def test_only_who_started_it_and_administrators(service):
 
 
 def test_a_run_of_the_command_line(service):
-    """Its user is the machine's; a token that names one like it is not that user."""
+    """Its user is a user of the machine. A token with the same name is another user."""
     service.script("exit 4")
     assert service.command("run").returncode == 4
     eventually(lambda: told(service, "auditor", role="admin") == ("1", "failed"), "the service has taken note")
@@ -95,7 +95,7 @@ def test_pages_of_an_allowed_origin_may_read_them(installed):
 
 
 def test_the_status_reads_no_history(service):
-    """The status still tells of the last run while another program has the database locked."""
+    """The status shows the last run even while another program has locked the database."""
     service.script("exit 0")
     service.run()
     with sqlite3.connect(service.database, isolation_level=None) as other:

@@ -112,7 +112,7 @@ def test_an_unreadable_log_is_answered_with_500(service, case):
 
 
 def test_a_log_without_read_permission_is_answered_with_500(installed):
-    """Root reads everything, so as root the service starts without that privilege."""
+    """Root can read every file, so a service of root starts without that privilege."""
     installed.start(*WITHOUT_OVERRIDE)
     installed.log_path.write_text("secret\n")
     installed.log_path.chmod(0o000)
@@ -160,8 +160,8 @@ def test_a_log_in_the_state_directory_is_not_shown(installed, place):
     log(installed).is_json(500, ERROR)
 
 
-def test_a_fifo_holds_nobody_up(service):
-    """No reader waits in open(2): a writer that does not wait finds none."""
+def test_a_fifo_blocks_no_request(service):
+    """The service does not block in open(2): a non-blocking writer finds no reader."""
     fifo(service)
     log(service).is_json(500, ERROR)
     with pytest.raises(OSError) as refused:
@@ -171,8 +171,8 @@ def test_a_fifo_holds_nobody_up(service):
 
 @pytest.mark.parametrize("way", ["replaced", "moved away", "truncated"])
 def test_rotated_during_reads(service, way):
-    """Generations of a log follow each other without pause: an answer is the end of one, or the documented error where
-    there is no log for a moment. Replaced by rename there always is one."""
+    """The log is rotated again and again. Each answer is the end of one log, or the documented error while there is no log.
+    With rotation by rename there is always a log."""
     enough = threading.Event()
 
     def write(path, generation):
@@ -213,14 +213,14 @@ def test_rotated_during_reads(service, way):
 
 
 def bytes_read(service, trace):
-    """Bytes that any process of the service read from the log, by strace."""
+    """The number of bytes that all processes of the service read from the log, according to strace."""
     calls = re.findall(r"(read|pread64|readv|preadv2?)\(\d+<([^>]*)>.*\) = (\d+)$", trace.read_text(), re.MULTILINE)
     return sum(int(count) for _, path, count in calls if path == str(service.log_path))
 
 
 @pytest.mark.root
 def test_a_huge_log_costs_no_more_than_a_small_one(installed, tmp_path):
-    """5 GB, sparse but for its end, beside 2 MiB with the same end: the same answer for the same bytes read."""
+    """A sparse log of 5 GB and one of 2 MiB have the same end. Their answers and the numbers of bytes read are equal."""
     trace = tmp_path / "trace"
     calls = "trace=read,pread64,readv,preadv,preadv2,mmap"
     installed.start("strace", "-D", "-f", "-y", "-qq", "-e", calls, "-o", str(trace))

@@ -1,4 +1,4 @@
-"""Histories to attack, and verifiers that others wrote."""
+"""Histories for attacks, and third-party verifiers."""
 
 import shutil
 import subprocess
@@ -23,7 +23,7 @@ def copy(original, tmp_path):
 
 @pytest.fixture
 def kept(installed):
-    """Three runs, with their checkpoints in a file outside, and the history as it was after two of them."""
+    """Three runs, their checkpoints in AUDIT_CHECKPOINT_FILE, and a copy of the history after two of them."""
     installed.set(AUDIT_CHECKPOINT_FILE=installed.folder / "checkpoints")
     installed.file = installed.folder / "checkpoints"
     installed.script("exit 0")

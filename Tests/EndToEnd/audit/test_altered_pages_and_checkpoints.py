@@ -1,4 +1,4 @@
-"""What no query comes across is altered: rows under unused keys, pages of the file, the record of migrations, checkpoints."""
+"""Attacks on data that no query reads: rows under unused keys, pages of the file, the record of migrations, checkpoints."""
 
 import pytest
 
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.slow
 RUN, OTHER = RUNS // 2, RUNS // 2 + 7
 
 
-# What a reader does not come across: rows under keys that no query asks for, and ways through the file's pages that lead
-# elsewhere than the one the verification takes.
+# Data that readers do not see: rows under keys that no query asks for, and page links that lead a query to other rows than
+# the verification reads.
 
 
 def in_any_table(sql):
-    """Past the constraints, with the triggers in place."""
+    """Ignores the constraints. The triggers stay."""
     def attack(copy):
         with opened(copy) as connection:
             connection.execute("PRAGMA ignore_check_constraints = ON")
@@ -60,7 +60,7 @@ def test_a_row_under_a_key_that_nobody_writes(copy, attack, said):
 
 
 def test_the_api_serves_no_entry_that_is_not_verified(copy):
-    """Below the first, behind the last that is signed, and runs below the first."""
+    """The attack adds entries before the first and after the last signed one, and a run before the first."""
     size = size_of(head_of(copy))
     for entry in (-1, size + 1000):
         in_any_table(f"INSERT INTO leaf SELECT {entry}, bytes FROM leaf WHERE entry = {entry_of(copy, RUN)}")(copy)
@@ -79,14 +79,14 @@ def test_the_api_serves_no_entry_that_is_not_verified(copy):
 
 
 def change_interior_key(table):
-    """Of two pages, the first takes over a key of the second: a look-up of it goes where it is not."""
+    """The first of two pages gets a key of the second, so a lookup of that key goes to the wrong page."""
     def attack(copy):
         file = File(copy)
         page = file.root(table)
         while page.child(0).is_interior:
             page = page.child(0)
         assert page.is_interior, "the table has several pages"
-        # Where the key before and the key after have as many bytes.
+        # The old and the new key must have the same length.
         index = page.count - 1
         page.set_key(index, page.key(index)[0] + 1)
         file.write()
@@ -94,7 +94,7 @@ def change_interior_key(table):
 
 
 def forge_row_on_the_last_page(copy):
-    """Under the key of another entry: a list of the newest shows it, reading from the first to the last does not."""
+    """An entry gets the key of another. A list of the newest entries shows it, but a read from first to last does not."""
     file = File(copy)
     page = file.root("leaf").last_leaf()
     assert page.number != file.root("leaf").number and page.count > 2
@@ -136,7 +136,7 @@ def test_an_older_checkpoint_is_altered(copy, note):
 
 
 def test_a_newer_schema_is_no_tampering(copy):
-    """Written by a version that knows more than this one: nothing can be said of it."""
+    """A newer version wrote the history, so this version cannot verify it."""
     with opened(copy) as connection:
         number, = connection.execute("SELECT max(number) + 1 FROM schema_migrations").fetchone()
         connection.execute("CREATE TABLE later (id INTEGER PRIMARY KEY)")
@@ -152,7 +152,7 @@ def test_a_deleted_record_of_a_migration_is_no_older_schema(copy, number):
     is_found(verify(copy), f"schema_migrations: the row of migration {number} is missing")
 
 
-# The seal
+# The newest checkpoint
 
 
 def test_the_newest_checkpoint_is_deleted(copy):
@@ -163,7 +163,7 @@ def test_the_newest_checkpoint_is_deleted(copy):
 
 
 def test_every_checkpoint_is_deleted(copy):
-    """A missing seal is damage, not something that could not be checked."""
+    """A missing checkpoint is damage. It does not count as `could not be checked`."""
     with tampering(copy) as connection:
         connection.execute("DELETE FROM checkpoint")
     assert verify(copy).returncode == 1, verify(copy)
@@ -177,7 +177,7 @@ def test_a_spoiled_checkpoint_is_the_newest(copy, note):
 
 
 def test_the_checkpoint_is_filed_under_another_size(copy):
-    """Rows without entries are found all the same."""
+    """The verification still finds rows without entries."""
     with tampering(copy) as connection:
         insert_backdated(connection)
         connection.execute(f"UPDATE checkpoint SET size = size + 1 WHERE size = {size_of(head_of(copy))}")

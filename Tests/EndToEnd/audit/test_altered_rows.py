@@ -1,6 +1,6 @@
 """Rows, entries and schema of a history are altered without the key. `audit verify` exits with 1 and names the first bad one.
 
-Each test works on a copy of one installation with a thousand real runs. Nothing that was kept elsewhere is needed.
+Each test attacks a copy of one installation with a thousand real runs. The verification needs no older checkpoint.
 """
 
 import pytest
@@ -25,7 +25,7 @@ def test_the_history_itself_is_intact(original):
     is_intact(verify(original), f"{RUNS} runs", NOT_EXCLUDED, "the key was taken from the log itself")
 
 
-# Only a table, an entry or an output is changed. The triggers are dropped first, and put back afterwards.
+# These attacks change only a table, an entry or an output. They drop the triggers first and restore them afterwards.
 
 
 def update(table, assignment):
@@ -129,7 +129,8 @@ def test_entries_are_added_behind_the_last(copy):
 
 
 def test_an_entry_is_put_in_past_sqlite(copy):
-    """In the file's pages, under the number of another: a list of the newest shows it first, a look-up does not find it."""
+    """The attack writes the entry into the file's pages, with the number of another. A list of the newest entries shows it first,
+    but a lookup does not find it."""
     def varint(number):
         return bytes([0x80 | number >> 7, number & 0x7F]) if number > 127 else bytes([number])
 
@@ -139,7 +140,7 @@ def test_an_entry_is_put_in_past_sqlite(copy):
     with tampering(copy) as connection:
         connection.execute("INSERT INTO leaf VALUES (?, ?)", (len(entries), forged))
     pages = copy.database.read_bytes()
-    # A cell: its length, its number, four bytes that tell the columns' types, the columns.
+    # A cell has its length, its row number, four bytes for the types of the columns, and the columns.
     types = pages.index(forged) - 4
     before = pages[:types].removesuffix(varint(len(entries)))
     copy.database.write_bytes(before + varint(other) + pages[types:])
@@ -155,7 +156,7 @@ def test_an_output_is_made_to_look_redacted(copy):
 
 
 def test_receipts_are_led_to_another_entry(copy):
-    """`run_entry` is where a receipt looks its entry up."""
+    """A receipt finds its entry through the table `run_entry`."""
     with tampering(copy) as connection:
         connection.execute(f"DELETE FROM run_entry WHERE run = {RUN}")
         connection.execute(f"INSERT INTO run_entry VALUES ({RUN}, {entry_of(copy, OTHER)})")
@@ -163,7 +164,7 @@ def test_receipts_are_led_to_another_entry(copy):
 
 
 def test_a_redacted_output_is_put_back(copy):
-    """The digest fits, but a recorded redaction removed these bytes."""
+    """The digest is correct, but the log says that a redaction removed these bytes."""
     output, = copy.sql(f"SELECT bytes FROM run_output WHERE id = {RUN}")[0]
     assert copy.command("history", "redact", str(RUN), "--reason", "for a test").returncode == 0
     with tampering(copy) as connection:
@@ -171,8 +172,8 @@ def test_a_redacted_output_is_put_back(copy):
     is_found(verify(copy), f"the output of run {RUN}, redacted under entry", "is there again")
 
 
-def test_a_run_is_hidden_from_who_searches_by_user(copy):
-    """Rows and schema are as they were, only the index does not list the run."""
+def test_a_run_is_hidden_from_a_search_by_user(copy):
+    """Rows and schema are unchanged, but the index does not list the run."""
     hide_from_index(copy, RUN)
     runs = [run for run, in copy.sql(f"SELECT id FROM run_started WHERE user = 'rina' AND id BETWEEN {RUN - 1} AND {RUN + 1}")]
     assert runs == [RUN - 1, RUN + 1]
@@ -184,7 +185,7 @@ def test_a_run_is_hidden_from_who_searches_by_user(copy):
     ("run_finished", "lock_file_seen", "2"),
 ])
 def test_a_value_that_this_program_never_writes(copy, table, column, value):
-    """It may be shown as the one that was there; a table that was loosened for a moment takes it."""
+    """A client may show it like the original value. The attack loosens the table's schema to store it."""
     sql = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")[0][0]
     put_schema(copy, table, sql.replace(") STRICT", ")").replace("CHECK (isolated IN (0, 1))", "").replace(
         "CHECK (lock_file_seen IN (0, 1))", ""))
@@ -194,8 +195,8 @@ def test_a_value_that_this_program_never_writes(copy, table, column, value):
     is_found(verify(copy), f"run {RUN}: {column} in {table} is not what entry")
 
 
-def test_a_text_that_is_no_text(installed):
-    """Bytes that are not UTF-8 where a replacement character was; shown, both look the same."""
+def test_a_text_that_is_not_utf_8(installed):
+    """Bytes that are not UTF-8 replace a replacement character. Clients show both in the same way."""
     installed.script("exit 0")
     installed.start()
     assert installed.run(token=installed.token('x"\ufffd')).code == 200
@@ -207,7 +208,7 @@ def test_a_text_that_is_no_text(installed):
 
 
 def test_an_output_that_is_no_bytes(copy):
-    """A text where an output was empty."""
+    """A text replaces an empty output."""
     copy.script("exit 0")
     assert copy.command("run").returncode == 0
     sql = copy.sql("SELECT sql FROM sqlite_schema WHERE name = 'run_output'")[0][0]

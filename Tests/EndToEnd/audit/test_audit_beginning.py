@@ -1,5 +1,5 @@
-"""How an audit log begins: key, schema and first entry. Several programs begin at once, are killed at each step, or find
-runs from before there was an audit log."""
+"""The creation of an audit log: key, schema and first entry. Several programs start at once, are killed at each step, or find
+runs that are older than the audit log."""
 
 import sqlite3
 from collections import Counter
@@ -25,7 +25,7 @@ def fresh(folder, name):
 @pytest.mark.root
 @pytest.mark.slow
 def test_the_first_start_of_all_is_killed(tmp_path):
-    """The next start makes what is missing of key, schema and first entry."""
+    """The next start creates the missing parts of key, schema and first entry."""
     learning = fresh(tmp_path, "learning")
     calls = "trace=openat,write,link,rename,pwrite64,fdatasync,fsync,unlink"
     everything = ("strace", "-o", learning.folder / "trace", "-e", calls)
@@ -51,7 +51,7 @@ def test_the_first_start_of_all_is_killed(tmp_path):
 
 
 def test_several_begin_at_once(tmp_path):
-    """There is one key and one first entry, whichever program is first."""
+    """There is exactly one key and one first entry, whichever program is first."""
     for number in range(15):
         service = fresh(tmp_path, f"{number}")
         with ThreadPoolExecutor(4) as pool:
@@ -63,7 +63,7 @@ def test_several_begin_at_once(tmp_path):
 
 
 def test_the_key_is_gone(installed):
-    """None is made where entries exist: it could only belong to another log."""
+    """If entries exist, the service creates no key, because a new key would belong to another log."""
     installed.script("exit 0")
     installed.command("run")
     (installed.state / "audit.key").unlink()
@@ -86,7 +86,7 @@ def test_runs_of_the_time_before(installed):
         assert one["witnessed"] is False and one["user"] == "ana" and one["outcome"] == "succeeded"
         assert one["stored_output_sha256"] == sha256(b"old").hexdigest()
     is_intact(verify(installed), "4 runs", "rollback and re-signing not excluded")
-    # The third went on; its end was witnessed at the start.
+    # The third run continued. The service recorded its end at the start.
     assert event(installed, "run_finished", run=3)["outcome"] == "interrupted"
     with closing(sqlite3.connect(installed.database)) as connection:
         connection.execute("DROP TRIGGER run_started_update")

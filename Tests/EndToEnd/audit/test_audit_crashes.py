@@ -31,7 +31,7 @@ def base(tmp_path_factory):
 
 
 def traced(service, *arguments, calls=CALLS):
-    """strace on what a process does to the database."""
+    """strace for the system calls of a process on the database."""
     paths = (service.database, f"{service.database}-journal", service.state)
     where = [part for path in paths for part in ("-P", str(path))]
     return ("strace", *arguments, *where, "-o", str(service.folder / "trace"), "-e", f"trace={','.join(calls)}")
@@ -42,7 +42,7 @@ def killing(service, call, occurrence, *arguments):
 
 
 def steps(service):
-    """What was traced, as (call, occurrence), each thread counted for itself."""
+    """The traced calls as (call, occurrence). Each thread has its own count."""
     found = Counter(re.findall(r"^(?:(\d+) +)?(\w+)\(", (service.folder / "trace").read_text(), re.MULTILINE))
     most = {}
     for (_, call), count in found.items():
@@ -52,15 +52,15 @@ def steps(service):
 
 
 def ends_intact(service, before, kept):
-    """At once, and after the next run, the trail is whole and goes on from what was there."""
+    """The audit log is intact at once and after the next run, and it extends the earlier entries."""
     (service.folder / "kept").write_bytes(kept)
     at_once = verify(service, service.folder / "kept")
-    # Only a writer may roll back a half-done write. A reader gets an error.
+    # Only a writer may roll back an incomplete write. A reader gets an error.
     assert at_once.returncode == 0 or (at_once.returncode == 3 and "A writer was interrupted" in at_once.stderr), at_once
 
     def next_run():
         done = service.command("run")
-        # A supervisor that lost its caller brings its script to the end first.
+        # A supervisor without its caller first waits for the end of its script.
         return done if done.returncode != ALREADY_RUNNING else None
 
     done = eventually(next_run, "the run lock is free")
@@ -74,7 +74,7 @@ def ends_intact(service, before, kept):
 
 
 def command_rounds(base, tmp_path, *command):
-    """The command is killed at each of its steps, each time on a fresh copy."""
+    """Kills the command at each of its steps, each time on a new copy."""
     learning = copy_of(base, tmp_path, "learning")
     assert learning.command(*command, prefix=traced(learning)).returncode == 0
     found = steps(learning)
@@ -107,7 +107,7 @@ def test_an_event_of_its_own_is_killed(base, tmp_path):
 
 @pytest.mark.root
 def test_a_redaction_is_killed(base, tmp_path):
-    """Entry, mark and deletion come together or not at all."""
+    """Entry, mark and deletion are one transaction."""
     command_rounds(base, tmp_path, "history", "redact", "1", "--reason", "for a test")
 
 
@@ -137,7 +137,7 @@ def test_verify_after_a_kill(base, tmp_path):
 @pytest.mark.root
 @pytest.mark.parametrize("call", ["pwrite64", "fdatasync", "unlink"])
 def test_the_service_is_killed(base, tmp_path, call):
-    """From its start on: events of its own, a run, reads that are written together."""
+    """The steps cover the start, the service's events, a run, and reads that are recorded together."""
     def live(service, prefix):
         service.launch(*prefix)
         try:
@@ -173,12 +173,12 @@ def test_the_service_is_killed(base, tmp_path, call):
             raise AssertionError(f"killed in front of {call} {number}") from error
         finally:
             service.end_leftovers()
-    # The number counts for each thread by itself, and which thread makes a call is the kernel's choice: only the first is sure.
+    # The count is per thread, and the kernel decides which thread makes a call. So only the first occurrence is certain.
     assert died >= 1
 
 
 def test_service_and_commands_append_at_once(service):
-    """One chain, with everybody's entries in it."""
+    """The log has the entries of all of them, in one chain."""
     service.script("exit 0")
     service.run_recorded()
 

@@ -25,7 +25,7 @@ def fingerprint(token):
 
 
 def is_by(found, token, user="rina"):
-    """The event has who, with which token, from where, in which request."""
+    """Asserts that the event names user, token, address and request."""
     assert found["user"] == user and found["token_fingerprint"] == fingerprint(token), found
     assert found["source_ip"] == "127.0.0.1" and re.fullmatch("[0-9a-f]{16}", found["request_id"]), found
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found["at"]), found
@@ -132,7 +132,7 @@ def test_reading_the_history_is_an_event(shared, path, what):
 
 
 def test_commands_are_events_of_their_user(installed):
-    """Redacted, exported, issued, rotated, accepted: by the user the kernel knows."""
+    """The events name the user that the kernel reports: redaction, export, token, rotation, acceptance."""
     installed.script("echo a password")
     installed.command("run", "--reason", HOSTILE)
     assert event(installed, "run_started")["user"] == USER and event(installed, "run_started")["reason"] == HOSTILE
@@ -155,7 +155,7 @@ def test_commands_are_events_of_their_user(installed):
 
 
 def test_a_redacted_output_is_not_in_the_file(installed):
-    """Neither in its rows nor in pages that are free again: short ones within a page, long ones over many."""
+    """It is neither in rows nor in free pages. Short outputs are within one page, long ones in many pages."""
     words = [f"password-{secrets.token_hex(8)}" for _ in range(2)]
     for word, times in zip(words, (1, 20_000)):
         installed.script(f"yes {word} | head -n {times}")
@@ -168,7 +168,7 @@ def test_a_redacted_output_is_not_in_the_file(installed):
 
 
 def test_a_backup_is_an_export(installed):
-    """A copy of everything left the service's hands."""
+    """A backup is a copy of everything, so it is recorded like an export."""
     installed.script("exit 0")
     installed.command("run")
     assert installed.command("backup", installed.folder / "copy.sqlite").returncode == 0
@@ -181,7 +181,7 @@ def test_a_backup_is_an_export(installed):
     ("denied_user", lambda s: s.token("agus")), ("revoked", lambda s: s.token(iat=1_500_000_000, exp=int(time.time()) + 60)),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_why_a_token_was_refused(installed, reason, token):
-    """A word of ours, and nothing of what the client sent."""
+    """The reason is one of the service's words. It contains nothing that the client sent."""
     installed.set(DENY_USERS="agus", JWT_NOT_BEFORE="2020-01-01T00:00:00Z", JWT_MAX_LIFETIME_SECONDS=1_000_000 if reason != "revoked" else 31_000_000)
     installed.start()
     if reason == "revoked":
@@ -204,7 +204,7 @@ def test_a_reload_is_an_event(service):
 
 
 def test_the_document_tells_of_events_as_they_are(installed):
-    """The log that security/AUDIT_FORMAT.md works through by hand is shorter, and otherwise like ours."""
+    """The log in the example of security/AUDIT_FORMAT.md has the same form as a real one."""
     document = (ROOT / "security/AUDIT_FORMAT.md").read_text()
     shown = [json.loads(text) for text in re.findall(r"^\$ printf %s '(\{.*\})'", document, re.MULTILINE)]
     assert [one["event"] for one in shown] == ["genesis", "run_started", "run_finished"]
@@ -245,7 +245,7 @@ def test_no_secret_is_in_the_database(service):
     ("a\0b", 401), ("\x01" * 200, 401), ("x" * 257, 401), ("x" * 65536, 431),
 ], ids=("words", "line separator", "turned around", "not to be seen", "quotes", "wide", "lines", "NUL", "control", "too long", "64 KiB"))
 def test_hostile_users(service, user, wanted):
-    """Either refused, or one bounded entry that says the same as its row."""
+    """The service refuses the user, or writes one bounded entry that agrees with its row."""
     service.script("exit 0")
     before = len(entries_of(service))
     with Connection(service) as connection:
@@ -263,7 +263,7 @@ def test_hostile_users(service, user, wanted):
 
 
 def test_hostile_reasons(installed):
-    """On the command line as long as they may be."""
+    """The reasons come from the command line and have the maximum length."""
     installed.script("exit 0")
     installed.command("run")
     for number, reason in enumerate(("x" * 65536, "\"" * 40000, "\u00e9" * 40000, "line\r\n" * 5000, "\x01" * 30000)):

@@ -13,7 +13,7 @@ from support.disks import disk, fill
 
 
 def test_a_torn_note_spoils_no_other(kept):
-    """A full disk keeps the beginning of a note; the next one is whole, and what is torn is said."""
+    """A full disk cuts a note off. The next note is complete, and the verification reports the torn one."""
     whole = kept.file.read_bytes()
     for count in range(1, len(notes_in(kept.file)[-1]), 17):
         kept.file.write_bytes(whole + b"\n" + notes_in(kept.file)[-1][:count])
@@ -24,14 +24,14 @@ def test_a_torn_note_spoils_no_other(kept):
 
 @pytest.mark.root
 def test_a_full_disk_tears_a_note(kept):
-    """What a note begins with is there, and the next note is whole."""
+    """The file has the beginning of a note, and then a complete note."""
     place = kept.folder / "small"
     place.mkdir()
     with disk(place, 1):
         kept.set(AUDIT_CHECKPOINT_FILE=place / "checkpoints")
         kept.file = place / "checkpoints"
         assert kept.command("run").returncode == 0
-        # The rest of the file's page takes the beginning of a note, the disk no more.
+        # The rest of the file's last page has room for the beginning of a note. The disk has no more room.
         with kept.file.open("ab") as file:
             file.write(b"\n" * (3900 - kept.file.stat().st_size))
         filler = fill(place)
@@ -46,7 +46,7 @@ def test_a_full_disk_tears_a_note(kept):
 
 @pytest.mark.root
 def test_notes_are_synced(kept):
-    """Before the command ends the note is on the disk, and the name of a new file as well."""
+    """Before the command ends, the note and the name of a new file are on the disk."""
     trace, file = kept.folder / "trace", kept.folder / "elsewhere"
     kept.set(AUDIT_CHECKPOINT_FILE=file)
     done = kept.command("run", prefix=("strace", "-f", "-y", "-o", str(trace), "-e", "trace=write,fsync"))
@@ -60,7 +60,7 @@ def test_notes_are_synced(kept):
 @pytest.mark.root
 @pytest.mark.slow
 def test_a_disk_that_hangs_holds_no_run_up(kept):
-    """The file's disk answers too late: the run's output says so, and the run goes on."""
+    """If the file's disk answers too late, the run's output says so and the run continues."""
     kept.counting_script()
     done = kept.command("run", prefix=(
         "strace", "-f", "-o", "/dev/null", "-P", str(kept.file), "-e", "trace=fsync", "-e", "inject=fsync:delay_enter=15000000"))
@@ -72,7 +72,7 @@ def test_a_disk_that_hangs_holds_no_run_up(kept):
     "— log.example AAAA\n".encode() * 100_000 + b"\n",
 ], ids=("NULs", "line feeds", "signature lines", "texts", "one line", "signatures"))
 def test_hostile_content_keeps_nothing_from_running(kept, content):
-    """It holds no valid note, so it proves nothing. A writer of the file cannot stop runs with it."""
+    """The content has no valid note, so it proves nothing, and a writer of the file cannot stop runs with it."""
     kept.file.write_bytes(content)
     is_intact(verify(kept), "no checkpoint of this log")
     is_intact(goes_on(kept), "It extends the checkpoint of")
@@ -90,7 +90,7 @@ def test_notes_of_others_say_nothing(kept):
 
 @pytest.mark.root
 def test_only_the_end_of_a_long_file_is_read(kept):
-    """A gigabyte, sparse: the newest note is at its end."""
+    """The file is sparse and has a gigabyte. The newest note is at its end."""
     notes = kept.file.read_bytes()
     with kept.file.open("wb") as file:
         file.truncate(1 << 30)
@@ -106,7 +106,7 @@ def test_only_the_end_of_a_long_file_is_read(kept):
 @pytest.mark.parametrize("make", [
     lambda file: file.mkdir(), lambda file: os.mkfifo(file), lambda file: file.symlink_to(file.parent / "elsewhere"),
 ], ids=("folder", "FIFO", "link"))
-def test_what_is_no_file_is_told(kept, make):
+def test_a_checkpoint_path_that_is_not_a_file_is_reported(kept, make):
     kept.file.unlink()
     make(kept.file)
     kept.counting_script()
@@ -116,7 +116,7 @@ def test_what_is_no_file_is_told(kept, make):
     assert done.returncode == COULD_NOT_CHECK and str(kept.file) in done.stderr, done
 
 
-# What an auditor brings
+# Checkpoints that an auditor kept
 
 
 def header_form(kept):
@@ -145,7 +145,7 @@ def test_a_checkpoint_in_every_form(kept):
         is_found(verify(kept, kept.folder / "brought"), "it was cut off")
 
 
-def test_what_holds_no_checkpoint_checks_nothing(kept):
+def test_a_file_without_a_checkpoint_checks_nothing(kept):
     for content in (b"", b"nothing\n", notes_in(kept.file)[-1][:-30], b"A" * 200):
         (kept.folder / "brought").write_bytes(content)
         done = verify(kept, kept.folder / "brought")
@@ -155,7 +155,7 @@ def test_what_holds_no_checkpoint_checks_nothing(kept):
 
 
 def test_an_auditor_is_told_of_what_was_given_up(kept):
-    """A decision of an administrator does not excuse what an auditor kept."""
+    """An administrator's decision does not make an auditor's checkpoint match."""
     (kept.folder / "brought").write_bytes(notes_in(kept.file)[-1])
     roll_back(kept)
     resumed(kept)
@@ -163,7 +163,7 @@ def test_an_auditor_is_told_of_what_was_given_up(kept):
     is_found(verify(kept, kept.folder / "brought"))
 
 
-# Checkpoints that left
+# Checkpoints outside the history
 
 
 def test_every_checkpoint_goes_to_the_file(installed):
@@ -175,7 +175,7 @@ def test_every_checkpoint_goes_to_the_file(installed):
     installed.command("run")
     installed.stop()
     lines = file.read_bytes().split(b"\n")[1:]
-    # Three lines, an empty one, a signature; an empty line before each.
+    # A note has three lines, an empty one and a signature. An empty line precedes each note.
     notes = [b"\n".join(lines[start:start + 5]) + b"\n" for start in range(0, len(lines) - 1, 6)]
     sizes = [size_of(note) for note in notes]
     stored = [size for size, in installed.sql("SELECT size FROM checkpoint ORDER BY size")]

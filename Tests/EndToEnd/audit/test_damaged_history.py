@@ -33,7 +33,7 @@ def delete_seal(connection):
 
 
 def spoil_seal(connection):
-    """What is in the place of the newest checkpoint is none."""
+    """Replaces the newest checkpoint by a text that is not one."""
     connection.execute("UPDATE checkpoint SET note = x'00' WHERE size = (SELECT max(size) FROM checkpoint)")
 
 
@@ -42,7 +42,7 @@ def spoil_entry(connection):
 
 
 def spoil_page(connection):
-    """A page of the table of outputs is overwritten, so that SQLite gives up in the midst of reading it."""
+    """Overwrites a page of the table of outputs, so that SQLite fails while it reads the table."""
     root, = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'run_output'").fetchone()
     size, = connection.execute("PRAGMA page_size").fetchone()
     connection.execute("COMMIT")
@@ -88,7 +88,7 @@ def test_the_service_does_not_run_on_a_damaged_history(copy, attack):
 
 
 def test_a_damaged_history_with_an_unfinished_run_is_served(copy):
-    """The end of that run cannot be recorded; everything else can be read."""
+    """The service cannot record the end of that run. Clients can read everything else."""
     tamper(copy, f"{STRAY_RUN}; CREATE TABLE beside (id INTEGER PRIMARY KEY)")
     copy.start()
     assert "history_damaged" in reasons(copy)
@@ -96,7 +96,7 @@ def test_a_damaged_history_with_an_unfinished_run_is_served(copy):
 
 
 def test_an_end_that_was_deleted_is_not_recorded_again(copy):
-    """The run looks unfinished at the start. Its end is in the log."""
+    """At the start the run seems unfinished, but the log has its end."""
     tamper(copy, "DELETE FROM run_finished WHERE id = 9")
     copy.start()
     eventually(lambda: "history_damaged" in reasons(copy), "readyz names the damage")
@@ -106,7 +106,7 @@ def test_an_end_that_was_deleted_is_not_recorded_again(copy):
 
 
 def test_damage_that_was_accepted(copy):
-    """`audit resume` records the decision; runs go on, and verify goes on telling."""
+    """`audit resume` records the decision. Runs continue, and `audit verify` still reports the damage."""
     with tampering(copy) as connection:
         damage(connection)
     result = copy.command("audit", "resume", "--reason", "looked at it with rina")
@@ -125,7 +125,7 @@ def test_damage_that_was_accepted(copy):
     f"UPDATE run_started SET user = 'mallory' WHERE id = {RUN}", f"UPDATE run_finished SET exit_code = 99 WHERE id = {RUN + 1}",
 ], ids=("the same value again", "another"))
 def test_damage_that_came_after_the_accepted_one(copy, assignment):
-    """What was accepted is that damage, not as much of any other."""
+    """The acceptance covers only that damage, not other damage of the same amount."""
     with tampering(copy) as connection:
         damage(connection)
     assert copy.command("audit", "resume", "--reason", "known").returncode == 0
@@ -144,7 +144,7 @@ def accept(copy, sql):
 
 
 def test_a_spoiled_newest_checkpoint_is_accepted(copy):
-    """The entries and the stored hashes say what to sign. Other damage is found as well."""
+    """The new checkpoint signs the entries and the stored hashes. The verification also finds other damage."""
     with tampering(copy) as connection:
         spoil_seal(connection)
         damage(connection)
@@ -161,7 +161,7 @@ def test_a_spoiled_newest_checkpoint_is_accepted(copy):
 
 
 def test_entries_under_the_last_readable_checkpoint(copy):
-    """Entries that it covers were altered with every hash, and the newest one is spoiled."""
+    """The attack alters entries that it covers, with every hash, and spoils the newest checkpoint."""
     with tampering(copy) as connection:
         put_forged(connection, forged_log(copy, RUN), RUN)
         spoil_seal(connection)
@@ -169,7 +169,7 @@ def test_entries_under_the_last_readable_checkpoint(copy):
 
 
 def test_a_spoiled_checkpoint_under_more_entries_than_there_are(copy):
-    """No new checkpoint would be the newest one."""
+    """A new checkpoint would not be the newest one."""
     with tampering(copy) as connection:
         connection.execute("INSERT INTO checkpoint VALUES (1000000000, x'00')")
     before = entries_of(copy)
@@ -207,8 +207,8 @@ FORGED_VIEW = "DROP VIEW runs; CREATE VIEW runs AS SELECT * FROM (SELECT 1 AS id
     ("UPDATE checkpoint SET note = x'00' WHERE size = 3", "UPDATE checkpoint SET note = x'01' WHERE size = 3", "stored under 3 entries"),
 ], ids=("view", "trigger", "table again", "stray row again", "output again", "entry again", "hash", "row", "migration again",
         "checkpoint again"))
-def test_what_was_accepted_is_that_and_nothing_else(copy, known, new, said):
-    """Told apart from it by everyone, and refused by the service."""
+def test_an_acceptance_covers_only_its_damage(copy, known, new, said):
+    """Every reader tells the new damage from the accepted damage, and the service refuses it."""
     accept(copy, known)
     before = verify(copy)
     is_found(before, "~ accepted with audit resume: ", "TAMPERED: 0 new problems")
@@ -240,7 +240,7 @@ def test_accepted_damage_is_told_apart(copy):
 
 
 def test_an_acceptance_that_nobody_gave(copy):
-    """Without the key: an entry is made to look like `recovered`."""
+    """Without the key, an attacker makes an entry look like `recovered`."""
     with tampering(copy) as connection:
         damage(connection)
         forged = json.dumps({"at": json.loads(entries_of(copy)[5])["at"], "event": "recovered", "problem_count": 10**9},

@@ -1,4 +1,4 @@
-"""Floods of events are counted instead of kept one by one, and no count is lost."""
+"""The log sums up floods of events and loses no count."""
 
 import sqlite3
 from contextlib import closing
@@ -19,7 +19,7 @@ def test_five_hundred_bad_tokens(service):
     service.stop()
     found = events_of(service, "auth_failed")
     counted = [one for one in found if "count" in one]
-    # Of the first ten at most, and a sum for each ten seconds that it took.
+    # At most ten single entries, and one summary for every ten seconds.
     assert len(found) - len(counted) <= 10 * max(1, len(counted)) and len(counted) <= 6, len(found)
     assert sum(one.get("count", 1) for one in found) == 500
     for one in counted:
@@ -37,7 +37,7 @@ def test_bad_tokens_from_many_addresses(service):
         for address in range(300):
             connection.send(connection.head("GET /sync/status HTTP/1.1", f"X-Forwarded-For: 198.51.{address // 250}.{address % 250}"))
             connection.answer()
-    eventually(lambda: len(events_of(service, "auth_failed")) >= 40, "the first of them are in the trail")
+    eventually(lambda: len(events_of(service, "auth_failed")) >= 40, "the first of them are in the audit log")
     assert len(events_of(service, "auth_failed")) <= 2 * 60, "no more than two minutes began"
     service.stop()
     found = events_of(service, "auth_failed")
@@ -89,7 +89,7 @@ def test_a_user_from_many_addresses(service):
 
 
 def test_a_user_from_many_addresses_of_one_network(service):
-    """The addresses of one IPv6 network of 64 bits are one place."""
+    """The addresses of one IPv6 network with a prefix of 64 bits count as one address."""
     behind_a_proxy(service)
     with Connection(service) as connection:
         for number in range(200):
@@ -117,8 +117,8 @@ def reads_by(service, user):
     return [one for one in events_of(service, "history_read") if one["user"] == user]
 
 
-def test_who_read_run_17(service):
-    """The answer is in the history however much else was read in the same seconds."""
+def test_the_log_says_who_read_run_17(service):
+    """The history names the reader even if many other runs were read in the same seconds."""
     service.script("exit 0")
     for _ in range(20):
         service.run_recorded()
@@ -138,7 +138,7 @@ def test_who_read_run_17(service):
 
 
 def test_a_summary_lists_a_thousand_runs_and_says_how_many_more(service):
-    """And stays within the 32 KiB of an entry."""
+    """The entry stays within its 32 KiB."""
     with Connection(service) as connection:
         connection.token = service.token("reader", role="admin")
         line = connection.head("GET /admin/runs/1/receipt HTTP/1.1").replace(b"/1/", b"/%d/")
@@ -155,7 +155,7 @@ def test_a_summary_lists_a_thousand_runs_and_says_how_many_more(service):
 
 @pytest.mark.slow
 def test_nothing_is_lost_while_the_history_cannot_be_written(service):
-    """Another program holds the database while more events come than may wait singly."""
+    """Another program locks the database while more events arrive than can wait singly."""
     with closing(sqlite3.connect(service.database, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         with Connection(service) as connection:

@@ -1,4 +1,4 @@
-"""The audit log in others' hands: exports and receipts that other people's verifiers check, and events over HTTP."""
+"""Third-party verifiers accept exports and receipts. Clients read events over HTTP."""
 
 import base64
 import re
@@ -22,7 +22,7 @@ def verifier(request):
 
 @pytest.fixture(scope="module")
 def exported(shared):
-    """Three hundred entries and more, exported; a checkpoint kept on the way, and receipts."""
+    """An export of more than three hundred entries, an older checkpoint, and receipts."""
     shared.script('echo "output of run $SYNC_RUN_ID"')
     run_until(shared, 60)
     (shared.folder / "older").write_bytes(head_of(shared))
@@ -122,7 +122,7 @@ def test_events_page_by_page(exported):
         assert len(answer["events"]) <= 100
         found += answer["events"]
         cursor = answer["next"]
-    # Those that were asked for while events were added begin with newer ones.
+    # Pages that were requested while events were added begin with newer ones.
     assert found[-len(everything):] == everything[::-1]
     finished = exported.admin("/admin/audit?event=run_finished&limit=3").json["events"]
     assert [one["event"] for one in finished] == ["run_finished"] * 3
@@ -131,7 +131,7 @@ def test_events_page_by_page(exported):
 
 
 def test_verify_over_http(exported):
-    """One at a time: each reads the whole log."""
+    """Only one runs at a time, because each reads the whole log."""
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: exported.admin("/admin/audit/verify"), range(8)))
     assert {answer.code for answer in answers} == {200, 429}

@@ -66,7 +66,7 @@ def test_a_history_that_is_not_the_pinned_one(installed, tmp_path):
     installed.command("run")
     no_run_and_yet_reading(installed)
     is_found(verify(installed), f"the log belongs to the key {theirs}, expected is {ours}")
-    # The right one is put back:
+    # Restores the right key:
     for file, target in (("ours", installed.database), ("key", installed.state / "audit.key")):
         shutil.copy2(tmp_path / file, target)
     assert installed.command("run").returncode == 0
@@ -74,12 +74,12 @@ def test_a_history_that_is_not_the_pinned_one(installed, tmp_path):
 
 
 def entries_naming_ours(entries, ours, theirs):
-    """Ours as it was."""
+    """Our own history, unchanged."""
     return entries
 
 
 def entries_approving_ours(entries, ours, theirs):
-    """Theirs, which pretends to have gone over to our key."""
+    """An attacker's history, which pretends that its key changed to ours."""
     origin = json.loads(entries[0])["origin"]
     beginning = changed(entries[0], vkey=theirs.vkey(origin))
     root = base64.b64encode(stored_hashes([beginning])[1]).decode()

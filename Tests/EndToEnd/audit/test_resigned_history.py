@@ -32,7 +32,7 @@ def own_key(service):
 
 
 def test_the_newest_ten_are_cut_off(original, copy):
-    """Needs no key: the checkpoint of then is still in its table."""
+    """The attack needs no key, because the checkpoint of that time is still in its table."""
     entry = entry_of(copy, RUNS - 9, "run_started")
     with tampering(copy) as connection:
         for table in ("run_output", "run_finished", "run_started"):
@@ -55,7 +55,7 @@ def test_the_file_of_yesterday_is_put_back(original, copy):
 
 
 def test_the_file_of_yesterday_is_put_back_and_goes_on(original, copy):
-    """Longer than it was, so that its length tells nothing."""
+    """The new history is longer, so its length reveals nothing."""
     shutil.copy2(original.folder / "yesterday.sqlite", copy.database)
     copy.start()
     run_until(copy, RUNS + 5)
@@ -67,7 +67,7 @@ def test_the_file_of_yesterday_is_put_back_and_goes_on(original, copy):
 
 
 def test_everything_is_signed_anew(original, copy):
-    """With the key."""
+    """The attacker has the key."""
     entries = forged_log(copy, RUN)
     with tampering(copy) as connection:
         put_forged(connection, entries, RUN)
@@ -81,7 +81,7 @@ def test_everything_is_signed_anew(original, copy):
 
 
 def test_everything_is_replaced(original, copy, tmp_path):
-    """By a log of another key under the same origin."""
+    """Another log replaces it, with another key and the same origin."""
     entries = forged_log(copy, RUN)
     origin = json.loads(entries[0])["origin"]
     ours, theirs = own_key(copy).vkey(origin), Key.new(tmp_path / "own.key")
@@ -106,7 +106,7 @@ def test_a_checkpoint_nobody_signed_proves_nothing(original, copy, tmp_path):
 
 
 def forge_without_key(copy):
-    """Entries, hashes and rows fit each other; only the signed root does not."""
+    """Entries, hashes and rows agree. Only the signed root does not."""
     entries = forged_log(copy, RUN)
     with tampering(copy) as connection:
         put_forged(connection, entries, RUN)
@@ -117,7 +117,7 @@ def forge_without_key(copy):
     ["audit", "rotate-key"],
 ], ids=lambda command: " ".join(command[:2]))
 def test_a_command_does_not_sign_what_was_forged(copy, command):
-    """An append signs the whole log: it must look first whether that is what was signed last."""
+    """An append signs the whole log. It must first compare the log with the newest checkpoint."""
     forge_without_key(copy)
     copy.command(*command)
     is_found(verify(copy))
@@ -141,10 +141,10 @@ def test_a_command_does_not_go_on_with_a_key_of_somebody(copy, tmp_path):
     is_intact(verify(copy))
 
 
-# What verify says of itself
+# What verify says about its limits
 
 
-def test_what_it_cannot_exclude_is_said(original):
+def test_verify_says_what_it_cannot_exclude(original):
     """In the words of security/AUDIT_FORMAT.md."""
     document = (ROOT / "security/AUDIT_FORMAT.md").read_text()
     section = document.split("## What cannot be found\n")[1]
@@ -180,7 +180,7 @@ def test_a_long_log_shows_how_far_it_is(installed):
 
 
 def append_signed(service, at):
-    """With the key: an entry of that time behind the last."""
+    """With the key, an attacker adds an entry with that time after the last one."""
     entries = entries_of(service)
     entries.append(json.dumps({"at": at, "event": "service_stopped"}, separators=(",", ":")).encode())
     with tampering(service) as connection:
@@ -189,7 +189,7 @@ def append_signed(service, at):
 
 
 def test_the_clock_was_set_back(installed):
-    """The last entry is of the future: the next start notices, and verify says where times run backwards."""
+    """The last entry is in the future. The next start notices it, and verify says where times run backwards."""
     installed.script("exit 0")
     installed.command("run")
     append_signed(installed, "2100-01-01T00:00:00.000000Z")
@@ -202,7 +202,7 @@ def test_the_clock_was_set_back(installed):
 
 
 def test_the_clock_was_set_back_before_a_change_of_key(installed):
-    """The old key approves the new one for one place: the step has to be recorded before, not in between."""
+    """The old key signs the new one for one position in the log, so the event about the clock must come before both."""
     installed.script("exit 0")
     installed.command("run")
     append_signed(installed, "2100-01-01T00:00:00.000000Z")

@@ -22,7 +22,7 @@ def test_an_older_history_is_refused(kept):
 
 
 def test_a_missing_history_is_refused(kept):
-    """The key is still there, so that a new history would sign its first sizes a second time."""
+    """The key still exists, so a new history would sign its first sizes a second time."""
     kept.counting_script()
     kept.database.unlink()
     is_refused(kept)
@@ -33,7 +33,7 @@ def test_a_missing_history_is_refused(kept):
 
 
 def test_a_history_that_has_grown_past_is_refused(kept):
-    """Longer than the newest checkpoint, so that its size tells nothing: it went on without the file."""
+    """The history continued without the file. It is longer than the newest checkpoint, so its size reveals nothing."""
     kept.counting_script()
     roll_back(kept)
     kept.set(AUDIT_CHECKPOINT_FILE=None)
@@ -44,7 +44,7 @@ def test_a_history_that_has_grown_past_is_refused(kept):
 
 
 def test_an_older_history_is_put_under_a_running_service(kept):
-    """It remembers what it has seen, and the next start finds it in the file."""
+    """The service remembers the checkpoint, and the next start finds it in the file."""
     kept.counting_script()
     kept.start()
     assert kept.run().code == 200
@@ -63,7 +63,7 @@ def test_an_older_history_is_put_under_a_running_service(kept):
     lambda service: os.rename(service.older, service.database), lambda service: service.database.unlink(),
 ], ids=("renamed over it", "deleted"))
 def test_the_file_of_a_running_service_is_replaced(kept, put_another):
-    """What is open is no longer what others find: no run starts, and readyz tells."""
+    """The open file is no longer the one at the path. No run starts, and /readyz says why."""
     kept.counting_script()
     kept.start()
     assert kept.run().code == 200 and reasons(kept) == []
@@ -94,7 +94,7 @@ def test_copies_hide_no_rollback(kept):
 
 
 def test_checkpoints_of_a_history_that_went_on_hide_no_rollback(kept):
-    """Each of them is another one."""
+    """Each of these checkpoints is a different one."""
     roll_back(kept)
     kept.set(AUDIT_CHECKPOINT_FILE=kept.folder / "others")
     kept.start()
@@ -109,7 +109,7 @@ def test_checkpoints_of_a_history_that_went_on_hide_no_rollback(kept):
 
 
 def test_an_unsigned_copy_hides_no_rollback(kept):
-    """It says the same as the signed one and stands before it."""
+    """A copy of the checkpoint with an invalid signature precedes the signed one."""
     kept.counting_script()
     lost = notes_in(kept.file)[-1]
     lines = lost.split(b"\n")
@@ -125,7 +125,7 @@ def test_an_unsigned_copy_hides_no_rollback(kept):
 
 
 def test_another_history_of_the_same_size_is_refused(kept):
-    """With the key: one user is another, and everything is signed anew."""
+    """With the key, an attacker changes one user and signs everything anew."""
     kept.counting_script()
     entries = entries_of(kept)
     entries[-1] = changed(entries[-1], duration_ms=7)
@@ -155,7 +155,7 @@ def test_the_history_and_the_key_of_before_a_rotation(kept):
 
 
 def test_a_resumed_history_is_not_refused_again(kept):
-    """Although the file still holds what was given up, with larger sizes than the history has now."""
+    """The file still has the abandoned checkpoints, whose sizes are larger than the history's."""
     roll_back(kept)
     recovered = resumed(kept)
     lost = notes_in(kept.file)
@@ -169,7 +169,7 @@ def test_a_resumed_history_is_not_refused_again(kept):
 
 
 def test_a_resumed_history_is_rolled_back_again(kept):
-    """Before it has grown past what was given up, where old and new checkpoints have the same sizes."""
+    """The history is still shorter than the abandoned part, so old and new checkpoints can have the same size."""
     kept.script("exit 0")
     for _ in range(8):
         assert kept.command("run").returncode == 0
@@ -188,7 +188,7 @@ def test_a_resumed_history_is_rolled_back_again(kept):
 
 
 def test_the_decision_is_lost_with_the_history(kept):
-    """An older history than the resumed one does not know of the decision."""
+    """A history from before the decision does not contain it."""
     kept.counting_script()
     roll_back(kept)
     resumed(kept)
@@ -213,7 +213,7 @@ def test_a_copy_of_what_was_given_up_excuses_nothing(kept):
 
 
 def test_a_decision_that_nobody_signed(kept):
-    """Without the key: an entry is made to look as if it gave the checkpoint up."""
+    """Without the key, an attacker makes an entry look as if it abandoned the checkpoint."""
     kept.counting_script()
     note = notes_in(kept.file)[-1].split(b"\n")
     given_up = {"file_size": 10**6, "offset": 0, "root": note[2].decode(), "size": int(note[1])}

@@ -1,4 +1,4 @@
-"""What bounds the verification: lists that end, damage that was accepted, missing tables, locks, and exit status 3."""
+"""The limits of the verification: bounded lists, accepted damage, missing tables, locks, and exit status 3."""
 
 import re
 import sqlite3
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 RUN, OTHER = RUNS // 2, RUNS // 2 + 7
 
 
-# What was accepted is that, and hides nothing else
+# Accepted damage hides no other damage
 
 
 def resumed(copy):
@@ -30,7 +30,7 @@ def cannot_be_accepted(copy):
 
 
 def loosely(copy, table, sql):
-    """While the table takes values of any type. Afterwards its schema is as it was."""
+    """The attack lets the table accept values of any type, and then restores the schema."""
     schema = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")[0][0]
     put_schema(copy, table, schema.replace(") STRICT", ")"))
     with tampering(copy) as connection:
@@ -44,7 +44,7 @@ def is_new(result, said):
 
 
 def test_more_problems_than_sqlite_lists(copy):
-    """Behind its hundredth message SQLite does not look any further."""
+    """SQLite stops after its hundredth message."""
     loosely(copy, "run_started", "UPDATE run_started SET script_uid = 'x' WHERE id <= 100")
     is_found(verify(copy), "table run_started: there are more problems than SQLite lists")
     cannot_be_accepted(copy)
@@ -74,7 +74,7 @@ def test_an_accepted_value_that_is_no_bytes_is_replaced(copy, table, column, whe
     "CREATE VIRTUAL TABLE more USING fts5(x)",
 ], ids=("view changed", "view dropped", "trigger dropped", "trigger added", "index dropped", "column", "view added", "virtual table"))
 def test_a_schema_that_cannot_be_accepted(copy, sql):
-    """What such an object does may be altered later, in the table that it reads."""
+    """An attacker can change later what such an object does, in the table that it reads."""
     assert copy.sqlite3(sql).returncode == 0
     is_found(verify(copy), "schema")
     cannot_be_accepted(copy)
@@ -87,7 +87,7 @@ def test_an_added_table_can_be_accepted(copy):
     is_found(verify(copy), "TAMPERED: 0 new problems, 2 accepted")
 
 
-# What keeps the verification from going on
+# What stops the verification
 
 
 @pytest.mark.parametrize("sql, said", [
@@ -133,7 +133,7 @@ def test_a_lock_only_delays_the_verification_at_the_start(copy):
 
 
 def lock_at_the_start(copy):
-    """Whether the lock came before the verification was over."""
+    """Whether another program locked the database before the verification ended."""
     copy.stop()
     before = len(copy.output())
     copy.launch()
@@ -146,7 +146,7 @@ def lock_at_the_start(copy):
     return "could not be checked" in copy.output()[before:]
 
 
-# Exit code 3: nothing is known
+# Exit code 3: could not check
 
 
 def test_what_cannot_be_checked(original, copy, tmp_path):

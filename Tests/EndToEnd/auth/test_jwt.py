@@ -11,7 +11,7 @@ PROTECTED = "/sync/status"
 
 
 def now():
-    """Asked for when a token is made: minutes may lie between the collection of the tests and their run."""
+    """The time at which a token is made. Minutes can pass between the collection of the tests and their run."""
     return int(time.time())
 
 
@@ -70,7 +70,7 @@ def signed_bytes(service, payload):
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_tokens(service, case):
-    # Each from an address of its own: too many from one are answered with 429.
+    # Each request has its own address, because too many from one address get 429.
     source = f"127.0.2.{list(REFUSED).index(case) + 1}"
     answer = service.request("GET", PROTECTED, token=REFUSED[case](service), source=source)
     answer.is_error(401)
@@ -96,7 +96,7 @@ def test_two_authorization_headers_are_refused(shared):
     assert shared.request("GET", PROTECTED, headers=header).code in (400, 401)
 
 
-# Tokens that are fine. name: service -> token
+# Valid tokens. name: service -> token
 ACCEPTED = {
     "as documented": lambda s: s.token(),
     "without iat": lambda s: s.token(iat=None),

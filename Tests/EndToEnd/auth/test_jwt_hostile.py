@@ -21,14 +21,14 @@ def encode(data):
 
 
 def claims(**changes):
-    """Claims that hold, with changes; None leaves one out."""
+    """Valid claims with changes. None leaves a claim out."""
     now = int(time.time())
     merged = {"sub": "rina", "role": "admin", "iat": now, "exp": now + 600, **changes}
     return json.dumps({name: value for name, value in merged.items() if value is not None}).encode()
 
 
 def raw_claims(members):
-    """Claims that hold, and members as they are written."""
+    """Valid claims and further members, verbatim."""
     return claims()[:-1] + b"," + members + b"}"
 
 
@@ -41,7 +41,7 @@ def token(endpoint, header=HEADER, payload=None, **options):
 
 
 def segments(endpoint, header, payload, **options):
-    """The MAC covers the segments as they stand."""
+    """A token of these segments, with a correct MAC over their bytes."""
     signed = header + b"." + payload
     return signed + b"." + encode(mac(endpoint, signed, **options))
 
@@ -51,14 +51,14 @@ def header(**members):
 
 
 def last_bits(segment):
-    """The same bytes, with a bit set in the last character that belongs to none of them."""
+    """The same bytes, but an unused bit of the last character is set."""
     alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     assert len(segment) % 4, "no spare bits"
     return segment[:-1] + alphabet[alphabet.index(segment[-1]) | 1:][:1]
 
 
 def odd(data):
-    """JSON that leaves spare bits when encoded."""
+    """JSON whose base64 has unused bits."""
     return data if len(data) % 3 else data + b" "
 
 
@@ -67,7 +67,7 @@ def deep(levels):
 
 
 def filled(endpoint, size):
-    """A token of exactly that many bytes, fine but for its length, or None where base64 has no such length."""
+    """A token of exactly this many bytes that is valid except for its length. None if base64 cannot have that length."""
     for filling in range(size):
         made = token(endpoint, payload=raw_claims(b'"fill":"' + b"x" * filling + b'"'))
         if len(made) >= size - 3:
@@ -230,7 +230,7 @@ def test_a_hostile_compact_form_is_refused(endpoint, case):
 
 
 def test_tokens_just_within_the_limits_are_accepted(endpoint):
-    """So that the refusals above are for their own reason."""
+    """Similar tokens without a fault are valid, so each refusal above has its own reason."""
     fine = [
         token(endpoint), token(endpoint, header=b'{"alg":"HS256"}'), token(endpoint, header=b' {"typ" : "jwt" , "alg" : "HS256" , "kid" : "1" } '),
         token(endpoint, payload=deep(8)), filled(endpoint, 8190), token(endpoint, payload=claims(exp=float(int(time.time())) + 300.5)),

@@ -17,7 +17,7 @@ def test_too_many_refusals_from_one_address(own_endpoint):
     for answer in found[ALLOWED:]:
         answer.is_error(429)
         assert 1 <= int(answer.header("Retry-After")) <= 60
-    # On every route, and none of the others is touched:
+    # The limit is for every route. Other addresses are not affected:
     assert refusals(own_endpoint, 1, "127.0.2.1", "/admin/runs")[0].code == 429
     assert refusals(own_endpoint, 1, "127.0.2.2")[0].code == 401
     assert own_endpoint.request("GET", "/sync/status", source="127.0.2.2").code == 200
@@ -27,8 +27,8 @@ def test_too_many_refusals_from_one_address(own_endpoint):
     assert own_endpoint.request("GET", "/healthz", token=None, source="127.0.2.1").code == 200
 
 
-def test_who_is_not_allowed_is_not_counted(own_endpoint):
-    """A valid token that does not reach so far is no guess."""
+def test_a_forbidden_request_is_not_counted(own_endpoint):
+    """A valid token without the role is not a guess at a token."""
     assert {answer.code for answer in refusals(own_endpoint, 30, "127.0.2.1", "/admin/runs", own_endpoint.token())} == {403}
 
 
@@ -49,14 +49,14 @@ def test_behind_a_proxy_the_client_counts_and_not_the_proxy(stopped_endpoint):
 
     assert [code("198.51.100.7") for _ in range(ALLOWED + 1)][-1] == 429
     assert code("198.51.100.8") == 401
-    # Who has one IPv6 address has its network of 64 bits.
+    # A client with one IPv6 address can use its whole network of 64 bits.
     assert [code(f"2001:db8:0:1::{number}") for number in range(1, ALLOWED + 2)][-1] == 429
     assert code("2001:db8:0:2::1") == 401
     assert code("2001:db8:0:1:ffff:ffff:ffff:ffff") == 429
 
 
 def test_both_families_on_one_socket(stopped_endpoint):
-    """IPv4 peers of such a socket are ::ffff:a.b.c.d, and not all one network."""
+    """IPv4 peers of such a socket have addresses ::ffff:a.b.c.d. They must not count as one network."""
     stopped_endpoint.set(HOST="::", ALLOW_PLAINTEXT="true")
     stopped_endpoint.start()
     assert refusals(stopped_endpoint, ALLOWED + 1, "127.0.2.1")[-1].code == 429
@@ -65,7 +65,7 @@ def test_both_families_on_one_socket(stopped_endpoint):
 
 @pytest.mark.slow
 def test_thousands_of_addresses_take_no_memory(stopped_endpoint):
-    """More addresses than the service remembers: its memory does not grow, and no address is locked out."""
+    """There are more addresses than the service remembers. Its memory does not grow, and it locks no address out."""
     stopped_endpoint.set(TRUSTED_PROXIES="127.0.0.1")
     stopped_endpoint.start()
 
@@ -95,7 +95,7 @@ def test_a_flood_of_guesses_does_not_fill_the_log(own_endpoint):
 
 
 def test_guesses_at_the_readiness_count_as_well(stopped_endpoint):
-    """Not ready, it tells those with a token why: as good a place to try tokens as any other."""
+    """/readyz tells the reasons only to a valid token. So a client could guess tokens there as well."""
     stopped_endpoint.set(SYNC_SCRIPT_PATH=None)
     stopped_endpoint.start()
     found = refusals(stopped_endpoint, 2 * ALLOWED, "127.0.2.1", "/readyz")

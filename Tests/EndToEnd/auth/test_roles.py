@@ -49,7 +49,7 @@ def staffed(tmp_path_factory, scheme, authority):
 
 
 def asked(endpoint, method, path, token):
-    """Each refused token from an address of its own: too many from one are answered with 429."""
+    """Each refused token has its own address, because too many from one address get 429."""
     number = next(SOURCES)
     with endpoint.wire(source=f"127.0.{8 + number // 250}.{1 + number % 250}") as wire:
         headers = [f"Authorization: Bearer {token}"] if token is not None else []
@@ -86,7 +86,7 @@ def test_every_caller_on_every_route(staffed, route):
 
 
 def test_the_table_of_routes_is_read_in_full():
-    """The documented endpoints and each role are in what the other tests take from the program."""
+    """The program's table has the documented endpoints and every role."""
     assert {("POST", "/sync/run", "runner"), ("GET", "/sync/status", "user"), ("GET", "/sync/log", "user"),
             ("GET", "/admin/runs", "admin"), ("GET", "/healthz", None)} <= {(route.method, route.path, route.role) for route in ROUTES}
 
@@ -94,7 +94,7 @@ def test_the_table_of_routes_is_read_in_full():
 @pytest.mark.parametrize("path", PATHS)
 def test_other_methods_are_nowhere_let_in(staffed, path):
     for method in {"GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "PURGE", "LINK"} - offered(path):
-        # For every caller: the methods of a path are no secret, and no other method works.
+        # Every caller may see the methods of a path, and no other method works.
         for token in (None, "garbage", staffed.token("tono"), staffed.token("rina"), staffed.token(role="admin")):
             answer = staffed.request(method, path.replace("{id}", "1"), token=token)
             answer.is_error(405)
@@ -124,7 +124,7 @@ SPELLINGS = [
 
 @pytest.mark.parametrize("path", SPELLINGS)
 def test_a_route_has_one_spelling(staffed, path):
-    """A proxy that fences off /admin compares paths; no other way of writing one may lead there."""
+    """A proxy that blocks /admin compares paths. So no other form of a path may lead there."""
     assert asked(staffed, "GET", path, staffed.token(role="admin")) in (400, 404)
 
 

@@ -26,7 +26,7 @@ def name(case):
 
 
 def is_latched(service):
-    """An I/O error is not forgotten: nothing runs until a restart, and /readyz says why."""
+    """After an I/O error nothing runs until a restart, and /readyz says why."""
     assert "not_recording" in reasons(service)
     assert service.request("GET", "/readyz", token=None).json == {"status": "not_ready"}, "no reason without a token"
     is_unavailable(service.run())
@@ -42,7 +42,7 @@ def test_an_io_error_at_the_start_of_a_run(service, case):
         is_unavailable(service.run())
     assert service.times_run() == 1, "nothing is executed without a durable row"
     if call == "openat":
-        # Nothing was written that could have failed; SQLite calls it "unable to open".
+        # SQLite wrote nothing. It reports "unable to open".
         assert service.run().code == 200
     else:
         is_latched(service)
@@ -51,7 +51,7 @@ def test_an_io_error_at_the_start_of_a_run(service, case):
     service.start()
     assert reasons(service) == []
     all_recorded(service)
-    # The row may be there although its commit failed. Then it says `interrupted` and keeps its number.
+    # The row may exist although its commit failed. Then its outcome is `interrupted` and it keeps its number.
     kept = service.sql("SELECT outcome, exit_code FROM runs WHERE id > 1 AND outcome <> 'succeeded'")
     assert kept in ([], [("interrupted", None)])
     assert service.run().code == 200 and service.times_run() == executed + 1
@@ -84,7 +84,7 @@ def test_an_io_error_at_the_end_of_a_run(service, case):
 
 @pytest.mark.parametrize("file", [JOURNAL, HISTORY])
 def test_no_space_for_the_start(service, file):
-    """ENOSPC of write(2) is no sign of a broken disk: nothing latches."""
+    """ENOSPC does not mean that the disk is broken, so runs continue without a restart."""
     service.counting_script()
     with failing(run_threads(service.process.pid), "pwrite64", "ENOSPC", service.state / file, when=1):
         is_unavailable(service.run())
@@ -95,7 +95,7 @@ def test_no_space_for_the_start(service, file):
 
 @pytest.mark.parametrize("file", [JOURNAL, HISTORY])
 def test_no_space_for_the_end_once(service, file):
-    """The room that was kept is given up, and the second attempt succeeds."""
+    """The service removes its reserve, and the second attempt succeeds."""
     barrier = service.waiting_script(after="exit 3")
     client = service.begin_run()
     barrier.reached()
@@ -120,7 +120,7 @@ def test_no_space_for_the_end_for_long(service):
     all_recorded(service)
 
 
-# The supervisor's own files. What it cannot store it still tells the service that waits for it.
+# The supervisor's files. If it cannot store a result, it still sends it to a service that waits.
 
 SUPERVISOR = {
     # At its start: nothing is executed.
@@ -128,7 +128,7 @@ SUPERVISOR = {
     "no room for the output": ("fallocate", "next.output", "ENOSPC", 503),
     "no room for the result": ("fallocate", "next.result", "ENOSPC", 503),
     "the head of the output": ("pwrite64", "next.output", "EIO", 503),
-    # Once its number is given out there is a row.
+    # A run with a number has a row.
     "the output's name": ("rename", "next.output", "EIO", 500),
     # At its end: the service is told.
     "the output's sync": ("fsync", "run-1.output", "EIO", 500),

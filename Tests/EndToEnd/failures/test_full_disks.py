@@ -28,7 +28,7 @@ def small(installed):
 
 @pytest.fixture
 def apart(installed):
-    """State and run directory each on a small disk of its own."""
+    """State and run directory are on separate small disks."""
     run = installed.folder / "run"
     run.mkdir(mode=0o700)
     installed.set(SYNC_RUN_DIR=run)
@@ -66,7 +66,7 @@ def test_a_disk_that_is_full_before_the_first_run_refuses_it(small):
 
 
 def test_a_disk_that_is_full_before_a_run_refuses_it(small):
-    """The room that is kept for the end of a run is there, but none for its output."""
+    """The reserve for the end of a run exists, but there is no room for its output."""
     small.counting_script()
     small.start()
     assert small.run().code == 200
@@ -80,7 +80,7 @@ def test_a_disk_that_is_full_before_a_run_refuses_it(small):
 
 
 def test_the_history_full_before_a_run(apart):
-    """The runner has all the room it wants; the history has none to begin a run in."""
+    """The runner's disk has room. The history's disk has no room for the start of a run."""
     apart.counting_script()
     apart.start()
     filler = fill(apart.state)
@@ -119,7 +119,7 @@ def is_whole(run):
 
 
 def test_a_disk_that_fills_during_a_run_does_not_disturb_it(small):
-    """To the last byte, and still nothing is lost: all the room was taken before the script began."""
+    """The disk fills to the last byte and nothing is lost, because the service reserves the room before the script starts."""
     barrier, client = begin(small)
     filler = fill(small.state)
     barrier.release()
@@ -146,7 +146,7 @@ def test_the_run_directory_full_during_a_run(apart):
 
 @contextmanager
 def without_any_room(service):
-    """The reserve for the end of a run is gone too: an operator removed it to make room."""
+    """An operator has also removed the reserve for the end of a run, to make room."""
     (service.state / "reserve").unlink()
     fill(service.state)
     yield
@@ -177,7 +177,7 @@ def test_no_room_for_the_end_and_a_killed_service(apart):
         barrier.release()
         is_unavailable(client.result(), run="2")
         kill_service(apart)
-        # No client may see a run that is long over as running.
+        # No client may see a finished run as running.
         code, message = apart.refused_start()
         assert code == UNAVAILABLE and "full" in message
         assert result.exists(), "and it survives that"
@@ -198,7 +198,7 @@ def test_no_room_for_the_end_of_a_run_of_the_command_line(apart):
         _, told = command.communicate()
         assert command.returncode == 1 and "not recorded yet" in told
         assert (apart.run_directory / "run-1.result").exists()
-    # By the service that runs, not at its next start, which may be months away.
+    # The running service records it. The next start may be months away.
     assert apart.record(1)["exit_code"] == 3
     all_recorded(apart)
 
@@ -233,7 +233,7 @@ def test_read_only_from_one_moment_to_the_next(installed):
 
 @pytest.mark.parametrize("which", ["history", "both"])
 def test_a_disk_that_turns_read_only_during_a_run_loses_no_run(installed, which):
-    """The supervisor's result is stored where it still can be; what cannot be stored anywhere ends as interrupted."""
+    """The result is stored on the disk that still accepts it. A run without a stored result ends as interrupted."""
     if which == "history":
         run = installed.folder / "run"
         run.mkdir(mode=0o700)

@@ -62,7 +62,7 @@ def test_a_small_log_keeps_no_place(own_endpoint):
 
 
 def test_a_log_that_is_no_utf_8_is_repaired_across_pieces(own_endpoint):
-    """A character that lies over the border of two pieces stays whole, and a broken one becomes what it becomes in Python."""
+    """A character that two pieces share stays intact. An invalid one is replaced as Python does it."""
     for lead in range(5):
         content = b"x" * lead + "é€😀".encode() * 30_000 + b"\xe2\x82\xf0\x9f\x98\x80\x80\x80\x80\xc3" * 3000
         own_endpoint.log_path.write_bytes(content)
@@ -72,7 +72,7 @@ def test_a_log_that_is_no_utf_8_is_repaired_across_pieces(own_endpoint):
 @pytest.mark.slow
 @pytest.mark.memory
 def test_outputs_of_runs_that_nobody_reads(own_endpoint):
-    """Each client that started a run is answered with all of its output, and may leave it unread."""
+    """Each client that started a run gets its whole output, and may not read it."""
     own_endpoint.script(f"head -c {MEBIBYTE} /dev/zero")
     assert own_endpoint.run().json["output"] == "\0" * MEBIBYTE
     before = own_endpoint.memory()

@@ -23,7 +23,7 @@ CLIENT = "127.0.0.77"  # loopback too, but not the address of nginx
 
 
 class OldBackend(http.server.BaseHTTPRequestHandler):
-    """Signs people in, and knows nothing else."""
+    """An old backend that only has a sign-in."""
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -66,7 +66,7 @@ class Proxied(Service):
         (folder / "sync-service.conf").write_text(text)
         places = "".join(f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
         (folder / "nginx.conf").write_text(
-            # The workers' usual user may not enter the folder, where bodies are kept.
+            # The workers' default user may not enter the folder in which nginx buffers bodies.
             f"{'user root;' if os.geteuid() == 0 else ''}\ndaemon off;\nworker_processes 1;\n"
             f"pid {folder}/nginx.pid;\nerror_log {folder}/nginx.log;\nevents {{}}\n"
             f"http {{\naccess_log off;\n{places}include {folder}/sync-service.conf;\n}}\n")

@@ -26,7 +26,7 @@ HEAD_TIME, BODY_TIME, IDLE_TIME, UNREAD_TIME = 10, 30, 60, 60
 
 
 def dripped(endpoint, first, piece, deadline, pause=0.5):
-    """Sends `first`, then `piece` again and again until the service closes; its last words, and how long it took."""
+    """Sends `first`, then `piece` repeatedly until the service closes. Returns its last bytes and the time that it took."""
     with endpoint.wire(source="127.0.2.1", seconds=pause) as wire:
         begun = time.monotonic()
         wire.send(first(wire))
@@ -40,7 +40,7 @@ def dripped(endpoint, first, piece, deadline, pause=0.5):
 
 
 def dripped_below(endpoint):
-    """Bytes that begin a TLS record, or a request, and never get further; whether the service closes."""
+    """Sends an incomplete TLS record or request. Returns whether the service closes."""
     with socket.create_connection(("127.0.0.1", endpoint.port), timeout=0.5) as plain:
         begun = time.monotonic()
         plain.sendall(b"\x16\x03\x01\x40\x00" if endpoint.scheme == "https" else b"G")
@@ -69,7 +69,7 @@ def idle(endpoint):
 
 
 def silent(endpoint):
-    """Connects and says nothing."""
+    """Connects and sends nothing."""
     with endpoint.wire(source="127.0.2.1", seconds=HEAD_TIME + GENEROUS) as wire:
         begun = time.monotonic()
         return wire.is_closed(), time.monotonic() - begun
@@ -117,7 +117,7 @@ def steady(endpoint):
 
 
 class Waits:
-    """All long waits at one endpoint, beside each other."""
+    """All long waits at one endpoint, at the same time."""
 
     def __init__(self, endpoint, pool):
         self.endpoint, self.probes = endpoint, []
@@ -163,14 +163,14 @@ def waits_at_all_endpoints(tmp_path_factory, authority):
 
 
 def test_the_long_waits_begin(waits_at_all_endpoints):
-    """First, so that they run beside all that follows; what came of them is asked for at the end."""
+    """Starts the long waits first, so that they run during the other tests. The last tests check the results."""
     assert not any(wait.done() for waits in waits_at_all_endpoints.values() for wait in waits.begun.values())
 
 
 # Caps
 
 def opened(endpoint, count, source):
-    """Connections that have been answered once, so that they certainly count."""
+    """Connections with one answer each, so that the service certainly counts them."""
     held = [endpoint.wire(source=source) for _ in range(count)]
     for wire in held:
         wire.send(wire.head(HEALTH, token=False))
@@ -264,7 +264,7 @@ def test_memory_under_five_thousand_idle_connections(own_endpoint):
             wire.socket.close()
 
 
-# A tool made for it: slow headers, slow bodies, slow reading
+# slowhttptest: slow headers, slow bodies, slow reading
 
 ATTACKS = {
     "/sync/status": ["-H", "-i", "2"], "/sync/run": ["-B", "-i", "2", "-s", "8192"],
@@ -307,7 +307,7 @@ def test_slowhttptest(attacked):
         assert endpoints[path].times_run() == 0
 
 
-# What came of the long waits
+# The results of the long waits
 
 @pytest.fixture(params=SCHEMES)
 def waits(request, waits_at_all_endpoints):
@@ -331,7 +331,7 @@ def test_the_deadline_of_a_body_is_absolute(waits, case):
     assert seconds > BODY_TIME - 1 or case == "extension"
 
 
-def test_who_says_nothing_is_not_kept(waits):
+def test_a_silent_connection_is_closed(waits):
     closed, seconds = waits.result("silent")
     assert closed and seconds > HEAD_TIME - 1
 

@@ -110,7 +110,7 @@ def test_a_cancel_ends_a_hidden_descendant(service, manner):
 
 
 def test_a_cancel_ends_a_descendant_of_a_script_that_ended_the_others(service):
-    """TERM ends the script at once; what it left in other sessions still gets its grace and its KILL."""
+    """TERM ends the script at once. Its processes in other sessions still get the grace period and then KILL."""
     program, ready = service.folder / "hider.py", service.folder / "ready"
     program.write_text(f"{PYTHON}os.setsid(); signal.signal(15, signal.SIG_IGN)\n{THEN}")
     service.script(f'/usr/bin/python3 "{program}" "{ready}" </dev/null >/dev/null 2>&1 &\nsleep 1000')
@@ -136,8 +136,8 @@ for number in range(500):
 
 
 def test_a_cancel_ends_a_chain_of_forks(service):
-    """Each process begets one in a session of its own and ends: none stays under its number for long. That it ended
-    is told by a lock which all of them share: the kernel frees it with the last."""
+    """Each process starts another one in a new session and ends, so none keeps its number for long. All of them share a
+    lock. The kernel frees it when the last process ends."""
     program, ready, lock = (service.folder / name for name in ("chain.py", "ready", "chain.lock"))
     program.write_text(f"""{PYTHON}
 import fcntl
@@ -240,7 +240,7 @@ def calls_of(supervisor, folder, body):
 
 @pytest.mark.root
 def test_a_run_that_ignores_term_is_waited_for_without_spinning(installed):
-    """The script ends at once, its child stays until KILL: three seconds of grace."""
+    """The script ends at once. Its child stays until KILL, after a grace period of three seconds."""
     installed.set(SYNC_STOP_GRACE_SECONDS=3)
     service = installed.start()
     service.script(f"(trap '' TERM; while :; do sleep 60; done) </dev/null >/dev/null 2>&1 &\n{naming(service)}\nsleep 60")

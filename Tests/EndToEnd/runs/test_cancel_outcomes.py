@@ -40,7 +40,7 @@ def is_cancelled(service, client):
 
 
 def test_a_socket_of_the_scripts_own(service):
-    """Its answer is not taken for the supervisor's, and the run is ended all the same."""
+    """The service does not accept its answer as the supervisor's, and still ends the run."""
     program, ready = service.folder / "impostor.py", service.folder / "ready"
     program.write_text(IMPOSTOR)
     service.script(
@@ -65,7 +65,7 @@ def test_a_supervisor_that_is_gone(service):
 
 
 def test_a_script_that_is_over_while_its_output_drains(service):
-    """What it left holds the output open. Nothing is left to cancel, and the answer says so."""
+    """A process that the script left keeps the output open. There is nothing to cancel, and the answer says so."""
     service.script(f"{naming(service)}\nsleep 1000 & exit 0")
     client = service.begin_run()
     eventually((service.folder / "who").exists, "the script runs")
@@ -77,7 +77,7 @@ def test_a_script_that_is_over_while_its_output_drains(service):
 
 @pytest.mark.slow
 def test_a_run_that_is_ended_for_another_reason(installed):
-    """The time limit was first. Its TERM is ignored, so that the cancel comes while it ends."""
+    """The time limit passed first. The script ignores TERM, so the cancel arrives while the run ends."""
     installed.set(SYNC_TIMEOUT_SECONDS=1, SYNC_STOP_GRACE_SECONDS=10)
     told = installed.folder / "told"
     installed.script(f'trap \'touch "{told}"\' TERM\nwhile :; do sleep 0.1; done')
@@ -152,7 +152,7 @@ def test_a_runner_that_is_lost_during_the_removal_is_not_asked_again(watched):
     assert watched.status() == "running"
     watched.arm("-e", "trace=unlink", "-P", str(watched.lock_path), "-e", "inject=unlink:signal=KILL")
     clear(watched).is_error(503)
-    # The file may be gone or not. No second look took it for another file.
+    # The file may exist or not. The second check must not take it for another file.
     assert event(watched, "lock_clear_failed", outcome="unknown")["user"] == "auditor"
     assert len(events_of(watched, "lock_clear_failed")) == 1 and not events_of(watched, "lock_cleared")
     assert len(events_of(watched, "lock_clear_requested")) == 1

@@ -1,5 +1,5 @@
-"""config/sync_fkk_db.sh between two real MariaDB servers: what is left when it is stopped, killed, cut off or blocked, at
-every step."""
+"""config/sync_fkk_db.sh between two real MariaDB servers: what remains after a stop, a kill, a lost connection or a
+blocked table at every step."""
 
 import os
 import signal
@@ -105,7 +105,7 @@ def test_term_during_the_switch_waits_for_its_end(small_sync):
 
 
 def test_a_reader_in_the_way_of_the_switch(small_sync):
-    """Nothing is dropped before all locks are there."""
+    """The script drops nothing before it has all locks."""
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
     reader = small_sync.target.session("START TRANSACTION; SELECT * FROM changes", "fkk")
     output = small_sync.fails("ERROR: cannot switch: .*Lock wait timeout")
@@ -116,7 +116,7 @@ def test_a_reader_in_the_way_of_the_switch(small_sync):
 
 
 def reader_between_triggers_and_tables(small_sync, table):
-    """A reader begins when the triggers are dropped and the tables are not yet moved."""
+    """A reader starts after the triggers are dropped and before the tables are moved."""
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
     small_sync.client.stop_before("RENAME TABLE")
     run = small_sync.service.begin_run()
@@ -129,7 +129,7 @@ def reader_between_triggers_and_tables(small_sync, table):
 
 @pytest.mark.parametrize("owner", ["writer@'127.0.0.1'", "root@localhost"])
 def test_the_triggers_are_put_back(small_sync, owner):
-    """With their DEFINER where the account may name it."""
+    """The triggers keep their DEFINER if the account may set it."""
     small_sync.reset(owner)
     run, reader = reader_between_triggers_and_tables(small_sync, "changes")
     output = small_sync.failed(run.result(), "ERROR: cannot switch: .*Lock wait timeout")
@@ -165,7 +165,7 @@ def test_already_running(small_sync):
 
 @pytest.fixture
 def reader(small_sync):
-    """A transaction at the target that has read a table, and so keeps the switch waiting."""
+    """A transaction at the target that has read a table. It blocks the switch."""
     session = small_sync.target.session("START TRANSACTION; SELECT * FROM packages LIMIT 1", "fkk")
     yield session
     session.communicate()
@@ -202,8 +202,8 @@ def test_a_wait_that_does_not_fit_into_the_grace(sync, grace, wait, fix):
     sync.nothing_is_left()
 
 
-def test_nobody_reads_the_output_any_more(small_sync):
-    """The reader of stdout goes during the switch, which then fails: the triggers are put back, the lock is removed."""
+def test_the_reader_of_the_output_goes_away(small_sync):
+    """The reader of stdout goes away, and then the switch fails. The script restores the triggers and removes the lock."""
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
     small_sync.client.stop_before("RENAME TABLE")
     run = subprocess.Popen([small_sync.service.script_path], env={"PATH": small_sync.client.path},
@@ -221,7 +221,7 @@ def test_nobody_reads_the_output_any_more(small_sync):
     assert "ERROR: cannot switch: " in log and "Undoing a switch that was interrupted" in log
 
 
-def test_the_log_cannot_be_written_any_more(small_sync):
+def test_the_log_becomes_unwritable_during_the_switch(small_sync):
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
     small_sync.client.stop_before("RENAME TABLE")
     run = small_sync.service.begin_run()
@@ -256,7 +256,7 @@ def test_a_client_that_outlives_the_script_keeps_the_lock(small_sync):
 
 
 def test_a_lock_file_of_another_script(small_sync):
-    """Its existence is all it says, so it is respected."""
+    """The script respects the file, because it cannot know more than that it exists."""
     small_sync.service.lock_path.touch()
     assert small_sync.service.run().code == 409
     assert small_sync.service.lock_path.read_bytes() == b""

@@ -68,7 +68,7 @@ turn=$(wc -l <"$turns")
             shutil.rmtree(tools)
 
     def writer(self):
-        """A writer to the source, which the copy waits for."""
+        """A writer to the source. The copy waits for it."""
         connection = sqlite3.connect(self.source, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
         return connection
@@ -204,7 +204,7 @@ def test_prepared_locks_that_are_not_swept(sync):
 
 
 def test_a_prepared_lock_is_swept_before_it_is_locked(sync):
-    """As by a sync that is running. The script prepares another."""
+    """A running sync removes it. The script prepares another."""
     run = sync.run_with("mktemp", """
 file=$("$real" "$@") && echo "$file"
 [[ $file == "$lock".* ]] || exit 0
@@ -218,14 +218,14 @@ esac""")
 
 
 def test_locks_that_come_and_go(sync):
-    """Each time the script looks, the one that was in its way has gone."""
+    """At each check of the script, the lock of before is gone."""
     run = sync.run_with("ln", '((turn > 6)) || exit 1; exec "$real" "$@"')
     assert run.returncode == 0, run
     sync.nothing_is_left()
 
 
 def test_locks_that_are_replaced_all_the_time(sync):
-    """Others take the lock and are killed, again and again: they are in the way, so that this one leaves."""
+    """Other syncs take the lock and are killed, again and again. So this one ends with `already running`."""
     def left(name):
         return f"printf '4711\\nheld with flock\\n' >$lock.{name} && mv -f $lock.{name} $lock"
     sync.service.lock_path.write_text("4711\nheld with flock\n")
@@ -250,7 +250,7 @@ def test_a_disk_without_hard_links(sync):
 
 
 def test_syncs_start_and_are_killed_at_once(sync):
-    """Each is killed, or syncs, or finds another one running. Never are two at it, and nothing is left."""
+    """Each one is killed, or syncs, or finds another one running. Two never run at once, and nothing is left."""
     chance = random.Random(4711)
     syncs, began = [], sync.service.folder / "began"
     tools = sync.service.folder / "bin"
@@ -293,7 +293,7 @@ def test_files_of_others_stay(sync):
     assert sorted(sync.folder.iterdir()) == sorted([*others, sync.target])
 
 
-def test_nobody_reads_the_output_any_more(sync):
+def test_the_reader_of_the_output_goes_away(sync):
     writer = sync.writer()
     run = subprocess.Popen([sync.service.script_path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     sync.copying()

@@ -18,7 +18,7 @@ def is_unavailable(answer, run=None):
 
 
 def is_sound(service):
-    """The file is whole, and numbers have no gaps. Call it once no write is under way that was cut short."""
+    """Asserts that the file is intact and that numbers have no gaps. Do not call it after an interrupted write."""
     assert service.sql("PRAGMA integrity_check") == [("ok",)]
     numbers = [number for number, in service.sql("SELECT id FROM run_started ORDER BY id")]
     assert numbers == list(range(1, len(numbers) + 1)), "numbers have gaps"
@@ -28,13 +28,13 @@ def is_sound(service):
 
 
 def trail_is_intact(service):
-    """By the command that an auditor uses, over the file as it is now."""
+    """Runs the command that an auditor uses on the current file."""
     verified = service.command("audit", "verify")
     assert verified.returncode == 0, verified
 
 
 def all_recorded(service):
-    """Every run that began has ended in the record, exactly once."""
+    """Asserts that every started run has exactly one end in the record."""
     eventually(
         lambda: service.sql("SELECT count(*) FROM run_started WHERE id NOT IN (SELECT id FROM run_finished)") == [(0,)],
         "every run that began has ended in the record")

@@ -1,5 +1,5 @@
-"""The audit log as an attacker or an auditor with a few lines of Python sees it: the tree, the tables behind it, and a
-signer with a stolen key. Nothing here is the product's own code."""
+"""The audit log for an attacker or an auditor, in a few lines of Python: the tree, its tables, and a signer with a stolen
+key. It shares no code with the service."""
 
 import base64
 import functools
@@ -143,7 +143,7 @@ def opened(service):
 
 @contextmanager
 def tampering(service):
-    """The same without the triggers, which are back afterwards to the letter."""
+    """The same without the triggers. Afterwards they are exactly as before."""
     with opened(service) as connection:
         triggers = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
@@ -169,7 +169,7 @@ def event(service, kind, **wanted):
     def newest():
         fitting = [e for e in events_of(service, kind) if all(e.get(key) == value for key, value in wanted.items())]
         return fitting and fitting[-1]
-    return eventually(newest, f"an event {kind} with {wanted} is in the trail")
+    return eventually(newest, f"an event {kind} with {wanted} is in the audit log")
 
 
 def entry_of(service, run, kind="run_finished"):
@@ -187,19 +187,19 @@ def size_of(checkpoint):
 
 
 def changed(entry, **members):
-    """The entry with other values, in the one way it can be written."""
+    """The entry with other values, in its only valid encoding."""
     return json.dumps(
         {**json.loads(entry), **members}, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def put_hashes(connection, entries):
-    """Every stored hash as these entries give it."""
+    """Replaces every stored hash by the hash of these entries."""
     connection.execute("DELETE FROM tree_hash")
     connection.executemany("INSERT INTO tree_hash VALUES (?, ?)", enumerate(stored_hashes(entries)[0]))
 
 
 def put_log(connection, entries):
-    """These entries in place of all others, with their hashes; the checkpoints stay."""
+    """Replaces all entries and their hashes by these. The checkpoints stay."""
     connection.execute("DELETE FROM leaf")
     connection.executemany("INSERT INTO leaf VALUES (?, ?)", enumerate(entries))
     connection.execute("DELETE FROM run_entry")
@@ -209,7 +209,7 @@ def put_log(connection, entries):
 
 
 def sign(connection, entries, key):
-    """One checkpoint over all entries in place of all others."""
+    """Replaces all checkpoints by one over all entries."""
     origin = json.loads(entries[0])["origin"]
     connection.execute("DELETE FROM checkpoint")
     connection.execute("INSERT INTO checkpoint VALUES (?, ?)", (len(entries), key.checkpoint(origin, entries)))
@@ -238,7 +238,7 @@ def verify(service, *checkpoints, vkey=None):
 
 
 def is_found(result, *said):
-    """The verification found tampering, and says these things of it."""
+    """Asserts that the verification finds tampering and prints these texts."""
     assert result.returncode == 1, result
     assert "TAMPERED" in result.stdout, result
     for text in said:

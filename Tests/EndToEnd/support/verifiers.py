@@ -1,4 +1,4 @@
-"""Verifiers that others wrote. Tests/Verifiers/prepare.sh builds them."""
+"""Third-party verifiers. Tests/Verifiers/prepare.sh builds them."""
 
 import subprocess
 

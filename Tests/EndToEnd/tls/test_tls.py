@@ -53,7 +53,7 @@ def plain(endpoint):
     return socket.create_connection(("127.0.0.1", endpoint.port), timeout=30)
 
 
-def test_whoever_is_only_connected_is_left_at_once_when_the_service_stops(endpoint):
+def test_the_service_closes_idle_connections_when_it_stops(endpoint):
     """With close_notify, and without waiting the five seconds that a client has for its own."""
     with endpoint.wire() as silent, endpoint.wire() as idle:
         idle.send(idle.head(STATUS))

@@ -123,7 +123,7 @@ def test_the_runner_serves_only_its_client(service):
     assert service.run().code == 200
 
 
-# What a service that was broken into cannot have done
+# What an attacker in the service cannot do
 
 def test_only_the_runners_own_script(prepared):
     other = prepared.folder / "other.sh"
@@ -206,7 +206,7 @@ def test_root_is_named_although_it_becomes_another(service, arguments):
     assert any(event["user"] == "uid:0(root)" for event in events), events
 
 
-# Restarts and deaths
+# Restarts and kills
 
 def begin(service, after="echo after; exit 3"):
     barrier = service.waiting_script(before="echo $$ > shared/pid; echo before", after=after)
@@ -233,7 +233,7 @@ def test_the_runner_is_restarted(service):
 
 
 def test_the_runner_is_away_for_a_while(service):
-    """Its socket waits for it; so does who asks."""
+    """Its socket stays open, so requests wait for the new runner."""
     service.stop_runner()
     client = service.begin_run()
     service.start_runner()

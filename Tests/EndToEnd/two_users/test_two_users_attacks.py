@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.root, pytest.mark.two_users]
 
 
 def message(kind, **fields):
-    """As the run protocol writes it."""
+    """A message of the run protocol."""
     pairs = [("version", "1"), ("kind", kind), *fields.items()]
     return b"".join(bytes([len(name)]) + name.encode() + len(value).to_bytes(4, "big") + value.encode() for name, value in pairs)
 
@@ -155,7 +155,7 @@ def test_the_runners_own_working_directory(prepared):
     assert "SYNC_WORKING_DIR" in service.output() and "restart sync-runner.service" in service.output()
 
 
-# The listener in bad times
+# The listener under load and faults
 
 def served(service):
     """What a connection of the service's user is told before it says anything; nothing where it is served."""
