@@ -56,14 +56,15 @@ import Testing
         #expect(pair.server.readAll() == ([UInt8](repeating: 0x61, count: 5000), .wantsInput))
     }
 
-    @Test(arguments: [
-        Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8), Array("POST /sync/run HTTP/1.1\r\n\r\n".utf8),
-        [UInt8](repeating: 0, count: 100), [UInt8](repeating: 0xff, count: 5), Array("SSH-2.0-OpenSSH_9.2\r\n".utf8),
-        [0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0xff, 0xff, 0xff, 0xff],
-        [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28],
-        [0x17, 0x03, 0x03, 0x00, 0x01, 0x00],
-        (0..<100).flatMap { _ -> [UInt8] in [0x16, 0x03, 0x01, 0x00, 0x00] },
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            Array("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".utf8), Array("POST /sync/run HTTP/1.1\r\n\r\n".utf8),
+            [UInt8](repeating: 0, count: 100), [UInt8](repeating: 0xff, count: 5), Array("SSH-2.0-OpenSSH_9.2\r\n".utf8),
+            [0x16, 0x03, 0x01, 0x00, 0x05, 0x01, 0xff, 0xff, 0xff, 0xff],
+            [0x15, 0x03, 0x01, 0x00, 0x02, 0x02, 0x28],
+            [0x17, 0x03, 0x03, 0x00, 0x01, 0x00],
+            (0..<100).flatMap { _ -> [UInt8] in [0x16, 0x03, 0x01, 0x00, 0x00] },
+        ] as [[UInt8]])
     func whatIsNoHelloFails(bytes: [UInt8]) throws {
         let server = try TLSConnection(context)
         try server.give(bytes)

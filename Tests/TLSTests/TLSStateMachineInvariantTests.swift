@@ -11,7 +11,8 @@ import Testing
         let events: [Event] = [
             .connected, .received(bytes), .readCompleted, .readRequested, .flushRequested, .writabilityChanged(true),
             .writabilityChanged(false), closeAll, closeOutput, closeInput, .closeRequested(.output, hasPlaintext: true),
-            .closeRequested(.all, hasPlaintext: true), .closeRequested(.allAtOnce, hasPlaintext: true), .deadlinePassed(.handshake), .deadlinePassed(.shutdown), .peerFinished,
+            .closeRequested(.all, hasPlaintext: true), .closeRequested(.allAtOnce, hasPlaintext: true), .deadlinePassed(.handshake),
+            .deadlinePassed(.shutdown), .peerFinished,
             .disconnected, .handshakeAdvanced(.complete), .handshakeAdvanced(.wantsInput), .handshakeFailed(trouble),
             .decrypted(bytes, .full), .decrypted(bytes, .wantsInput), .decrypted(nothing, .closed),
             .decrypted(bytes, .failed(trouble)), .encrypted(hasMore: true), .encrypted(hasMore: false),
