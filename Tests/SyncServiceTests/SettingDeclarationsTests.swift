@@ -59,7 +59,7 @@ import Testing
 
     /// The runner reads some of the settings by itself.
     @Test func theRunnersSettingsAreDeclared() throws {
-        let text = try repositoryFile("Sources/SyncRunner/Permitted.swift")
+        let text = try repositoryFile("Sources/SyncRunner/RequestPolicy.swift")
         let names = text.split(separator: "\"").filter { $0.hasPrefix("SYNC_") && $0.allSatisfy { $0 == "_" || $0.isUppercase } }
         #expect(names.count > 5)
         #expect(Set(names.map(String.init)).isSubset(of: SettingDeclarations.names))
