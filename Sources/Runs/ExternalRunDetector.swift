@@ -55,7 +55,8 @@ package struct ExternalRunDetector: Service {
         guard !runLock.held else { return before }
         if let lockFile, lockFile != before {
             logger.notice(
-                "the script runs past this service, or left its lock file behind: since \(Timestamp.text(lockFile.modified)), user \(Account.name(lockFile.owner))")
+                "the script runs past this service, or left its lock file behind: since \(Timestamp.text(lockFile.modified)), user \(Account.name(lockFile.owner))"
+            )
             await record(.seen, lockFile)
         }
         if let before, lockFile == nil {
@@ -67,6 +68,8 @@ package struct ExternalRunDetector: Service {
 
     private func record(_ change: ExternalRunChange, _ file: LockFile) async {
         let history = history
-        do { try await writing.run { try history.record(.externalRunSeen(change, file)) } } catch { logger.error("external_run_seen could not be recorded: \(error)") }
+        do { try await writing.run { try history.record(.externalRunSeen(change, file)) } } catch {
+            logger.error("external_run_seen could not be recorded: \(error)")
+        }
     }
 }

@@ -67,7 +67,8 @@ package struct RunPerformer: Sendable {
             let directory = RunDirectory(settings.runDirectory)
             guard !liveness.isAnyRunAlive() else {
                 logger.error(
-                    "refused: an earlier run is still going on although the run lock is free; did its script remove \(directory.lockFile) or close its descriptor?")
+                    "refused: an earlier run is still going on although the run lock is free; did its script remove \(directory.lockFile) or close its descriptor?"
+                )
                 return .busy
             }
             // Open now: a service that starts meanwhile may record the run's end first and remove the file.

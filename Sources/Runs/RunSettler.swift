@@ -67,7 +67,8 @@ struct RunSettler: Sendable {
         logger.info("run \(run) ended: \(finish.outcome.rawValue)\(finish.why.map { " (\($0))" } ?? "")")
         if finish.outcome == .failed && finish.exitCode == 2 {
             logger.warning(
-                "run \(run) exited with 2, \"already running\", but no lock file was there: probably a tool of the script failed; let the script end with 1 then")
+                "run \(run) exited with 2, \"already running\", but no lock file was there: probably a tool of the script failed; let the script end with 1 then"
+            )
         }
     }
 

@@ -59,7 +59,8 @@ package final class RunnerClient: Sendable {
     /// The last lines of the script's log.
     package func logTail() throws -> LogTail {
         // Looked up anew each time: a secret that was rotated is another file now.
-        let forbidden = hidden.withLock { $0 }.compactMap { try? Files.facts($0, followLink: true) }
+        let forbidden =
+            hidden.withLock { $0 }.compactMap { try? Files.facts($0, followLink: true) }
             + ((try? Files.names(in: stateDirectory)) ?? []).compactMap { try? Files.facts("\(stateDirectory)/\($0)", followLink: true) }
         let request = LogTailRequest(
             logPath: script.logPath, logDirectory: script.logDirectory, stateDirectory: stateDirectory,

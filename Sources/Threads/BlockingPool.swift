@@ -10,11 +10,6 @@ package struct BlockingPool: Sendable {
     package let name: String
     private let pool: NIOThreadPool
 
-    private init(name: String, pool: NIOThreadPool) {
-        self.name = name
-        self.pool = pool
-    }
-
     /// Starts the threads of a new pool.
     /// - Parameters:
     ///   - name: at most 12 bytes, because Linux cuts the names of threads after 15.

@@ -63,7 +63,9 @@ import Testing
 
     @Test func linesBehindASignatureSpoilNoNote() throws {
         let key = try TestLog.signer(1).verifierKey
-        for line in ["— x y\n", "— \n", String(repeating: "— a.example AAAAAAAA\n", count: 101), "—  \n", "— log.example/sync-history AAAA\n", "nothing\n"] {
+        for line in [
+            "— x y\n", "— \n", String(repeating: "— a.example AAAAAAAA\n", count: 101), "—  \n", "— log.example/sync-history AAAA\n", "nothing\n",
+        ] {
             let list = CheckpointList(parsing: [10] + notes[0] + [10] + notes[1] + Array(line.utf8) + [10] + notes[2])
             let signed = try list.elements.filter { try $0.signed.isSigned(by: key) }
             #expect(signed.map(\.signed.checkpoint.size) == [1, 2, 3], "\(line.prefix(40))")

@@ -3,11 +3,12 @@ import Testing
 
 @Suite struct Base64Tests {
     /// RFC 4648, section 10, without padding, and RFC 7515, appendix C.
-    @Test(arguments: [
-        ([], ""), (Array("f".utf8), "Zg"), (Array("fo".utf8), "Zm8"), (Array("foo".utf8), "Zm9v"),
-        (Array("foob".utf8), "Zm9vYg"), (Array("fooba".utf8), "Zm9vYmE"), (Array("foobar".utf8), "Zm9vYmFy"),
-        ([3, 236, 255, 224, 193], "A-z_4ME"), ([0xFB, 0xFF, 0xFE], "-__-"), ([0, 0, 0], "AAAA"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([], ""), (Array("f".utf8), "Zg"), (Array("fo".utf8), "Zm8"), (Array("foo".utf8), "Zm9v"),
+            (Array("foob".utf8), "Zm9vYg"), (Array("fooba".utf8), "Zm9vYmE"), (Array("foobar".utf8), "Zm9vYmFy"),
+            ([3, 236, 255, 224, 193], "A-z_4ME"), ([0xFB, 0xFF, 0xFE], "-__-"), ([0, 0, 0], "AAAA"),
+        ] as [([UInt8], String)])
     func encodesAndDecodes(bytes: [UInt8], text: String) {
         #expect(Base64.url.encode(bytes) == text)
         #expect(Base64.url.decode(text.utf8) == bytes)

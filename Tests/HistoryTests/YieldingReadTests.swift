@@ -24,7 +24,9 @@ import Testing
         let found = try writer.transaction {
             try writer.execute("INSERT INTO t VALUES (1)")
             return try reader.readYielding { connection -> Int64? in
-                let attempt = attempts.withLock { $0 += 1; return $0 }
+                let attempt = attempts.withLock {
+                    $0 += 1; return $0
+                }
                 // Would never end by itself.
                 if attempt < 3 { _ = try connection.first(Self.endless) { $0.integer(0) } }
                 return try connection.first("SELECT count(*) FROM t") { $0.integer(0) } ?? nil

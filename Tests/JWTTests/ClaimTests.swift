@@ -33,16 +33,17 @@ import Testing
         #expect(TestTokens.refusal(of: try TestTokens.token(payload: payload)) == .claimsNotObject)
     }
 
-    @Test(arguments: [
-        (TestTokens.payload(["x": "1", "\\u0078": "2"]), .duplicateName),
-        (TestTokens.payload(["\\u0065xp": "9999999999"]), .duplicateName),
-        (TestTokens.payload(["x": #"{"a":1,"a":2}"#]), .duplicateName),
-        (TestTokens.payload(["x": "[[[[[[[[]]]]]]]]"]), .tooDeep),
-        (TestTokens.payload() + "x", .unexpectedByte), (TestTokens.payload() + "{}", .unexpectedByte),
-        ("\u{FEFF}" + TestTokens.payload(), .unexpectedByte), (TestTokens.payload(["exp": "NaN"]), .unexpectedByte),
-        (TestTokens.payload(["exp": "01800003600"]), .unexpectedByte), ("", .unexpectedEnd),
-        (TestTokens.payload(["sub": #""\udfff""#]), .loneSurrogate),
-    ] as [(String, JSONError.Reason)])
+    @Test(
+        arguments: [
+            (TestTokens.payload(["x": "1", "\\u0078": "2"]), .duplicateName),
+            (TestTokens.payload(["\\u0065xp": "9999999999"]), .duplicateName),
+            (TestTokens.payload(["x": #"{"a":1,"a":2}"#]), .duplicateName),
+            (TestTokens.payload(["x": "[[[[[[[[]]]]]]]]"]), .tooDeep),
+            (TestTokens.payload() + "x", .unexpectedByte), (TestTokens.payload() + "{}", .unexpectedByte),
+            ("\u{FEFF}" + TestTokens.payload(), .unexpectedByte), (TestTokens.payload(["exp": "NaN"]), .unexpectedByte),
+            (TestTokens.payload(["exp": "01800003600"]), .unexpectedByte), ("", .unexpectedEnd),
+            (TestTokens.payload(["sub": #""\udfff""#]), .loneSurrogate),
+        ] as [(String, JSONError.Reason)])
     func claimsAreStrictJSON(payload: String, reason: JSONError.Reason) throws {
         guard case .claims(let error) = TestTokens.refusal(of: try TestTokens.token(payload: payload)) else {
             Issue.record("not refused for its claims")
@@ -232,7 +233,8 @@ import Testing
 
     /// It is for show only: what a user may not have is replaced, and keeps nobody out.
     @Test(arguments: [
-        (#""a\nb""#, "a\u{FFFD}b"), (#""a\u202eb\u200b\u2028c\u2029""#, "a\u{FFFD}b\u{FFFD}\u{FFFD}c\u{FFFD}"), (#""Ana\u00a0Bé 😀""#, "Ana\u{A0}Bé 😀"),
+        (#""a\nb""#, "a\u{FFFD}b"), (#""a\u202eb\u200b\u2028c\u2029""#, "a\u{FFFD}b\u{FFFD}\u{FFFD}c\u{FFFD}"),
+        (#""Ana\u00a0Bé 😀""#, "Ana\u{A0}Bé 😀"),
     ])
     func aReadableNameHoldsNothingThatIsNotSeen(value: String, name: String) throws {
         #expect(try Array(claims(["name": value]).name?.utf8 ?? "".utf8) == Array(name.utf8))
@@ -240,11 +242,12 @@ import Testing
 
     // MARK: roles
 
-    @Test(arguments: [
-        (nil, []), (#""admin""#, ["admin"]), (#""""#, [""]), (#"["run","admin"]"#, ["run", "admin"]), ("[]", []),
-        ("null", []), ("true", []), ("1", []), (#"{"admin":true}"#, []), (#"["admin",1]"#, []),
-        (#"["admin",null]"#, []), (#"[["admin"]]"#, []), (#""admin,run""#, ["admin,run"]),
-    ] as [(String?, [String])])
+    @Test(
+        arguments: [
+            (nil, []), (#""admin""#, ["admin"]), (#""""#, [""]), (#"["run","admin"]"#, ["run", "admin"]), ("[]", []),
+            ("null", []), ("true", []), ("1", []), (#"{"admin":true}"#, []), (#"["admin",1]"#, []),
+            (#"["admin",null]"#, []), (#"[["admin"]]"#, []), (#""admin,run""#, ["admin,run"]),
+        ] as [(String?, [String])])
     func roles(value: String?, roles: [String]) throws {
         #expect(try claims(["role": value]).roles == roles)
     }

@@ -122,14 +122,15 @@ import Testing
         #expect(try refusal(header: header) == .headerNotObject)
     }
 
-    @Test(arguments: [
-        (#"{"alg":"HS256","alg":"HS256"}"#, .duplicateName), (#"{"alg":"none","\u0061lg":"HS256"}"#, .duplicateName),
-        (#"{"alg":"HS256","x":{"a":1,"a":1}}"#, .duplicateName),
-        (#"{"alg":"HS256","a":[[[[[[[[]]]]]]]]}"#, .tooDeep),
-        (#"{"alg":"HS256"}x"#, .unexpectedByte), (#"{"alg":"HS256"},"#, .unexpectedByte),
-        ("\u{FEFF}" + #"{"alg":"HS256"}"#, .unexpectedByte), (#"{"alg":"HS256""#, .unexpectedEnd),
-        (#"{'alg':'HS256'}"#, .unexpectedByte), (#"{"alg":"\ud800"}"#, .loneSurrogate),
-    ] as [(String, JSONError.Reason)])
+    @Test(
+        arguments: [
+            (#"{"alg":"HS256","alg":"HS256"}"#, .duplicateName), (#"{"alg":"none","\u0061lg":"HS256"}"#, .duplicateName),
+            (#"{"alg":"HS256","x":{"a":1,"a":1}}"#, .duplicateName),
+            (#"{"alg":"HS256","a":[[[[[[[[]]]]]]]]}"#, .tooDeep),
+            (#"{"alg":"HS256"}x"#, .unexpectedByte), (#"{"alg":"HS256"},"#, .unexpectedByte),
+            ("\u{FEFF}" + #"{"alg":"HS256"}"#, .unexpectedByte), (#"{"alg":"HS256""#, .unexpectedEnd),
+            (#"{'alg':'HS256'}"#, .unexpectedByte), (#"{"alg":"\ud800"}"#, .loneSurrogate),
+        ] as [(String, JSONError.Reason)])
     func headerIsStrictJSON(header: String, reason: JSONError.Reason) throws {
         guard case .header(let error) = try refusal(header: header) else {
             Issue.record("not refused for its header")

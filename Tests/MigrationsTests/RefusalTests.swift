@@ -29,17 +29,18 @@ import Testing
         return second
     }
 
-    @Test(arguments: [
-        ("PRAGMA application_id = 77; CREATE TABLE letters (a)", 77),
-        ("PRAGMA application_id = 77", 77),
-        ("PRAGMA application_id = -1; CREATE TABLE letters (a)", -1),
-        ("CREATE TABLE letters (a)", 0),
-        ("CREATE TABLE schema_migrations (number, name, checksum, applied_at)", 0),
-        ("CREATE VIEW v AS SELECT 1", 0),
-        ("PRAGMA application_id = \(applicationID)", applicationID),
-        ("PRAGMA application_id = \(applicationID); CREATE TABLE letters (a)", applicationID),
-        ("PRAGMA application_id = \(applicationID); CREATE VIEW schema_migrations AS SELECT 1", applicationID),
-    ] as [(String, Int32)])
+    @Test(
+        arguments: [
+            ("PRAGMA application_id = 77; CREATE TABLE letters (a)", 77),
+            ("PRAGMA application_id = 77", 77),
+            ("PRAGMA application_id = -1; CREATE TABLE letters (a)", -1),
+            ("CREATE TABLE letters (a)", 0),
+            ("CREATE TABLE schema_migrations (number, name, checksum, applied_at)", 0),
+            ("CREATE VIEW v AS SELECT 1", 0),
+            ("PRAGMA application_id = \(applicationID)", applicationID),
+            ("PRAGMA application_id = \(applicationID); CREATE TABLE letters (a)", applicationID),
+            ("PRAGMA application_id = \(applicationID); CREATE VIEW schema_migrations AS SELECT 1", applicationID),
+        ] as [(String, Int32)])
     func whatIsNotOurs(sql: String, found: Int32) throws {
         try folder.sqlite3(sql)
         guard case .notOurs(let applicationID) = try refusal(migrator) else {

@@ -44,7 +44,8 @@ import Testing
     @Test func anIntegrityCheckIsInterrupted() throws {
         try writer.transaction {
             try writer.execute(
-                "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i, printf('%.300c', 'x') FROM n")
+                "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i, printf('%.300c', 'x') FROM n"
+            )
         }
         let reader = try Connection(path: path, mode: .readOnly)
         func check() throws -> [String] { try reader.query("PRAGMA integrity_check(t)") { $0.text(0) ?? "" } }

@@ -4,11 +4,12 @@ import Testing
 @testable import SyncService
 
 @Suite struct EnvironmentFileTests {
-    @Test(arguments: [
-        ("A=b", "b"), ("A=", ""), ("  export A = b c  ", nil), ("export A=b c", "b c"), ("A=b # comment", "b"), ("A=b#c", "b#c"),
-        ("A='b # c' # d", "b # c"), ("A='b\\n'", "b\\n"), (#"A="b \"c\" \\ \$ \n""#, #"b "c" \ $ \n"#), ("A=\"b", nil), ("A='b'c", nil),
-        ("A=b\r", "b"), ("A=é", "é"), ("A=b=c", "b=c"), ("A=it's", "it's"), ("A=b\u{0}", nil),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("A=b", "b"), ("A=", ""), ("  export A = b c  ", nil), ("export A=b c", "b c"), ("A=b # comment", "b"), ("A=b#c", "b#c"),
+            ("A='b # c' # d", "b # c"), ("A='b\\n'", "b\\n"), (#"A="b \"c\" \\ \$ \n""#, #"b "c" \ $ \n"#), ("A=\"b", nil), ("A='b'c", nil),
+            ("A=b\r", "b"), ("A=é", "é"), ("A=b=c", "b=c"), ("A=it's", "it's"), ("A=b\u{0}", nil),
+        ] as [(String, String?)])
     func values(line: String, value: String?) {
         let entries = try? EnvironmentFile.parse(line, path: ".env")
         #expect(entries?.first?.value == value)

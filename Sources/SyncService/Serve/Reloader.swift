@@ -1,14 +1,14 @@
 import AuditLog
 import Diagnostics
-import History
 import HTTPServer
+import History
 import JWT
 import Linux
 import Logging
 import Runs
 import ServiceLifecycle
-import Threads
 import TLS
+import Threads
 import UnixSignals
 
 /// On SIGHUP reads the settings again and takes over what may change while serving: certificate, secrets, user lists and
@@ -57,7 +57,8 @@ struct Reloader: Service {
     /// Logs and records what is in force by now: a revoked token must not wait for a busy database.
     private func report(_ reading: SettingsReading) async {
         let taken = reading.taken.isEmpty ? "nothing has changed" : reading.taken.joined(separator: ", ")
-        let waiting = reading.needRestart.isEmpty ? "" : "; changed too, but in force only after a restart: \(reading.needRestart.joined(separator: ", "))"
+        let waiting =
+            reading.needRestart.isEmpty ? "" : "; changed too, but in force only after a restart: \(reading.needRestart.joined(separator: ", "))"
         logger.log(level: waiting.isEmpty ? .notice : .warning, "settings reloaded: \(taken)\(waiting)")
         await record(.settingsChanged(.reloaded, changed: reading.taken, needRestart: reading.needRestart))
     }

@@ -1,7 +1,7 @@
 import AuditLog
 import Diagnostics
-import History
 import HTTPServer
+import History
 import Logging
 import Runs
 import ServiceLifecycle
