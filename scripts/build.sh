@@ -13,7 +13,8 @@ fi
 
 mkdir -p .build
 readonly said=.build/build.log
-swift build "$@" >"$said" 2>&1 </dev/null &
+# Without the option a target can import what an earlier build left, although Package.swift does not list it.
+swift build --explicit-target-dependency-import-check error "$@" >"$said" 2>&1 </dev/null &
 build=$!
 trap 'kill "$build" 2>/dev/null; exit 130' INT
 trap 'kill "$build" 2>/dev/null; exit 143' TERM

@@ -1,9 +1,9 @@
 #!/bin/bash
 #
-# check-imports.sh: checks the rules about targets that the compiler cannot check. (The compiler checks that a target imports
-# only what Package.swift lists for it.)
+# check-imports.sh: checks the rules about targets that the build cannot check. (scripts/build.sh refuses every import that
+# Package.swift does not list.)
 #
-# Only one target imports each C library, so its pointers stay there. Only History and Migrations contain SQL.
+# Only its owner imports a C library, so that the pointers stay there. Only History and Migrations contain SQL.
 
 set -euo pipefail
 cd -- "$(dirname -- "$0")/.."

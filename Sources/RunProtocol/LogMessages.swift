@@ -40,7 +40,7 @@ package struct LogTailRequest: Sendable, Equatable {
 
 /// Runner to service: the answer to a ``LogTailRequest``.
 package enum LogTail: Sendable, Equatable {
-    /// How many lines the runner sends, and so the length of `GET /sync/log`. The only place that says it.
+    /// How many lines the runner sends, and so the length of `GET /sync/log`. The only place in the sources.
     package static let maximumLines = 100
     /// Only this much of the end of the file is read. With it a message stays below ``Message/maximumBytes``.
     package static let maximumBytes: Int64 = 1 << 20
