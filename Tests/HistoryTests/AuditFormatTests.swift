@@ -14,7 +14,7 @@ import Testing
             if forms[entry.event.kind] == nil { forms[entry.event.kind] = entry.event.form }
         }
         let rows = try Event.allCases.map { kind in
-            let form = try #require(forms[kind])
+            let form = try #require(forms[kind], "add a sample of \(kind) to SampleEntries")
             return ["`\(kind.rawValue)`", form.when, Self.text(form.members)]
         }
         let table = GeneratedTable("events", in: "security/AUDIT_FORMAT.md")

@@ -13,6 +13,6 @@ package struct RunRecord: Sendable {
         if case .integer(let id) = self["id"] { id } else { 0 }
     }
 
-    /// The fact of that name; null if it is absent.
+    /// The fact of that name; null if it is absent or the API does not show it.
     package subscript(name: String) -> JSONValue { members.first { $0.name == name }?.value ?? .null }
 }

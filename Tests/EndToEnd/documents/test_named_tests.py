@@ -7,7 +7,7 @@ import pytest
 from support.service import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "security").glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-NAMED = re.compile(r"\b((?:\w+/)*\w+\.(?:py|swift))(?:::(\w+))?")
+NAMED = re.compile(r"\b((?:\w+/)*[\w+]+\.(?:py|swift))(?:::(\w+))?")
 # `file::test`, `file`, or `::test` behind either in the same line
 REFERENCE = re.compile(rf"{NAMED.pattern}|(?<=`)::(\w+)")
 DOCUMENTS = sorted(page for page in PAGES if NAMED.search(page.read_text()))
