@@ -15,11 +15,9 @@ def threads(pid):
 
 
 def run_threads(pid):
-    """The threads on which the service performs runs: its one pool of four."""
-    named = {tid: Path(f"/proc/{pid}/task/{tid}/comm").read_text().strip() for tid in sorted(threads(pid))}
-    found = [max(tid for tid in named if named[tid] == "TP-#3")]
-    for name in ("TP-#2", "TP-#1", "TP-#0"):
-        found.append(max(tid for tid in named if named[tid] == name and tid < found[-1]))
+    """The threads on which the service performs runs. ServicePools calls them runs-0, runs-1 and so on."""
+    found = [tid for tid in threads(pid) if Path(f"/proc/{pid}/task/{tid}/comm").read_text().startswith("runs-")]
+    assert found, "no thread of the service is called runs-…"
     return found
 
 
