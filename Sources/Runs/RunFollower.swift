@@ -4,7 +4,7 @@ import Linux
 import Logging
 import RunProtocol
 
-/// Brings runs to their end that nobody performs any more: their service or their command was killed, or their supervisor.
+/// Brings runs to their end whose service, command or supervisor was killed.
 /// Calls block.
 struct RunFollower: Sendable {
     private static let othersTurnMilliseconds: Int64 = 10_000
@@ -54,7 +54,7 @@ struct RunFollower: Sendable {
         return alive
     }
 
-    /// Settles runs that are over and that nobody waits for, because their `sync-service run` was killed. A run that ended a
+    /// Settles runs that are over and whose `sync-service run` was killed. A run that ended a
     /// moment ago is left to its own process, which may still be recording it.
     func settleForgotten() throws {
         let unfinished = try history.unfinishedRuns()

@@ -12,7 +12,7 @@ struct RunSettler: Sendable {
     let cancellation: RunCancellation
     let logger: Logger
 
-    /// Records the end of a run that nobody waits for any more: from its stored result, or as interrupted where there is none.
+    /// Records the end of a run without a waiting client: from its stored result, or as interrupted if there is none.
     /// To be called when the run lock is free. What is recorded already stays as it is.
     @discardableResult
     func settle(_ run: Int64) throws -> RunFinish {

@@ -123,7 +123,7 @@ package struct HistoryVerification: Sendable {
 
     /// Entries behind the head belong to later transactions: they are checked with a later head, unless none covers them.
     private func entries(from: Int64, before size: Int64) throws -> [(key: Int64, row: [UInt8])]? {
-        // Pages differ in length, so that nobody can know where one ends. A row that was squeezed in between two others by editing
+        // Pages differ in length, so an attacker cannot know where one ends. A row that was squeezed in between two others by editing
         // the file's pages shows only to a reader that comes from its neighbour.
         let page = try reader.page(
             "SELECT entry, bytes FROM leaf WHERE entry >= ? AND entry < ? ORDER BY entry LIMIT ?", [.integer(from), .integer(size)],
