@@ -3,7 +3,6 @@ import HTTPTypes
 import HummingbirdCore
 import JSON
 import Linux
-import Logging
 import RunProtocol
 import Runs
 import Threads

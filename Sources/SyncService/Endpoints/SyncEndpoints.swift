@@ -11,7 +11,6 @@ import Linux
 import Logging
 import RunProtocol
 import Runs
-import Synchronization
 import Threads
 
 /// The three documented endpoints. Their texts, codes and order of keys are the contract; those of `POST /sync/run` are in
