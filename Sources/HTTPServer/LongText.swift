@@ -23,9 +23,26 @@ package struct LongText: Sendable {
     /// number of reads must be limited, not only their size.
     package static func readBytes(of count: Int64) -> Int64 { max(65536, count / 64) }
 
-    /// Calls `body` with one piece after another, as they stand in a JSON string. Bytes that are not UTF-8 become U+FFFD.
+    /// How many bytes the text has in a JSON string.
+    /// - Throws: what `read` throws, or ``RequestError/internalError`` if the text has become shorter.
+    func escapedCount() async throws -> Int {
+        var total = 0
+        try await forEachPart { total += JSONValue.escapedCount($0) }
+        return total
+    }
+
+    /// Calls `body` with one piece after another, as they stand in a JSON string.
     /// - Throws: what `read` and `body` throw, or ``RequestError/internalError`` if the text has become shorter.
     func forEachPiece(_ body: ([UInt8]) async throws -> Void) async throws {
+        try await forEachPart { part in
+            var escaped: [UInt8] = []
+            JSONValue.appendEscaped(part, to: &escaped)
+            try await body(escaped)
+        }
+    }
+
+    /// Calls `body` with one part of the text after another. Bytes that are not UTF-8 become U+FFFD.
+    private func forEachPart(_ body: (String) async throws -> Void) async throws {
         var offset: Int64 = 0
         var rest: [UInt8] = []
         while offset < count {
@@ -40,9 +57,7 @@ package struct LongText: Sendable {
                 let end = isLast ? piece.endIndex : Self.endOfWholeCharacters(piece)
                 // The first bytes of a character wait for the others.
                 guard end > begin else { break }
-                var escaped: [UInt8] = []
-                JSONValue.appendEscaped(String(decoding: rest[begin..<end], as: UTF8.self), to: &escaped)
-                try await body(escaped)
+                try await body(String(decoding: rest[begin..<end], as: UTF8.self))
                 begin = end
             }
             rest.removeFirst(begin)

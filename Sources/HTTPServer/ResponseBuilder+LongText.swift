@@ -19,15 +19,13 @@ extension ResponseBuilder {
     ) async throws -> Response {
         let end = Array("\"}".utf8)
         let begin = Array(JSONValue.object(members + [JSONValue.Member(name, .string(""))]).encoded().dropLast(end.count))
-        // Content-Length comes before the text, so the text is encoded twice: to count its bytes, and to send them.
-        var length = begin.count + end.count
-        var small: [UInt8]? = begin
-        try await text.forEachPiece { piece in
-            length += piece.count
-            if length > smallBytes { small = nil } else { small? += piece }
+        // Content-Length comes before the text, so the text is read twice: to count its bytes, and to send them.
+        let counted = try await begin.count + text.escapedCount() + end.count
+        if counted <= smallBytes {
+            var whole = begin
+            try await text.forEachPiece { whole += $0 }
+            return bytes(status, "application/json", whole + end, more)
         }
-        if let small { return bytes(status, "application/json", small + end, more) }
-        let counted = length
         let body = ResponseBody(contentLength: counted) { writer in
             var sent = begin.count
             try await writer.write(ByteBuffer(bytes: begin))

@@ -57,18 +57,32 @@ extension JSONValue {
                     let letter = escapes[Int(text[index])]
                     guard letter != 0 else { continue }
                     bytes.append(contentsOf: text[run..<index])
-                    bytes.append(UInt8(ascii: "\\"))
-                    bytes.append(letter)
                     if letter == UInt8(ascii: "u") {
-                        bytes.append(UInt8(ascii: "0"))
-                        bytes.append(UInt8(ascii: "0"))
-                        bytes.append(hexDigits[Int(text[index] >> 4)])
-                        bytes.append(hexDigits[Int(text[index] & 0xF)])
+                        bytes.append(contentsOf: controls[Int(text[index])])
+                    } else {
+                        bytes.append(UInt8(ascii: "\\"))
+                        bytes.append(letter)
                     }
                     run = index + 1
                 }
             }
             bytes.append(contentsOf: text[run...])
+        }
+    }
+
+    /// How many bytes ``appendEscaped(_:to:)`` appends.
+    package static func escapedCount(_ string: String) -> Int {
+        var string = string
+        return string.withUTF8 { text in
+            escapes.withUnsafeBufferPointer { escapes in
+                var count = text.count
+                for byte in text {
+                    let letter = escapes[Int(byte)]
+                    guard letter != 0 else { continue }
+                    count += letter == UInt8(ascii: "u") ? 5 : 1
+                }
+                return count
+            }
         }
     }
 
@@ -80,5 +94,9 @@ extension JSONValue {
         for (byte, letter) in named { letters[byte] = letter.asciiValue ?? 0 }
         return letters
     }()
-    private static let hexDigits = Array("0123456789abcdef".utf8)
+    /// `\u00xx` for each control character. A text may consist of them, so each is appended in one piece.
+    private static let controls: [[UInt8]] = (0..<0x20).map { control in
+        let digits = String(control, radix: 16)
+        return Array(("\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits).utf8)
+    }
 }

@@ -36,6 +36,7 @@ import Testing
             Array(text[Int(offset)..<Int(offset) + min(Int(count), limit)])
         }
         try await long.forEachPiece { pieces.append($0) }
+        #expect(try await long.escapedCount() == pieces.reduce(0) { $0 + $1.count })
         return pieces
     }
 

@@ -24,6 +24,7 @@ import Testing
     func encodes(value: JSONValue, expected: String) {
         // Compared as bytes: == of strings would take an equivalent spelling for the same.
         #expect(value.encoded() == Array(expected.utf8))
+        if case .string(let string) = value { #expect(JSONValue.escapedCount(string) == expected.utf8.count - 2) }
     }
 
     @Test func keepsEveryByteOfALongOutput() throws {
