@@ -55,19 +55,23 @@ enum ScriptLog {
         let newline = UInt8(ascii: "\n")
         let end = try file.facts().size
         let start = max(0, end - LogTail.maximumBytes)
-        var pieces: [[UInt8]] = []
+        var text: [UInt8] = []
         var position = end
         var newlines = 0
-        // One newline more than lines, because the final one ends the last line and begins none.
-        while position > start, newlines <= LogTail.maximumLines {
+        while position > start {
             let from = max(start, position - pieceBytes)
-            let piece = try file.read(at: from, count: Int(position - from))
-            newlines += piece.count { $0 == newline }
-            pieces.append(piece)
+            var piece = try file.read(at: from, count: Int(position - from))
+            // The final newline ends the last line and begins none.
+            if position == end, piece.last == newline { piece.removeLast() }
             position = from
+            var searched = piece.endIndex
+            text = piece + text
+            while let found = text[..<searched].lastIndex(of: newline) {
+                newlines += 1
+                if newlines == LogTail.maximumLines { return Array(text[(found + 1)...]) }
+                searched = found
+            }
         }
-        var lines = pieces.reversed().joined().split(separator: newline, omittingEmptySubsequences: false)
-        if lines.last?.isEmpty == true { lines.removeLast() }
-        return Array(lines.suffix(LogTail.maximumLines).joined(separator: [newline]))
+        return text
     }
 }
