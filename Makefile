@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build deb release unit test lint format audit-format fuzz soak bench-memory bench-audit security-scan hardening-check clean
+.PHONY: help demo build deb release unit test lint format audit-format fuzz soak bench bench-memory bench-audit security-scan hardening-check clean
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
@@ -11,6 +11,9 @@ UNIT_PACKAGES  := $(BUILD_PACKAGES) openssl
 LINT_PACKAGES  := shellcheck flake8
 TEST_PACKAGES  := $(MACHINE_PACKAGES) $(LINT_PACKAGES) file lintian nginx-light systemd sqlite3 curl openssl strace nodejs \
                   mariadb-server-core mariadb-client slowhttptest golang-go golang-golang-x-mod-dev python3-venv xxd python3-jwt
+BENCH_PACKAGES := $(DEB_PACKAGES) openssl strace wrk golang-go golang-github-gin-gonic-gin-dev golang-github-golang-jwt-jwt-dev \
+                  nginx-light python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-jwt webhook \
+                  mariadb-server-core mariadb-client
 
 help:
 	@echo 'make demo    build, sync a real database through the API, compare it row by row'
@@ -25,6 +28,7 @@ help:
 	@echo 'make hardening-check   run every command of security/HARDENING.md, here or on a clean Debian 12'
 	@echo 'make fuzz    fuzz each parser of untrusted input for ten minutes'
 	@echo 'make soak    run the crash tests a thousand times'
+	@echo 'make bench   measure the service beside gin, nginx, FastAPI and webhook; docs/PERFORMANCE.md has the result'
 	@echo 'make bench-memory   measure the memory for 5,000 idle connections, 300 MB of invalid input and 50 stalled readers'
 	@echo 'make bench-audit   measure the audit log: an append, and the verification of a million entries'
 	@echo 'make security-scan   run sslyze, testssl.sh, sslscan and slowhttptest against a service'
@@ -63,7 +67,7 @@ lint:
 	@scripts/install-packages.sh $(LINT_PACKAGES)
 	scripts/check-imports.sh
 	shellcheck config/*.sh scripts/*.sh packaging/p*inst packaging/p*rm Tests/Verifiers/*.sh .ci/run
-	/usr/bin/python3 -m flake8 Tests scripts
+	/usr/bin/python3 -m flake8 Benchmarks Tests scripts
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
 
 # The unit tests AuditFormatTests fail while the page and the code differ.
@@ -90,6 +94,12 @@ fuzz:
 
 soak: build
 	SOAK_ROUNDS=1000 /usr/bin/python3 -m pytest -q Tests/EndToEnd/failures/test_kill_at_every_step.py
+
+# SECTIONS=http,run measures only these, TURNS=1 SECONDS=1 gives a quick look, and BINARY=PATH measures another sync-service.
+bench:
+	@scripts/install-packages.sh $(BENCH_PACKAGES)
+	@scripts/bench.sh $(if $(BINARY),--binary $(BINARY)) $(if $(RUNNER),--runner $(RUNNER)) $(if $(SECTIONS),--sections $(SECTIONS)) \
+	    $(if $(TURNS),--turns $(TURNS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 bench-memory: build
 	/usr/bin/python3 -m pytest -q -s -m memory Tests/EndToEnd

@@ -1,0 +1,86 @@
+"""The goals. They are ratios of one run of the benchmark where they can be. A goal that is not reached fails nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ours import Ours, OursTwoUsers
+from peers import Gin, Nginx
+from sections.load import CONNECTIONS, connections
+
+
+@dataclass
+class Goal:
+    """`value` takes a comparison and the name of a runner mode."""
+
+    key: str
+    text: str
+    limit: float
+    value: Callable
+    at_least: bool = False
+    unit: str = ""
+
+
+@dataclass
+class Verdict:
+    goal: Goal
+    values: list  # one for each runner mode, None where it was not measured
+
+    @property
+    def reached(self):
+        limit = self.goal.limit
+        return all(value >= limit if self.goal.at_least else value <= limit for value in self.values if value is not None)
+
+    def as_json(self):
+        return {"goal": self.goal.text, "limit": self.goal.limit, "at_least": self.goal.at_least, "unit": self.goal.unit.strip(),
+                "values": dict(zip((Ours.name, OursTwoUsers.name), self.values)), "reached": self.reached}
+
+
+def times(peer, figure=None):
+    """The median of ours divided by that of a peer."""
+    return lambda comparison, mode: comparison.median(mode, figure) / comparison.median(peer, figure)
+
+
+def median(comparison, mode):
+    return comparison.median(mode)
+
+
+def largest(comparison, mode):
+    return comparison.median(mode, "largest")
+
+
+def figure(name):
+    return lambda comparison, mode: comparison.figures[f"{mode}, {name}"]
+
+
+def of_requests():
+    for transport, limit in ("plain", 1.3), ("tls", 1.2):
+        for key, what in [*((f"status-{count}-{transport}", f"status, {connections(count)}") for count in CONNECTIONS),
+                          (f"conflict-{transport}", "409")]:
+            label = f"{what}, {transport.upper() if transport == 'tls' else transport}"
+            yield Goal(key, f"{label} ÷ gin", limit, times(Gin.name), at_least=True)
+            yield Goal(key, f"{label}, p99 ÷ gin", 1, times(Gin.name, "p99"))
+            if key.startswith("status") and transport == "plain":
+                yield Goal(key, f"{label} ÷ nginx", 0.5, times(Nginx.name), at_least=True)
+
+
+GOALS = [
+    *of_requests(),
+    Goal("handshake", "full TLS handshakes ÷ nginx", 0.9, times(Nginx.name), at_least=True),
+    Goal("run", "run above exec and its syncs", 1.5, figure("above exec and syncs"), unit=" ms"),
+    Goal("run", "syncs of a run", 12, figure("syncs")),
+    Goal("log-5GB", "log of 5 GB ÷ log of 10 kB", 1.2, figure("of 10 kB")),
+    Goal("memory", "idle memory, all processes", 22, median, unit=" MB"),
+    Goal("memory", "idle memory, largest process", 22, largest, unit=" MB"),
+]
+
+
+def verdicts(comparisons):
+    """What became of the goals that were measured."""
+    by_key = {comparison.key: comparison for comparison in comparisons}
+    found = []
+    for goal in GOALS:
+        comparison = by_key.get(goal.key)
+        if comparison:
+            found.append(Verdict(goal, [goal.value(comparison, mode) if mode in comparison.samples else None
+                                        for mode in (Ours.name, OursTwoUsers.name)]))
+    return found

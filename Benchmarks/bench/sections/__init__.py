@@ -1,0 +1,8 @@
+"""The sections of the benchmark. Each is a function that takes the Bench and yields one Comparison after the other."""
+
+from sections.idle import idle
+from sections.load import handshake, http
+from sections.log import log
+from sections.run import run
+
+SECTIONS = {section.__name__: section for section in (http, handshake, run, log, idle)}

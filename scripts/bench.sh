@@ -1,0 +1,31 @@
+#!/bin/bash
+#
+# bench.sh [--binary SYNC-SERVICE [--runner SYNC-RUNNER]] [OPTION...]: measures the service beside peers. Prints tables and keeps
+# every sample as JSON. Builds the release and measures the packaged programs unless --binary names others; by default
+# sync-runner is beside it. `bench.sh --help` lists the other options, docs/PERFORMANCE.md says what is measured.
+
+set -euo pipefail
+cd -- "$(dirname -- "$0")/.."
+
+binary='' runner='' options=()
+while (( $# > 0 )); do
+    case $1 in
+    --binary) binary=${2:?"--binary needs a path"}; shift 2 ;;
+    --runner) runner=${2:?"--runner needs a path"}; shift 2 ;;
+    *) options+=("$1"); shift ;;
+    esac
+done
+
+if [[ -z $binary && " ${options[*]} " != *' --help '* ]]; then
+    scripts/package.sh
+    binary=.build/package/root/usr/bin/sync-service
+fi
+
+# Copies, so that a build meanwhile changes nothing of what is measured.
+readonly programs=.build/bench/programs
+if [[ -n $binary ]]; then
+    install -D -p -m 755 -- "$binary" "$programs/sync-service"
+    install -D -p -m 755 -- "${runner:-$(dirname -- "$binary")/sync-runner}" "$programs/sync-runner"
+fi
+export SYNC_SERVICE_BIN=$programs/sync-service PYTHONDONTWRITEBYTECODE=1
+exec /usr/bin/python3 Benchmarks/bench "${options[@]}"
