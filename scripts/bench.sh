@@ -26,6 +26,13 @@ readonly programs=.build/bench/programs
 if [[ -n $binary ]]; then
     install -D -p -m 755 -- "$binary" "$programs/sync-service"
     install -D -p -m 755 -- "${runner:-$(dirname -- "$binary")/sync-runner}" "$programs/sync-runner"
+    # Makes histories. The package does not contain it.
+    for tool in "$(dirname -- "$binary")/AuditBenchmark" .build/release/AuditBenchmark; do
+        if [[ -x $tool ]]; then
+            install -p -m 755 -- "$tool" "$programs/AuditBenchmark"
+            break
+        fi
+    done
 fi
 export SYNC_SERVICE_BIN=$programs/sync-service PYTHONDONTWRITEBYTECODE=1
 exec /usr/bin/python3 Benchmarks/bench "${options[@]}"

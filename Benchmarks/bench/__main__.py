@@ -3,12 +3,13 @@
 import argparse
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-HERE = ROOT / "Benchmarks"
+HERE, RESULTS = ROOT / "Benchmarks", ROOT / ".build/bench"
 sys.path.insert(0, str(ROOT / "Tests/EndToEnd"))
 
 from support.service import BINARY  # noqa: E402  the path comes first
@@ -21,12 +22,16 @@ from peers import build_go  # noqa: E402
 from report import comparison_table, goal_table, write_json  # noqa: E402
 from sections import SECTIONS  # noqa: E402
 
+FAILURES = (AssertionError, OSError, RuntimeError, subprocess.SubprocessError, TimeoutError, WrongAnswer)
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def options():
     parser = argparse.ArgumentParser(prog="scripts/bench.sh", description=__doc__)
     parser.add_argument("--sections", default=",".join(SECTIONS), metavar="A,B", help=f"what to measure ({','.join(SECTIONS)})")
     parser.add_argument("--turns", type=positive, default=5, metavar="N", help="how often each contestant is measured (5)")
     parser.add_argument("--seconds", type=positive, default=2, metavar="N", help="how long one measurement lasts (2)")
+    parser.add_argument("--runs", type=int, default=1_000_000, metavar="N", help="how many the large history has (1000000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep every sample (.build/bench/TIME.json)")
     parsed = parser.parse_args()
     parsed.sections = parsed.sections.split(",")
@@ -44,28 +49,39 @@ def positive(text):
 
 def built_programs(folder):
     """What runs beside the service: our programs and those that this builds."""
-    programs = {"gin": folder / "gin", "handshaker": folder / "handshaker"}
+    programs = {"gin": folder / "gin", "handshaker": folder / "handshaker", "AuditBenchmark": BINARY.with_name("AuditBenchmark")}
     build_go(HERE / "peers/gin/main.go", programs["gin"], folder / "go-cache")
     build_go(HERE / "bench/handshaker/main.go", programs["handshaker"], folder / "go-cache")
     return programs
 
 
-def measure(chosen):
-    results = ROOT / ".build/bench"
+def measure(bench, sections):
+    """Prints each table as soon as it is measured. Returns the comparisons, and the sections that failed."""
+    comparisons, failed = [], []
+    for name in sections:
+        try:
+            for comparison in SECTIONS[name](bench):
+                comparisons.append(comparison)
+                print(comparison_table(comparison), flush=True)
+        except FAILURES as error:
+            # The other sections can still be measured.
+            failed.append(name)
+            print(f"ERROR: section {name}: {error}", file=sys.stderr, flush=True)
+        bench.remove_servers()
+    return comparisons, failed
+
+
+def main(chosen):
     known = conditions(BINARY, chosen)
     print(heading(known), flush=True)
-    comparisons = []
+    programs = built_programs(RESULTS)
     # Not in /tmp, which may be in memory: syncs must reach a disk.
     folder = Path(tempfile.mkdtemp(prefix="sync-bench-", dir="/var/tmp"))
     folder.chmod(0o755)
     tempfile.tempdir = str(folder)
-    bench = Bench(folder, chosen.turns, chosen.seconds, built_programs(results))
+    bench = Bench(folder, chosen, programs)
     try:
-        for name in chosen.sections:
-            for comparison in SECTIONS[name](bench):
-                comparisons.append(comparison)
-                print(comparison_table(comparison), flush=True)
-            bench.remove_servers()
+        comparisons, failed = measure(bench, chosen.sections)
     finally:
         # A second Ctrl-C must not leave servers behind.
         for number in END_SIGNALS:
@@ -73,16 +89,14 @@ def measure(chosen):
         bench.remove_servers()
         bench.end_leftovers()
         shutil.rmtree(folder, ignore_errors=True)
-        if comparisons:
-            found = verdicts(comparisons)
-            if found:
-                print(goal_table(found))
-            path = chosen.json or results / f"{known['time'].replace(':', '')}.json"
-            write_json(path, known, comparisons, found)
-            print(f"Every sample: {path}")
-
-
-END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    reached = verdicts(comparisons)
+    if reached:
+        print(goal_table(reached))
+    path = chosen.json or RESULTS / f"{known['time'].replace(':', '')}.json"
+    write_json(path, known, comparisons, reached)
+    print(f"Every sample: {path}")
+    if failed:
+        sys.exit(f"ERROR: these sections failed: {', '.join(failed)}")
 
 
 def leave(number, _):
@@ -92,7 +106,4 @@ def leave(number, _):
 if __name__ == "__main__":
     for number in END_SIGNALS:
         signal.signal(number, leave)
-    try:
-        measure(options())
-    except (AssertionError, OSError, RuntimeError, TimeoutError, WrongAnswer) as error:
-        sys.exit(f"ERROR: {error}")
+    main(options())

@@ -13,9 +13,10 @@ from ours import token
 
 
 class Bench:
-    def __init__(self, folder, turns, seconds, programs):
-        """`programs` are paths by name: the clients and peers that were built, and our own programs."""
-        self.folder, self.turns, self.seconds, self.programs = folder, turns, seconds, programs
+    def __init__(self, folder, options, programs):
+        """`programs` are paths by name, of the clients and peers that were built and of AuditBenchmark."""
+        self.folder, self.programs = folder, programs
+        self.turns, self.seconds, self.runs = options.turns, options.seconds, options.runs
         self.secret = secrets.token_hex(32).encode()
         self.token = token(self.secret)
         self._authority = None
@@ -35,11 +36,12 @@ class Bench:
 
     def servers(self, kinds, authority=None):
         """Sets up one server of each kind. `remove_servers` removes them."""
-        made = []
-        for kind in kinds:
-            made.append(kind(self, authority))
-            self._removals.callback(made[-1].remove)
-        return made
+        return [self.add(kind(self, authority)) for kind in kinds]
+
+    def add(self, server):
+        """The server, to be removed by `remove_servers`."""
+        self._removals.callback(server.remove)
+        return server
 
     def remove_servers(self):
         self._removals.close()

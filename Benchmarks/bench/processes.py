@@ -28,6 +28,19 @@ def processor_seconds(pids):
     return sum(_ticks(pid) for pid in pids) / TICKS
 
 
+def context_switches(pids):
+    """How often a thread of the processes stopped to run. Threads that have ended do not count."""
+    return sum(_switches(task) for pid in pids for task in Path(f"/proc/{pid}/task").glob("*"))
+
+
+def _switches(task):
+    try:
+        lines = (task / "status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if "ctxt_switches:" in line)
+
+
 def _kib(pid, kind):
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

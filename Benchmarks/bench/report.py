@@ -4,14 +4,16 @@ import json
 
 from ours import Ours, OursTwoUsers
 
-FURTHER = {"p50": "p50 ms", "p99": "p99 ms", "processor": "server µs each", "private": "private MB", "largest": "largest process MB"}
+FURTHER = {"p50": "p50 ms", "p99": "p99 ms", "processor": "server µs each", "switches": "switches each",
+           "private": "private MB", "largest": "largest process MB",
+           "rows": "rows", "small": "small ms", "small_rows": "small rows", "growth": "÷ small"}
 MODES = (Ours.name, OursTwoUsers.name)
 
 
 def comparison_table(comparison):
     """One row for each contestant: the median, its spread, and how our service compares with it."""
     mine = [name for name in MODES if name in comparison.samples]
-    further = [name for name in FURTHER if comparison.values(next(iter(comparison.samples)), name)]
+    further = [figure for figure in FURTHER if any(comparison.values(name, figure) for name in comparison.samples)]
     rows = [["", f"{comparison.unit} (min–max)", *(f"{name} ÷ it" for name in mine), *(FURTHER[name] for name in further)]]
     for name in comparison.samples:
         values, median = comparison.values(name), comparison.median(name)
@@ -27,7 +29,7 @@ def comparison_table(comparison):
 def goal_table(verdicts):
     rows = [["goal", "limit", *MODES, "reached"]]
     for verdict in verdicts:
-        limit = f"{'≥' if verdict.goal.at_least else '≤'} {verdict.goal.limit:g}{verdict.goal.unit}"
+        limit = f"{'≥' if verdict.goal.at_least else '≤'} {number(verdict.goal.limit)}{verdict.goal.unit}"
         rows.append([verdict.goal.text, limit, *("" if value is None else f"{number(value)}" for value in verdict.values),
                      "yes" if verdict.reached else "no"])
     return "\n".join(["### Goals", "", *table(rows), ""])
@@ -43,7 +45,9 @@ def table(rows):
 
 
 def number(value):
-    if abs(value) >= 1000:
+    if value is None:
+        return ""
+    if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
 

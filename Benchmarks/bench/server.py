@@ -10,12 +10,12 @@ PATIENCE = 30  # seconds; bounds a failure only
 WARM_UP = 200  # requests
 
 
-def eventually(condition, what):
-    end = time.monotonic() + PATIENCE
+def eventually(condition, what, patience=PATIENCE, pause=0.0005):
+    end = time.monotonic() + patience
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"not within {PATIENCE} s: {what}")
-        time.sleep(0.0005)
+            raise TimeoutError(f"not within {patience} s: {what}")
+        time.sleep(pause)
 
 
 class Server:

@@ -47,7 +47,7 @@ def syncs_of_a_run(server):
     record = server.folder / "syncs"
     with server.running():
         expect(server, 200, "POST", "/sync/run")
-        with strace([process.pid for process in server.main_processes()], "-f", "-e", f"trace={','.join(SYNC_CALLS)}", output=record):
+        with strace(server.pids(), "-f", "-e", f"trace={','.join(SYNC_CALLS)}", output=record):
             for _ in range(COUNTED_RUNS):
                 expect(server, 200, "POST", "/sync/run")
     return round(sum(any(f" {call}(" in line for call in SYNC_CALLS) for line in record.read_text().splitlines()) / COUNTED_RUNS)
