@@ -20,7 +20,7 @@ from conditions import conditions, heading  # noqa: E402
 from goals import verdicts  # noqa: E402
 from peers import build_go  # noqa: E402
 from report import comparison_table, goal_table, write_json  # noqa: E402
-from sections import SECTIONS  # noqa: E402
+from sections import DEFAULT, SECTIONS  # noqa: E402
 
 FAILURES = (AssertionError, OSError, RuntimeError, subprocess.SubprocessError, TimeoutError, WrongAnswer)
 END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -28,7 +28,7 @@ END_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def options():
     parser = argparse.ArgumentParser(prog="scripts/bench.sh", description=__doc__)
-    parser.add_argument("--sections", default=",".join(SECTIONS), metavar="A,B", help=f"what to measure ({','.join(SECTIONS)})")
+    parser.add_argument("--sections", default=",".join(DEFAULT), metavar="A,B", help=f"what to measure ({','.join(DEFAULT)})")
     parser.add_argument("--turns", type=positive, default=5, metavar="N", help="how often each contestant is measured (5)")
     parser.add_argument("--seconds", type=positive, default=2, metavar="N", help="how long one measurement lasts (2)")
     parser.add_argument("--runs", type=int, default=1_000_000, metavar="N", help="how many the large history has (1000000)")

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Comparison:
-    """One table. A sample is a dictionary of figures; `figure` names the one that is compared."""
+    """One table. A sample is a dictionary of figures; `figure` names the one that is compared. Where neither more nor less is
+    better, `higher_is_better` is None.
+    """
 
     key: str
     title: str
     unit: str
     figure: str = "value"
-    higher_is_better: bool = False
+    higher_is_better: bool | None = False
     samples: dict = field(default_factory=dict)
     notes: list = field(default_factory=list)
     # Derived from the medians, by name.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ours import Ours, OursTwoUsers
 from peers import Gin, Nginx
 from sections.load import CONNECTIONS, connections
+from sections.script import PIPE, TITLES
 
 
 @dataclass
@@ -85,6 +86,7 @@ GOALS = [
     Goal("pages", "page of the large history ÷ same of the small one, worst", 2, worst("growth")),
     Goal("start-history", "start with the large history", 300, of_the_service(last), unit=" ms"),
     Goal("verification", "verification", 300_000, of_the_service(last), at_least=True, unit=" entries/s"),
+    *(Goal(f"script-{situation}", f"sync_fkk_db.sh ÷ pipe, {title}", 0.8, times(PIPE)) for situation, title in TITLES.items()),
 ]
 
 

@@ -21,9 +21,8 @@ def comparison_table(comparison):
         row += [f"{comparison.median(own) / median:.2f}" for own in mine]
         row += [number(comparison.median(name, figure)) for figure in further]
         rows.append(row)
-    better = "more" if comparison.higher_is_better else "less"
-    return "\n".join([f"### {comparison.title}", "", f"{better.capitalize()} is better.", "", *table(rows),
-                      *(f"\n{note}." for note in comparison.notes), ""])
+    better = {True: ["More is better.", ""], False: ["Less is better.", ""], None: []}[comparison.higher_is_better]
+    return "\n".join([f"### {comparison.title}", "", *better, *table(rows), *(f"\n{note}." for note in comparison.notes), ""])
 
 
 def goal_table(verdicts):
