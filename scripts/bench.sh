@@ -5,16 +5,17 @@
 # sync-runner is beside it. `bench.sh --help` lists the other options, docs/PERFORMANCE.md says what is measured.
 
 set -euo pipefail
-cd -- "$(dirname -- "$0")/.."
 
 binary='' runner='' options=()
 while (( $# > 0 )); do
     case $1 in
-    --binary) binary=${2:?"--binary needs a path"}; shift 2 ;;
-    --runner) runner=${2:?"--runner needs a path"}; shift 2 ;;
+    --binary) binary=$(realpath -e -- "${2:?needs a path}"); shift 2 ;;
+    --runner) runner=$(realpath -e -- "${2:?needs a path}"); shift 2 ;;
+    --json) options+=("$1" "$(realpath -m -- "${2:?needs a path}")"); shift 2 ;;
     *) options+=("$1"); shift ;;
     esac
 done
+cd -- "$(dirname -- "$0")/.."
 
 if [[ -z $binary && " ${options[*]} " != *' --help '* ]]; then
     scripts/package.sh

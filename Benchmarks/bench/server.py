@@ -38,7 +38,7 @@ class Server:
         raise NotImplementedError
 
     def main_processes(self):
-        """The processes that were started directly. `exit_code` of each is None while it runs."""
+        """The Popen objects of the processes that `launch` started."""
         raise NotImplementedError
 
     def output(self):

@@ -1,7 +1,7 @@
 // usage: handshaker URL CA CLIENTS SECONDS, with a token in BENCH_TOKEN
 //
 // Counts full TLS handshakes. Each client connects, completes the handshake, gets one answer of 200 and closes. The answer
-// proves that the server completed the handshake too. No client offers a session to resume.
+// proves that the server completed the handshake too. TLS 1.3 only, and no client offers a session to resume.
 package main
 
 import (
@@ -47,7 +47,7 @@ func main() {
 	if !roots.AppendCertsFromPEM(authority) || clients < 1 || seconds < 1 {
 		fail(fmt.Errorf("no certificate in %s, or no number above 0", os.Args[2]))
 	}
-	settings := &tls.Config{RootCAs: roots, ServerName: target.Hostname()}
+	settings := &tls.Config{RootCAs: roots, ServerName: target.Hostname(), MinVersion: tls.VersionTLS13}
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n",
 		target.Path, target.Host, os.Getenv("BENCH_TOKEN"))
 
