@@ -6,7 +6,7 @@ from ours import Ours, OursTwoUsers
 
 FURTHER = {"p50": "p50 ms", "p99": "p99 ms", "processor": "server µs each", "switches": "switches each",
            "private": "private MB", "largest": "largest process MB",
-           "rows": "rows", "small": "small ms", "small_rows": "small rows", "growth": "÷ small"}
+           "entries": "entries", "rows": "rows", "small": "small ms", "small_rows": "small rows", "growth": "÷ small"}
 MODES = (Ours.name, OursTwoUsers.name)
 
 

@@ -59,13 +59,13 @@ class Server:
         return time.monotonic() - begin
 
     @contextmanager
-    def running(self, warm_up=True):
+    def running(self):
+        """Starts the server, warms it up, and stops it at the end of the block."""
         self.start()
         try:
-            if warm_up:
-                with Connection(self) as connection:
-                    for _ in range(WARM_UP):
-                        connection.expect(200, *self.probe)
+            with Connection(self) as connection:
+                for _ in range(WARM_UP):
+                    connection.expect(200, *self.probe)
             yield self
         finally:
             self.stop()

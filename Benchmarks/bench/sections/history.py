@@ -58,8 +58,10 @@ class OursWithHistory(Ours):
 
     def start_and_verify(self):
         """Starts, and waits until the verification in the background is over, which would disturb a measurement."""
+        verified = "the history is intact"
+        before = self.service.output().count(verified)
         self.start()
-        eventually(lambda: "the history is intact" in self.service.output(), "the history is verified", patience=900, pause=0.2)
+        eventually(lambda: self.service.output().count(verified) > before, "the history is verified", patience=900, pause=0.2)
 
 
 def history(bench):
@@ -118,5 +120,5 @@ def verification(bench, large):
         if done.returncode != 0:
             raise RuntimeError(f"audit verify failed:\n{done.stderr[-2000:]}")
         entries = int(re.search(r"([\d,]+) entries", done.stdout)[1].replace(",", ""))
-        comparison.add(f"{server.runs:,} runs, {entries:,} entries", {"value": entries / elapsed})
+        comparison.add(f"{server.runs:,} runs", {"value": entries / elapsed, "entries": entries})
     return comparison
