@@ -46,7 +46,7 @@ def table(rows):
 def number(value):
     if value is None:
         return ""
-    if isinstance(value, int) or abs(value) >= 1000:
+    if value == int(value) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}"
 

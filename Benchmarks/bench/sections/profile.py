@@ -28,9 +28,9 @@ KINDS = {
 # Which part of the request it works for: the names of our modules, and of NIO's, anywhere in the stack. The first that fits counts.
 PARTS = {
     "token": r"3JWT|JWTVerifier",
-    "looking at the locks": r"RunnerClient|SyncIsRunning|SharedLook|LockFile|8SyncRunner",
+    "looking at the locks": r"RunnerClient|CoalescedRead|RunCoordinator|LockFile|8SyncRunner",
     "decoding the request": r"HTTPDecoder|llhttp|11HTTPFraming",
-    "encoding the answer": r"HTTPResponseEncoder|ResponseBuilder|ResponseHead|4JSON",
+    "encoding the answer": r"HTTPResponseEncoder|ResponseBuilder|10HTTPServer8Response|4JSON",
     "routing and the handler": r"10HTTPServer|11SyncService",
     "event loop and sockets": r"NIO",
 }
