@@ -10,7 +10,7 @@ extension HistoryVerification {
         /// Whether rows without entries were looked for. That is impossible while the service writes all the time.
         package let isComplete: Bool
         /// All that is wrong.
-        package let damage: DamageList
+        package internal(set) var damage: DamageList
         /// Which damage an administrator has accepted with `audit resume`.
         var acceptance = Acceptance()
 

@@ -5,9 +5,9 @@ import SQLite
 /// schema, every entry's hash, the root and its signature, the tables of runs against the entries, the outputs against their
 /// digests.
 ///
-/// SQLite first checks the structure, so that every way to a row leads to the rows that are read here. Then every table is
-/// read once, from its first row to its last, in short transactions; memory does not grow with the log. The tables are
-/// compared on a second thread, because that takes as long as the hashing.
+/// Every table is read once, from its first row to its last, in short transactions; memory does not grow with the log. The
+/// tables are compared on a second thread, because that takes as long as the hashing. On a third one SQLite checks the
+/// structure, so that every way to a row leads to the rows that are read here.
 package struct HistoryVerification: Sendable {
     /// How often it goes on to entries that were written meanwhile.
     private static let rounds = 10
@@ -39,13 +39,21 @@ package struct HistoryVerification: Sendable {
         var report: Report
         do {
             try SchemaCheck.requireKnown(reader)
-            try StructureCheck.check(try HistoryReader(opening: reader.path), &file)
-            file = file + (try reader.read { try SchemaCheck.damage($0) })
-            report = try compare(file)
+            let structure = BackgroundStage(StructureCheck())
+            let own = try HistoryReader(opening: reader.path)
+            try structure.begin { $0.check(own) }
+            let schema = Result { try reader.read { try SchemaCheck.damage($0) } }
+            let rows = Result { try compare() }
+            let check = try structure.wait { $0 }
+            file = check.damage
+            if let failure = check.failure { throw failure }
+            file = file + (try schema.get())
+            report = try rows.get()
         } catch let error as HistoryError where error.isDamage || (file.count > 0 && !error.isBusy) {
             // SQLite could not read on, or a table is not there.
-            report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, file, [Damage(unacceptable: "\(error)")])
+            report = self.report(nil, 0, TableComparison(reader: reader).report, isComplete: false, [Damage(unacceptable: "\(error)")])
         }
+        report.damage = report.damage + file
         if !report.isIntact, let key = report.log?.key ?? ownKey {
             // Where the log cannot be read, nothing is accepted.
             do { report.acceptance = try reader.read { try Acceptance($0, key: key) } } catch { if error.isBusy { throw error } }
@@ -53,8 +61,8 @@ package struct HistoryVerification: Sendable {
         return report
     }
 
-    /// - Parameter file: what is wrong with the database as a whole.
-    private func compare(_ file: DamageList) throws -> Report {
+    /// Compares rows and entries. Damage to the file itself is not among what it finds.
+    private func compare() throws -> Report {
         var (head, size) = try reader.read { connection in
             let head = try StoredLog.head(connection)
             return (head, try head?.checkpoint.size ?? StoredLog.entryCount(connection))
@@ -95,7 +103,7 @@ package struct HistoryVerification: Sendable {
             guard !isComplete, head != nil, let newer = try reader.read({ try StoredLog.head($0) }), newer.checkpoint.size > size else { break }
             (head, size) = (newer, newer.checkpoint.size)
         }
-        return report(try verifier.finish(head: head), size, try tables.wait { $0.report }, isComplete: isComplete, file, seal)
+        return report(try verifier.finish(head: head), size, try tables.wait { $0.report }, isComplete: isComplete, seal)
     }
 
     /// The newest checkpoint that can be read, where the newest of all cannot.
@@ -107,13 +115,13 @@ package struct HistoryVerification: Sendable {
     }
 
     private func report(
-        _ log: LogVerifier.Report?, _ size: Int64, _ tables: TableComparison.Report, isComplete: Bool, _ file: DamageList, _ more: [Damage]
+        _ log: LogVerifier.Report?, _ size: Int64, _ tables: TableComparison.Report, isComplete: Bool, _ more: [Damage]
     ) -> Report {
         var damage = DamageList(more)
         if let problems = log?.problems {
             damage = damage + DamageList(zip(problems.first, problems.hashes).map(Self.damage), count: problems.count)
         }
-        return Report(log: log, size: size, tables: tables, isComplete: isComplete, damage: damage + tables.damage + file)
+        return Report(log: log, size: size, tables: tables, isComplete: isComplete, damage: damage + tables.damage)
     }
 
     private static func damage(_ problem: Problem, of hash: Hash?) -> Damage {

@@ -9,28 +9,32 @@ import SQLite
 /// for each table by itself, and given up and begun again when a writer comes (``HistoryReader/readYielding(_:)``). A copy
 /// of the file would need as much room again, take longer to write than this takes to read, and have to be begun again at
 /// each commit of another process as well.
-enum StructureCheck {
+struct StructureCheck: Sendable {
+    private(set) var damage = DamageList()
+    /// Why the check ended early; nil if it came to its end.
+    private(set) var failure: HistoryError?
+
     /// SQLite gives at most so many messages about one table.
     private static let messageLimit = 100
 
     /// Blocks for as long as it takes.
-    /// - Parameters:
-    ///   - reader: one that no other thread uses.
-    ///   - list: gets what is found, even if an error follows.
-    static func check(_ reader: HistoryReader, _ list: inout DamageList) throws {
-        for table in try tables(reader) {
-            do throws(HistoryError) {
-                // The check of sqlite_schema includes the list of free pages.
-                let messages = try reader.readYielding { try $0.query("PRAGMA integrity_check(\(table))") { $0.text(0) ?? "" } }
-                if messages.count >= messageLimit {
-                    // Problems that SQLite does not list now could pass as accepted later.
-                    list.add(Damage(unacceptable: "the file itself, table \(table): there are more problems than SQLite lists"))
-                }
-                for message in messages where message != "ok" { list.add(damage(table, message)) }
-            } catch {
-                guard error.isDamage else { throw error }
-                list.add(Damage(unacceptable: "\(error)"))
+    /// - Parameter reader: one that no other thread uses.
+    mutating func check(_ reader: HistoryReader) {
+        do { for table in try Self.tables(reader) { try check(table, reader) } } catch { failure = HistoryError(reader.path, error) }
+    }
+
+    private mutating func check(_ table: String, _ reader: HistoryReader) throws(HistoryError) {
+        do {
+            // The check of sqlite_schema includes the list of free pages.
+            let messages = try reader.readYielding { try $0.query("PRAGMA integrity_check(\(table))") { $0.text(0) ?? "" } }
+            if messages.count >= Self.messageLimit {
+                // Problems that SQLite does not list now could pass as accepted later.
+                damage.add(Damage(unacceptable: "the file itself, table \(table): there are more problems than SQLite lists"))
             }
+            for message in messages where message != "ok" { damage.add(Self.damage(table, message)) }
+        } catch {
+            guard error.isDamage else { throw error }
+            damage.add(Damage(unacceptable: "\(error)"))
         }
     }
 
