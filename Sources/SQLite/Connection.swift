@@ -17,7 +17,7 @@ package final class Connection {
     }
 
     private var database: OpaquePointer?
-    private var idle = StatementCache()
+    private(set) var idle = StatementCache()
     /// True from BEGIN to COMMIT or ROLLBACK. Only `transaction` and `read` set it.
     var isInTransaction = false
 

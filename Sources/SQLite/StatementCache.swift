@@ -2,11 +2,12 @@
 struct StatementCache {
     private static let limit = 32
     /// The least recently used first.
-    private var entries: [(sql: String, statement: Statement)] = []
+    private(set) var entries: [(sql: String, statement: Statement)] = []
 
     mutating func take(_ sql: String) -> Statement? {
         // Compares bytes. Strings that look the same are equal in Swift, but not in SQLite.
-        guard let index = entries.firstIndex(where: { $0.sql.utf8.elementsEqual(sql.utf8) }) else { return nil }
+        let count = sql.utf8.count
+        guard let index = entries.lastIndex(where: { $0.sql.utf8.count == count && $0.sql.utf8.elementsEqual(sql.utf8) }) else { return nil }
         return entries.remove(at: index).statement
     }
 

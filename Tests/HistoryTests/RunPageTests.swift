@@ -30,11 +30,8 @@ import Testing
 
     /// As ``HistoryReader/runs(_:)`` does it, in steps of a few rows.
     private func list(_ filter: RunFilter, rows: Int64 = 7) throws -> (runs: [Int64], next: Int64?, steps: Int) {
-        var (page, steps) = (RunPage(filter), 0)
-        while !page.isFull, let step = try page.step(of: rows, connection) {
-            page.add(step)
-            steps += 1
-        }
+        var (page, steps) = (RunPage(filter), 1)
+        while try page.step(of: rows, connection) { steps += 1 }
         return (page.runs.map(\.id), page.next, steps)
     }
 
@@ -85,6 +82,51 @@ import Testing
         try expect([20]) {
             ($0.user, $0.trigger, $0.before, $0.since, $0.until) = ("o'brien", .cli, 40, 15 * Self.hour, 25 * Self.hour)
         }
+    }
+
+    @Test func filtersTogetherGiveWhatTheyGiveOneByOne() throws {
+        for (user, outcome, trigger) in [
+            ("o'brien", .failed, nil), ("o'brien", nil, .cli), (nil, .succeeded, .cli), ("o'brien", .timedOut, .api), ("rina", .running, .cli),
+        ] as [(String?, Outcome?, Requester.Trigger?)] {
+            for rows in [1, 3, 100] as [Int64] {
+                func listed(_ change: (inout RunFilter) -> Void) throws -> Set<Int64> {
+                    var filter = RunFilter()
+                    change(&filter)
+                    return Set(try list(filter, rows: rows).runs)
+                }
+                let together = try listed { ($0.user, $0.outcome, $0.trigger) = (user, outcome, trigger) }
+                let each = try [listed { $0.user = user }, listed { $0.outcome = outcome }, listed { $0.trigger = trigger }]
+                #expect(together == each[0].intersection(each[1]).intersection(each[2]), "\(String(describing: (user, outcome, trigger)))")
+            }
+        }
+    }
+
+    /// No index serves both conditions, so a page ends early. The next one goes on where it ended.
+    @Test func aPageExaminesABoundedNumberOfRuns() throws {
+        let connection = try HistorySchema.fresh()
+        let many = 3 * RunPage.mostExamined
+        try RunTable.started.insert(SampleRun.start.members, run: 1, connection)
+        try connection.execute(
+            """
+            WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < \(many)) \
+            INSERT INTO run_started (id, user, "trigger", request_id, started_at, script_path) \
+            SELECT i, iif(i % 2, 'odd', 'even'), iif(i % 2, 'api', 'cli'), '', '2026', '/x' FROM n
+            """)
+        var filter = RunFilter()
+        (filter.user, filter.trigger) = ("odd", .cli)
+        var (runs, pages): ([RunRecord], Int64) = ([], 0)
+        repeat {
+            var page = RunPage(filter)
+            while try page.step(of: 1000, connection) {}
+            #expect(page.runs.isEmpty)
+            (runs, pages) = (runs + page.runs, pages + 1)
+            filter.before = page.next
+        } while filter.before != nil
+        #expect(pages == 2, "an index finds half of the runs")
+        (filter.user, filter.trigger) = ("rina", .api)
+        var page = RunPage(filter)
+        while try page.step(of: 1000, connection) {}
+        #expect(page.runs.map(\.id) == [1] && page.next == nil, "the index of the user has one run")
     }
 
     @Test func theLastStartIsOfARunWhoseScriptBeganItsWork() throws {

@@ -19,9 +19,10 @@ package struct Acceptance {
             self.init()
             return
         }
+        let isRecovery = HistoryIndexes.isOf(.recovered)
         let entries = try connection.query(
-            "SELECT entry, bytes FROM leaf WHERE entry >= 0 AND entry < ? AND instr(bytes, ?) > 0 ORDER BY entry DESC LIMIT 20",
-            [.integer(head.checkpoint.size), StoredLog.mark(of: .recovered)]
+            "SELECT entry, bytes FROM leaf WHERE \(isRecovery.sql) AND entry >= 0 AND entry < ? ORDER BY entry DESC LIMIT 20",
+            [isRecovery.value, .integer(head.checkpoint.size)]
         ) { ($0.integer(0) ?? -1, $0.blob(1) ?? []) }
         for (entry, bytes) in entries {
             guard let leaf = try? Leaf(stored: bytes), leaf.event == Event.recovered.rawValue, case .array(let accepted)? = leaf.object["accepted"],

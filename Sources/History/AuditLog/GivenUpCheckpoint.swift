@@ -24,7 +24,7 @@ struct GivenUpCheckpoint {
     /// The newest ones that are proven to be under the newest signature. Without the proof, anybody could write such an entry.
     static func all(in reader: HistoryReader, _ file: CheckpointFile, keys: [VerifierKey]) throws -> [GivenUpCheckpoint] {
         guard let head = try reader.read({ try StoredLog.head($0) }), try keys.contains(where: { try head.isSigned(by: $0) }) else { return [] }
-        return try reader.entries(of: .recovered, before: head.checkpoint.size, limit: most).compactMap { entry, bytes in
+        return try reader.entries(of: .recovered, before: head.checkpoint.size, limit: most).entries.compactMap { entry, bytes in
             guard let leaf = try? Leaf(stored: bytes), let fields = leaf.object["given_up"],
                 case .integer(let size)? = fields["size"], case .string(let root)? = fields["root"],
                 case .integer(let offset)? = fields["offset"], case .integer(let end)? = fields["file_size"]

@@ -22,10 +22,6 @@ extension StoredLog {
         return hash
     }
 
-    /// For a condition `instr(bytes, ?) > 0` on entries: what only those of this kind contain, because quotes within a string are
-    /// escaped. SQLite's JSON functions would fail for all entries as soon as one is spoiled.
-    static func mark(of event: Event) -> Value { .blob(Array("\"event\":\"\(event.rawValue)\"".utf8)) }
-
     /// The newest checkpoint; nil where there is none. A row that is no checkpoint counts as a missing one.
     static func head(_ connection: Connection) throws -> SignedCheckpoint? {
         let note = try connection.first("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1") { $0.blob(0) ?? [] }

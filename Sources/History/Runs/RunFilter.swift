@@ -20,22 +20,61 @@ package struct RunFilter: Sendable {
 
     /// All runs. Set the properties to narrow the list.
     package init(limit: Int = 50) { self.limit = limit }
+}
 
-    /// The conditions besides ``before``, each led by AND, and the values for their question marks.
-    var conditions: (sql: String, values: [Value]) {
-        var sql = ""
+extension RunFilter {
+    /// Where a search finds the next runs to examine: all of them, or the rows of one value in an index.
+    enum Source: CaseIterable { case all, user, outcome, trigger }
+
+    /// The sources that this filter can use.
+    var sources: [Source] {
+        var sources: [Source] = []
+        if user != nil { sources.append(.user) }
+        if outcome != nil && outcome != .running { sources.append(.outcome) }
+        if trigger != nil { sources.append(.trigger) }
+        return sources.isEmpty ? [.all] : sources
+    }
+
+    /// Counts the runs of a source, at most the last value, from the greatest number down, and gives the smallest number.
+    /// - Returns: the SQL, and the values before those of the range and the number of rows.
+    func count(in source: Source) -> (sql: String, values: [Value]) {
+        let table = source == .outcome ? "run_finished" : "run_started"
+        let condition = condition(of: source)
+        let sql = """
+            SELECT count(*), min(id) FROM (SELECT id FROM \(table) WHERE \(condition.map { "\($0.sql) AND " } ?? "")id BETWEEN ? AND ? \
+            ORDER BY id DESC LIMIT ?)
+            """
+        return (sql, condition.map { [$0.value] } ?? [])
+    }
+
+    /// Lists the runs of this filter in a range of numbers.
+    /// - Returns: the SQL, and the values between those of the range and the number of rows.
+    func page(from source: Source) -> (sql: String, values: [Value]) {
+        // The view would hide the outcome's index. A finished run has both rows.
+        let table = source == .outcome ? "run_finished CROSS JOIN run_started USING (id)" : "runs"
+        var sql = "SELECT \(RunTable.runs.selection) FROM \(table) WHERE id BETWEEN ? AND ?"
         var values: [Value] = []
-        func add(_ condition: String, _ value: Value?) {
-            guard let value else { return }
-            sql += " AND " + condition
-            values.append(value)
+        for other in Source.allCases {
+            guard let condition = condition(of: other) else { continue }
+            // The plus keeps SQLite from another index than the source's.
+            sql += " AND \(other == source ? "" : "+")\(condition.sql)"
+            values.append(condition.value)
         }
-        add("user = ?", user.map(Value.text))
-        add("outcome = ?", outcome.map { .text($0.rawValue) })
-        add("\"trigger\" = ?", trigger.map { .text($0.rawValue) })
         // All times have one form, so the order of the texts is the order of the times.
-        add("started_at >= ?", since.map { .text(Timestamp.text($0)) })
-        add("started_at < ?", until.map { .text(Timestamp.text($0)) })
-        return (sql, values)
+        for (condition, time) in [("started_at >= ?", since), ("started_at < ?", until)] {
+            guard let time else { continue }
+            sql += " AND \(condition)"
+            values.append(.text(Timestamp.text(time)))
+        }
+        return (sql + " ORDER BY id DESC LIMIT ?", values)
+    }
+
+    private func condition(of source: Source) -> (sql: String, value: Value)? {
+        switch source {
+        case .all: nil
+        case .user: user.map { ("user = ?", .text($0)) }
+        case .outcome: outcome.map { ("outcome = ?", .text($0.rawValue)) }
+        case .trigger: trigger.map { ("\"trigger\" = ?", .text($0.rawValue)) }
+        }
     }
 }

@@ -1,52 +1,67 @@
 import SQLite
 
-/// A page of a list of runs, newest first. It is filled in steps, so that no read transaction is long.
+/// A page of a list of runs, newest first. It is filled in steps, so that no read transaction is long, and it examines a
+/// bounded number of runs. So it may be short although there are more runs.
 struct RunPage {
-    private let filter: RunFilter
-    private let sql: String
-    private let values: [Value]
-    private var found: [RunRecord] = []
-    /// The next step examines runs up to this number.
-    private var last: Int64
+    /// How many runs a page examines at most.
+    static let mostExamined: Int64 = 10_000
 
-    init(_ filter: RunFilter) {
+    private let filter: RunFilter
+    /// The numbers that are not examined yet, the smallest ones first.
+    private var ranges: [ClosedRange<Int64>]
+    private var examined: Int64 = 0
+    private var found: [RunRecord] = []
+
+    /// - Parameter ranges: numbers of runs, newest first, outside of which no run is on the list.
+    init(_ filter: RunFilter, in ranges: [ClosedRange<Int64>] = [1...Int64.max]) {
         self.filter = filter
-        let (conditions, values) = filter.conditions
-        self.values = values
-        sql = "SELECT \(RunTable.runs.selection) FROM runs WHERE id BETWEEN ? AND ?\(conditions) ORDER BY id DESC LIMIT ?"
-        // Numbers begin at 1, so there is nothing before the smallest one either.
-        last = filter.before.map { $0 == .min ? .min : $0 - 1 } ?? .max
+        let newest = filter.before.map { $0 == .min ? .min : $0 - 1 } ?? .max
+        self.ranges = ranges.reversed().compactMap { range in
+            range.lowerBound <= newest ? range.lowerBound...min(range.upperBound, newest) : nil
+        }
     }
 
     /// One run more than the page has shows that there is a next page.
-    var isFull: Bool { found.count > filter.limit }
+    private var isFull: Bool { found.count > filter.limit }
     var runs: [RunRecord] { Array(found.prefix(filter.limit)) }
     /// Where the next page begins; nil at the end.
-    var next: Int64? { isFull ? runs.last?.id : nil }
+    var next: Int64? { isFull ? runs.last?.id : ranges.last.map { $0.upperBound &+ 1 } }
 
-    /// One step: what to add, and the smallest number it examined.
-    typealias Step = (runs: [RunRecord], first: Int64)
-
-    /// Examines the next `rows` runs, or of one user the next `rows` runs of that user.
-    /// - Returns: nil if there are none.
-    func step(of rows: Int64, _ connection: Connection) throws(SQLiteError) -> Step? {
-        guard let first = try first(of: rows, connection) else { return nil }
-        let missing = Int64(filter.limit + 1 - found.count)
-        let runs = try connection.query(sql, [.integer(first), .integer(last)] + values + [.integer(missing)]) { RunRecord($0) }
-        return (runs, first)
+    /// Examines the next `rows` runs, fewer at the end and at the bound.
+    /// - Returns: whether the page needs another step.
+    mutating func step(of rows: Int64, _ connection: Connection) throws(SQLiteError) -> Bool {
+        var rest = min(rows, Self.mostExamined - examined)
+        while rest > 0, !isFull, let range = ranges.popLast() {
+            let (source, count, first) = try part(of: range, rest, connection)
+            if count > 0 {
+                let (sql, values) = filter.page(from: source)
+                let missing = Int64(filter.limit + 1 - found.count)
+                found += try connection.query(
+                    sql, [.integer(first), .integer(range.upperBound)] + values + [.integer(missing)]
+                ) { RunRecord($0) }
+            }
+            if first > range.lowerBound { ranges.append(range.lowerBound...(first - 1)) }
+            rest -= max(1, count)
+            examined += max(1, count)
+        }
+        return !isFull && !ranges.isEmpty && examined < Self.mostExamined
     }
 
-    mutating func add(_ step: Step) {
-        found += step.runs
-        last = step.first - 1
-    }
-
-    /// The smallest number among the next `rows` runs. The index by user finds those of one user.
-    private func first(of rows: Int64, _ connection: Connection) throws(SQLiteError) -> Int64? {
-        let condition = filter.user == nil ? "" : "user = ? AND "
-        return try connection.first(
-            "SELECT min(id) FROM (SELECT id FROM run_started WHERE \(condition)id > 0 AND id <= ? ORDER BY id DESC LIMIT ?)",
-            (filter.user.map { [.text($0)] } ?? []) + [.integer(last), .integer(rows)]
-        ) { $0.integer(0) } ?? nil
+    /// The part of a range, down to the number `first`, in which a source has at most `rows` runs: of all sources the one that
+    /// gets furthest.
+    private func part(
+        of range: ClosedRange<Int64>, _ rows: Int64, _ connection: Connection
+    ) throws(SQLiteError) -> (source: RunFilter.Source, count: Int64, first: Int64) {
+        var best: (source: RunFilter.Source, count: Int64, first: Int64)?
+        for source in filter.sources {
+            let (sql, values) = filter.count(in: source)
+            let found = try connection.first(sql, values + [.integer(range.lowerBound), .integer(range.upperBound), .integer(rows)]) {
+                (count: $0.integer(0) ?? 0, first: $0.integer(1) ?? range.lowerBound)
+            }
+            let (count, first) = found ?? (0, range.lowerBound)
+            let part = (source: source, count: count, first: count < rows ? range.lowerBound : first)
+            if best.map({ (part.first, part.count) < ($0.first, $0.count) }) ?? true { best = part }
+        }
+        return best ?? (.all, 0, range.lowerBound)
     }
 }

@@ -1,16 +1,35 @@
 import RunProtocol
 import SQLite
+import Synchronization
 
 extension HistoryReader {
     /// One page of runs, newest first. Reads in short steps, so that no writer waits for a search.
-    /// - Returns: the runs, and where the next page begins; nil at the end.
+    /// - Returns: the runs, and where the next page begins; nil at the end. A page that examined as many runs as it may is
+    ///   short, and has a next one.
     package func runs(_ filter: RunFilter) throws(HistoryError) -> (runs: [RunRecord], next: Int64?) {
-        var page = RunPage(filter)
-        while !page.isFull {
-            guard let step = try shortRead({ [page] connection in try page.step(of: Self.rowsPerRead, connection) }) else { break }
-            page.add(step)
-        }
+        var page = RunPage(filter, in: try ranges(filter))
+        try readInSteps { try page.step(of: Self.rowsPerRead, $0) }
         return (page.runs, page.next)
+    }
+
+    /// Numbers of runs, newest first, outside of which no run is on the list.
+    private func ranges(_ filter: RunFilter) throws(HistoryError) -> [ClosedRange<Int64>] {
+        // Few runs are under way, and no index knows them.
+        if filter.outcome == .running { return try unfinishedRuns().reversed().map { $0...$0 } }
+        let (since, until) = (filter.since.map(Timestamp.text), filter.until.map(Timestamp.text))
+        guard since != nil || until != nil else { return [1...Int64.max] }
+        return try readStartTimes().ranges(since: since, until: until)
+    }
+
+    /// Reads the start times of the runs that are not known yet: of all runs the first time.
+    /// - Parameter run: up to here at least.
+    @discardableResult
+    func readStartTimes(upTo run: Int64 = .max) throws(HistoryError) -> StartTimes {
+        var times = startTimes.withLock { $0 }
+        guard times.last < run else { return times }
+        try readInSteps { try times.readOn($0) }
+        startTimes.withLock { if times.last > $0.last { $0 = times } }
+        return times
     }
 
     /// - Returns: nil if there is no such run.
@@ -29,11 +48,14 @@ extension HistoryReader {
     }
 
     static func lastStart(_ connection: Connection) throws(SQLiteError) -> (run: Int64, at: String)? {
-        let outcomes = Outcome.ends.filter(\.scriptBeganWork)
-        let marks = outcomes.map { _ in "?" }.joined(separator: ", ")
-        return try connection.first(
-            "SELECT id, started_at FROM runs WHERE outcome IN (\(marks)) ORDER BY id DESC LIMIT 1", outcomes.map { .text($0.rawValue) }
-        ) { (run: $0.integer(0) ?? 0, at: $0.text(1) ?? "") }
+        var newest: Int64?
+        // One search of the index for each. All at once would read all of them.
+        for outcome in Outcome.ends where outcome.scriptBeganWork {
+            let run = try connection.first("SELECT max(id) FROM run_finished WHERE outcome = ?", [.text(outcome.rawValue)]) { $0.integer(0) }
+            newest = [newest, run ?? nil].compactMap { $0 }.max()
+        }
+        guard let newest else { return nil }
+        return try connection.first("SELECT started_at FROM run_started WHERE id = ?", [.integer(newest)]) { (newest, $0.text(0) ?? "") }
     }
 
     /// Why a run did not succeed, in the words of the documented answer; nil if it succeeded or is not over.

@@ -7,6 +7,8 @@ import Synchronization
 package final class HistoryReader: Sendable {
     package let path: String
     private let connection: Mutex<Connection>
+    let unfinished = UnfinishedRuns()
+    let startTimes = Mutex(StartTimes())
 
     package init(opening path: String) throws(HistoryError) {
         self.path = path
@@ -37,14 +39,21 @@ package final class HistoryReader: Sendable {
 
 extension HistoryReader {
     /// How many rows a search may examine in one transaction.
-    static let rowsPerRead: Int64 = 1000
+    static let rowsPerRead: Int64 = 2500
 
     /// One step of a long search. After it this pauses without a lock, long enough for a writer and other readers to wake up and
     /// take their turn before the next step.
     func shortRead<Result: Sendable>(_ body: (Connection) throws -> Result) throws(HistoryError) -> Result {
-        defer { usleep(500) }
+        defer { pause() }
         return try read(body)
     }
+
+    /// Repeats a step of a long search, each time in a transaction of its own, until it returns false. Pauses between two steps.
+    func readInSteps(_ step: (Connection) throws -> Bool) throws(HistoryError) {
+        while try read(step) { pause() }
+    }
+
+    private func pause() { usleep(500) }
 }
 
 extension Mutex where Value == Connection {

@@ -7,7 +7,7 @@ package enum HistorySchema {
     /// "SYNC" in ASCII, in the database's header. It says that a file is ours.
     static let applicationID: Int32 = 0x5359_4E43
 
-    static let migrations = [RunSchema.migration, AuditLogSchema.migration, KnownValues.migration]
+    static let migrations = [RunSchema.migration, AuditLogSchema.migration, KnownValues.migration, HistoryIndexes.migration]
 
     private static let migrator = Migrator(applicationID: applicationID, migrations: migrations)
 

@@ -105,17 +105,11 @@ extension HistoryStore {
         known.note(found)
     }
 
-    /// Runs with a start and no end, oldest first. Only the first call costs more with a longer history.
-    package func unfinishedRuns() throws(HistoryError) -> [Int64] {
-        try known.unfinished { after throws(HistoryError) in
-            try reader.shortRead { connection in
-                try connection.query(
-                    "SELECT s.id, f.id FROM run_started s LEFT JOIN run_finished f ON f.id = s.id WHERE s.id > ? ORDER BY s.id LIMIT 20000",
-                    [.integer(after)]
-                ) { (run: $0.integer(0) ?? 0, isFinished: !$0.isNull(1)) }
-            }
-        }
-    }
+    /// Reads the start times of new runs. Reads nothing while the newest run is the one that ``lastRun`` was then.
+    func refreshStartTimes() throws(HistoryError) { try reader.readStartTimes(upTo: lastRun?.id ?? 0) }
+
+    /// Runs with a start and no end, oldest first.
+    package func unfinishedRuns() throws(HistoryError) -> [Int64] { try reader.unfinishedRuns() }
 
     /// Whether the log says that an administrator was told that this run is being ended.
     package func isCancelPromised(_ run: Int64) throws(HistoryError) -> Bool {

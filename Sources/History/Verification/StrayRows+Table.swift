@@ -41,6 +41,6 @@ extension StrayRows {
         }
 
         /// For FROM. Not by an index, which may have been made to lie.
-        var name: String { self == .started ? "run_started NOT INDEXED" : rawValue }
+        var name: String { self == .started || self == .finished ? rawValue + " NOT INDEXED" : rawValue }
     }
 }

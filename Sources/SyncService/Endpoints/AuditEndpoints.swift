@@ -14,7 +14,7 @@ struct AuditEndpoints: Sendable {
     private let pools: ServicePools
     /// Each verification reads the whole history.
     private let verifying = ReadSlots(1)
-    /// A page takes up to 6 MiB, and a search for one kind of event may read the whole log.
+    /// A page takes up to 6 MiB.
     private let listing = ReadSlots(4)
 
     init(history: HistoryStore, settings: AuditSettings, events: EventBuffer, pools: ServicePools) {
@@ -39,12 +39,12 @@ struct AuditEndpoints: Sendable {
         await events.record(.historyRead(.audit), by: context.principal)
         let reader = history.reader
         let found = try await pools.searches.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
-        let page = found.prefix(Int(limit))
+        let page = found.entries.prefix(Int(limit))
         let events = page.map { entry, bytes -> JSONValue in
             guard case .object(let members)? = (try? Leaf(stored: bytes))?.object else { return .object([.init("entry", .integer(entry))]) }
             return .object([.init("entry", .integer(entry))] + members)
         }
-        let next = found.count > Int(limit) ? page.last.map { String($0.0) } : nil
+        let next = (found.entries.count > page.count ? page.last?.entry : found.next).map { String($0) }
         return ResponseBuilder.json(.ok, .object([.init("events", .array(events)), .init("next", .optional(next))]), keeping: slot)
     }
 

@@ -180,6 +180,12 @@ def test_a_run_is_hidden_from_a_search_by_user(copy):
     is_found(verify(copy), f"row {RUN} missing from index run_started_by_user")
 
 
+@pytest.mark.parametrize("name", ["run_started_by_trigger", "run_finished_by_outcome", "leaf_by_event"])
+def test_a_row_is_hidden_from_a_filter(copy, name):
+    hide_from_index(copy, 0 if name == "leaf_by_event" else RUN, name)
+    is_found(verify(copy), "row ", f"missing from index {name}")
+
+
 @pytest.mark.parametrize("table, column, value", [
     ("run_started", "isolated", "7"), ("run_started", "reason", "x'00'"), ("run_finished", "signal", "0.5"),
     ("run_finished", "lock_file_seen", "2"),

@@ -1,4 +1,4 @@
-"""A history that the version before migration 3 wrote: opened, brought up to date, and still proven.
+"""A history that the version before migrations 3 and 4 wrote: opened, brought up to date, and still proven.
 
 `samples/history-2.sql` holds 14 runs with every outcome, a redacted output, refused requests and a change of keys. The
 program of that version wrote it, at commit 53a03bd; its key is beside it.
@@ -41,7 +41,7 @@ def rows(service):
 def is_migrated(service, before):
     after = rows(service)
     applied = after.pop("schema_migrations")
-    assert applied[:2] == before.pop("schema_migrations") and len(applied) == 3, applied
+    assert applied[:2] == before.pop("schema_migrations") and len(applied) == 4, applied
     assert after == before
 
 
@@ -55,7 +55,7 @@ def test_every_row_and_proof_stays(older):
     assert entries_of(older) == entries
     is_intact(verify(older), "42 entries, 14 runs", "the output of run 2 was redacted", "changes the key")
     status = older.command("migrate", "--status")
-    assert status.returncode == 0 and "known values" in status.stdout and "pending" not in status.stdout, status
+    assert status.returncode == 0 and "known values" in status.stdout and "indexes" in status.stdout and "pending" not in status.stdout, status
     integrity = older.sqlite3("PRAGMA integrity_check; PRAGMA foreign_key_check")
     assert integrity.stdout == "ok\n", integrity
 

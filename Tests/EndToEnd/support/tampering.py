@@ -25,10 +25,11 @@ def move_index_cell(copy):
     file.write()
 
 
-def hide_from_index(copy, run):
-    name = "run_started_by_user"
+def hide_from_index(copy, row, name="run_started_by_user"):
+    """Schema and row stay as they are, but the index does not have the row of that number."""
     sql = copy.sql(f"SELECT sql FROM sqlite_schema WHERE name = '{name}'")[0][0]
     with opened(copy) as connection:
         connection.execute(f"DROP INDEX {name}")
-        connection.execute(f"{sql} WHERE id <> {run}")
+        key = "AND entry" if name == "leaf_by_event" else "WHERE id"
+        connection.execute(f"{sql} {key} <> {row}")
     put_schema(copy, name, sql)
