@@ -21,7 +21,7 @@ chmod 600 "$folder/secret"
 export JWT_SECRET_FILE=$folder/secret AUDIT_ORIGIN=bench.example/sync-history
 
 printf 'Making three histories of runs; each run has two entries, its rows and its output\n'
-.build/release/AuditBenchmark "$folder" "$entries"
+.build/release/AuditBenchmark append "$folder" "$entries"
 
 # Measures time and memory of the whole command and prints the best of three. The histories were just written, so they are in
 # the page cache.
