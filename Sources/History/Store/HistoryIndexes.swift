@@ -2,7 +2,7 @@ import AuditLog
 import Migrations
 import SQLite
 
-/// The indexes behind the filters of the history (docs/decisions/0049).
+/// The indexes behind the filters of the history (ARCHITECTURE.md, "How a page is found").
 ///
 /// An index of a rowid table ends with the rowid, so each of these also gives its rows in the order of a page.
 enum HistoryIndexes {
