@@ -19,7 +19,8 @@
 #
 #   1. The source is dumped in one transaction and imported into <target>_sync_new on the target server. There the rows
 #      are read back and compared with the dump, table by table (number and SHA-256), and all definitions but events
-#      are tried. A failure up to this point leaves the target untouched.
+#      are tried. A failure up to this point leaves the target untouched. Tables that the target has already are not
+#      imported. "Tables that are equal already", below, says why that is correct.
 #   2. Triggers cannot move across databases, so the target's are dropped. The table sync_fkk_db_switch in
 #      <target>_sync_new has what is needed to undo this and to finish the switch.
 #   3. One RENAME TABLE moves all old tables to <target>_sync_old, all new ones to the target, and sync_fkk_db_switch
@@ -49,6 +50,8 @@ readonly HELPER=zz_made_by_sync_fkk_db
 readonly WORK_MARK=made_by_sync_fkk_db       # a file in our own folders; the script removes no other folders
 readonly LOCK_MARK='held with flock'         # second line of our lock files; the script takes over no others
 readonly PREPARED_MARK=prepared_by_sync      # in the names of our prepared locks; the script removes no others
+readonly AT_ONCE=2                           # how many big tables are copied and compared at once, at most 9
+readonly SMALL=$((1 << 20))                  # a table with fewer bytes of dump is small
 readonly SERVER_ID="SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir);"
 readonly SETTINGS=(SYNC_SOURCE_DB SYNC_TARGET_DB SYNC_KEEP_TABLES SYNC_CREDENTIALS_FILE SYNC_WORK_DIR
     SYNC_LOCK_WAIT_SECONDS SYNC_LOCK_PATH SYNC_LOG_PATH)
@@ -56,7 +59,11 @@ readonly SETTINGS=(SYNC_SOURCE_DB SYNC_TARGET_DB SYNC_KEEP_TABLES SYNC_CREDENTIA
 work=            # our own folder, with the dump; it is the working directory
 lock=            # descriptor of our lock file
 prepared=        # our lock file before it gets its name
-child=           # the program we are waiting for
+children=()      # the programs that run now
+outputs=()       # what the names of their output files begin with
+prefix=          # the same for the next program; `run` does not wait for it if this is set
+guard=           # the client that keeps writers away from the equal tables
+guarding=        # its connection
 die_with_us=(setpriv --pdeathsig KILL --)
 must_go_on=      # set where exiting would do harm: in the switch and during the cleanup
 already_running=
@@ -94,16 +101,42 @@ refuse() {
 # that continued would write into the next run's database.
 run() {
     local status=0
-    "${die_with_us[@]}" "$@" <&0 >answered 2>printed &
-    child=$!
-    wait "$child" || status=$?
-    child=
+    "${die_with_us[@]}" "$@" <&0 >"${prefix}answered" 2>"${prefix}printed" &
+    children+=("$!")
+    outputs+=("$prefix")
+    [[ -z $prefix ]] || return 0
+    wait "${children[-1]}" || status=$?
+    forget_last
     return "$status"
 }
 
+forget_last() {
+    unset 'children[-1]' 'outputs[-1]'
+}
+
+# beside NAME FUNCTION...: starts the program that the function runs, and does not wait for it. Its output goes to NAME.answered
+# and NAME.printed. No subshell does this, because the kernel would not end a subshell with this script.
+beside() {
+    local prefix=$1.
+    "${@:2}"
+}
+
+# wait_for_all COMPLAINT: waits for the programs that `beside` started.
+wait_for_all() {
+    local number status
+    for number in "${!children[@]}"; do
+        status=0
+        wait "${children[number]}" || status=$?
+        unset 'children[number]'
+        (( status == 0 )) || fail "$1: $(printed "${outputs[number]}")"
+    done
+    outputs=()
+}
+
 printed() {
-    if [[ -s printed ]]; then
-        head -c 1000 -- printed | tr '\n' ' '
+    local file=${1-}printed
+    if [[ -s $file ]]; then
+        head -c 1000 -- "$file" | tr '\n' ' '
     else
         echo "no reason given; is the disk full?"
     fi
@@ -117,13 +150,15 @@ stopped() {
 }
 
 cleanup() {
-    local status=$?
+    # This runs inside the function that ends the script, and sees that function's variables.
+    local status=$? prefix=
     trap '' TERM INT HUP
     must_go_on=yes
     set +e
-    if [[ -n $child ]]; then
-        kill -TERM "$child" 2>/dev/null
-        wait "$child" 2>/dev/null
+    children+=(${guard:+"$guard"})
+    if (( ${#children[@]} > 0 )); then
+        kill -TERM "${children[@]}" 2>/dev/null
+        wait "${children[@]}" 2>/dev/null
     fi
     if [[ -n $staging ]]; then
         # A subshell, so that a failure in it does not end the cleanup.
@@ -360,8 +395,11 @@ dump() {
         fail "cannot dump the $1: $(printed)"
 }
 
+readonly ROW_OPTIONS=(--single-transaction --quick --hex-blob --skip-triggers)
+
+# dump_rows SERVER FILE DATABASE TABLE...
 dump_rows() {
-    dump "$1" "$2" --single-transaction --quick --hex-blob --skip-triggers "$3" -- "${tables[@]}"
+    dump "$1" "$2" "${ROW_OPTIONS[@]}" "$3" -- "${@:4}"
 }
 
 dump_definitions() {
@@ -375,6 +413,7 @@ list_none() {
 }
 
 # Pieces of SQL
+quoted() { printf "\`%s\`" "${1//\`/\`\`}"; }
 kept() { printf "FIND_IN_SET(CAST(%s AS BINARY), '%s')" "$1" "$SYNC_KEEP_TABLES"; }
 name_of() { printf "CONCAT('\`%s\`.\`', REPLACE(%s, '\`', '\`\`'), '\`')" "$1" "$2"; }
 tables_of() { printf "%s AND TABLE_TYPE <> 'VIEW'" "$(tables_and_views_of "$1")"; }
@@ -482,9 +521,9 @@ check_target() {
 readonly DIGEST_ROWS='
     function finish() {
         if (header == "") return
-        close("sha256sum >digest")
-        if ((getline digest <"digest") < 1) exit 1
-        close("digest")
+        close(sum)
+        if ((getline digest <file) < 1) exit 1
+        close(file)
         print header, rows, digest "\n"
     }
     function begin(text) {
@@ -492,34 +531,109 @@ readonly DIGEST_ROWS='
         finish()
         header = text
         rows = 0
-        print header "\n" | "sha256sum >digest"
+        print header "\n" | sum
     }
     function count_rows(text) {
         gsub(/\\./, "", text)
         gsub(/\047[^\047]*\047/, "", text)
         return gsub(/\),\(/, "", text) + 1
     }
-    BEGIN { ORS = "" }
+    BEGIN { ORS = ""; sum = "sha256sum >" file }
     !inside && match($0, /^INSERT INTO `([^`]|``)*`( \((`([^`]|``)*`(, ?)?)*\))? VALUES/) {
         values = substr($0, RLENGTH + 2)
         begin(substr($0, 1, RLENGTH))
         inside = values == ""
         if (inside) next
         rows += count_rows(values)
-        print substr(values, 1, length(values) - 1) "," | "sha256sum >digest"
+        print substr(values, 1, length(values) - 1) "," | sum
         next
     }
     inside {
         rows++
         inside = substr($0, length($0)) != ";"
-        print substr($0, 1, length($0) - 1) "\n" | "sha256sum >digest"
+        print substr($0, 1, length($0) - 1) "\n" | sum
     }
     END { finish() }'
 
-# Digests of the dump of one table after the other: digest_rows DUMP RESULT
-digest_rows() {
-    LC_ALL=C run awk "$DIGEST_ROWS" "$1" || fail "cannot read the dump: $(printed)"
-    mv -- answered "$2"
+# digest DUMP: the answer is one line per table that has rows.
+digest() {
+    LC_ALL=C run awk -v file="${prefix}digest" "$DIGEST_ROWS" "$1"
+}
+
+# Divides the dump. definitions.sql is all but the rows, session.sql its beginning, which every client needs. The rows of a table
+# are the part from LOCK TABLES to UNLOCK TABLES. No other line begins like this, because line ends in values are escaped.
+declare -A rows_begin=() rows_size=()
+divide_dump() {
+    local begin line name=
+    # shellcheck disable=SC2016  # the backticks are MariaDB's
+    LC_ALL=C grep -abE '^(LOCK TABLES `.*` WRITE|UNLOCK TABLES);$' rows.sql >parts || true
+    while IFS=: read -r begin line; do
+        if [[ $line == LOCK* ]]; then
+            name=${line#*\`}
+            name=${name%\`*}
+            name=${name//\`\`/\`}
+            rows_begin[$name]=$begin
+        else
+            rows_size[$name]=$((begin + ${#line} + 1 - ${rows_begin[$name]}))
+        fi
+    done <parts
+    LC_ALL=C sed '/^LOCK TABLES `/,/^UNLOCK TABLES;$/d' rows.sql >definitions.sql || fail "cannot read the dump"
+    LC_ALL=C sed '/^DROP /,$d' definitions.sql >session.sql || fail "cannot read the dump"
+}
+
+# share_out TABLE...: writes the names of the tables to one file per client, lane.1 and so on, so that each client has about as
+# many bytes to do. All small tables are in lane.0.
+share_out() {
+    local name size lane least totals=()
+    rm -f -- lane.*
+    : >big
+    for name in "$@"; do
+        [[ -n ${rows_size[$name]-} ]] || continue  # a sequence, which has no rows
+        if (( ${rows_size[$name]} < SMALL )); then
+            printf '%s\n' "$name" >>lane.0
+        else
+            printf '%s %s\n' "${rows_size[$name]}" "$name" >>big
+        fi
+    done
+    sort -rn -o big -- big
+    while IFS= read -r name; do
+        size=${name%% *}
+        name=${name#* }
+        least=1
+        for ((lane = 2; lane <= AT_ONCE; lane++)); do
+            (( ${totals[lane]-0} >= ${totals[least]-0} )) || least=$lane
+        done
+        totals[least]=$((${totals[least]-0} + size))
+        printf '%s\n' "$name" >>"lane.$least"
+    done <big
+}
+
+# rows_of LANE: the part of the dump that a client needs to import the rows of its tables.
+rows_of() {
+    local name
+    cat session.sql
+    while IFS= read -r name; do
+        dd if=rows.sql bs=1M iflag=skip_bytes,count_bytes skip="${rows_begin[$name]}" count="${rows_size[$name]}" status=none
+    done <"$1"
+}
+
+# digest_copy DATABASE RESULT TABLE...: the digests of tables at the target, read back from there.
+digest_copy() {
+    local lane names
+    share_out "${@:3}"
+    for lane in lane.*; do
+        [[ -e $lane ]] || continue
+        mapfile -t names <"$lane"
+        beside "$lane" dump_rows target "copy.$lane" "$1" "${names[@]}"
+    done
+    wait_for_all "cannot dump the target"
+    for lane in lane.?; do
+        [[ ! -e $lane ]] || beside "$lane" digest "copy.$lane"
+    done
+    wait_for_all "cannot read the dump"
+    : >lane.none.answered
+    LC_ALL=C sort -- lane.*.answered >"$2" || fail "cannot read the dump"
+    rm -f -- copy.lane.*
 }
 
 # Views are replaced, so that none is missing for a moment. MySQL has CREATE OR REPLACE only for views. The dump has ALTER
@@ -582,8 +696,13 @@ dump_triggers() {
 
 dump_source() {
     log "Dumping $SYNC_SOURCE_DB: ${#tables[@]} tables, ${#views[@]} views..."
-    dump_rows source rows.sql "$SYNC_SOURCE_DB"
-    digest_rows rows.sql source.rows
+    local milliseconds began=${EPOCHREALTIME/[.,]/}
+    dump_rows source rows.sql "$SYNC_SOURCE_DB" "${tables[@]}"
+    milliseconds=$(((${EPOCHREALTIME/[.,]/} - began) / 1000 + 1))
+    comparable_bytes=$((SYNC_LOCK_WAIT_SECONDS * 1000 * ($(stat -c %s rows.sql) / milliseconds)))
+    # Of the whole dump. So the comparison with the copy shows rows that divide_dump did not find.
+    beside source digest rows.sql
+    divide_dump
     dump_definitions source routines.raw --no-create-info --routines "$SYNC_SOURCE_DB"
     portable routines.raw | without_definers >routines.sql || fail "cannot copy the routines"
     dump_definitions source events.raw --no-create-info --events "$SYNC_SOURCE_DB"
@@ -605,6 +724,8 @@ dump_source() {
     ask source "SELECT COUNT(*) FROM $(events_of "$SYNC_SOURCE_DB");"
     [[ $(grep -c '^/\*!50106 CREATE\*/' events.sql) == "$answer" ]] ||
         fail "the dump does not have the source's $answer events"
+    wait_for_all "cannot read the dump"
+    LC_ALL=C sort -- source.answered >source.rows || fail "cannot read the dump"
     log "$(stat -c 'Dumped %s bytes' rows.sql)"
 }
 
@@ -612,7 +733,38 @@ same() {
     cmp -s -- "$1" "$2" || fail "source and copy differ: $(diff -- "$1" "$2" | grep '^[<>]' | head -c 1000 | tr '\n' ' ')"
 }
 
+# copy_rows TABLE...: several tables at once, and then the small ones. The tables exist already, so no client waits for another
+# that creates a table with a foreign key to its own.
+copy_rows() {
+    local lane
+    share_out "$@"
+    for ((lane = 1; lane <= AT_ONCE; lane++)); do
+        [[ ! -e lane.$lane ]] || beside "lane.$lane" client target "$new" < <(rows_of "lane.$lane")
+    done
+    wait_for_all "cannot import"
+    if [[ -e lane.0 ]]; then
+        client target "$new" < <(rows_of lane.0) || fail "cannot import: $(printed)"
+    fi
+}
+
+# verify: compares all tables in <target>_sync_new with the dump, but the equal ones, which are not there.
+verify() {
+    local name copied=()
+    local -A source_digests=()
+    log "Verifying the copy..."
+    for name in "${tables[@]}"; do
+        [[ -n ${is_equal[$name]-} ]] || copied+=("$name")
+    done
+    digest_copy "$new" copy.rows "${copied[@]}"
+    digests_in source.rows source_digests
+    for name in "${copied[@]}"; do
+        [[ -z ${source_digests[$name]-} ]] || printf '%s\n' "${source_digests[$name]}"
+    done | LC_ALL=C sort >expected.rows
+    same expected.rows copy.rows
+}
+
 import() {
+    local name copied=()
     log "Importing into $new..."
     staging=yes
     client target <<SQL || fail "cannot make $new and $old: $(printed)"
@@ -621,13 +773,14 @@ CREATE TABLE \`$new\`.$HELPER (id INT PRIMARY KEY) ENGINE=InnoDB;
 CREATE DATABASE \`$old\`;
 CREATE TABLE \`$old\`.$HELPER (id INT PRIMARY KEY) ENGINE=InnoDB;
 SQL
-    client target "$new" <rows.sql || fail "cannot import: $(printed)"
-    rm -- rows.sql
-    log "Verifying the copy..."
-    dump_rows target copy.sql "$new"
-    digest_rows copy.sql copy.rows
-    rm -- copy.sql
-    same source.rows copy.rows
+    client target "$new" <definitions.sql || fail "cannot import: $(printed)"
+    find_equal "${tables[@]}"
+    for name in "${tables[@]}"; do
+        [[ -n ${is_equal[$name]-} ]] || copied+=("$name")
+    done
+    copy_rows "${copied[@]}"
+    (( ${#is_equal[@]} > 0 )) || rm -- rows.sql
+    verify
     list_none target "SELECT GROUP_CONCAT(TABLE_NAME SEPARATOR ', ') FROM information_schema.REFERENTIAL_CONSTRAINTS
         WHERE CONSTRAINT_SCHEMA = '$new' AND UNIQUE_CONSTRAINT_SCHEMA = '$new' AND $(kept REFERENCED_TABLE_NAME);" \
         "tables of the source have a foreign key to a table that the target keeps"
@@ -664,6 +817,178 @@ try_definitions() {
     ask target "$(objects_of "$new")"
     printf '%s\n' "$answer" >copy.objects
     same source.objects copy.objects
+}
+
+# --- Tables that are equal already ------------------------------------------------------------------------------------
+
+# A table stays at the target instead of being copied, if its definition there and its rows (number and SHA-256) are those of
+# the source's dump. It is compared twice: before the import, to know what to copy, and again at the end, under a lock that
+# keeps writers away until the other tables are switched. So at the moment of the switch it has the rows of the dump. If
+# somebody wrote in between, it is copied after all.
+#
+# Writers wait during the second comparison. So no more is compared than SYNC_LOCK_WAIT_SECONDS allow, as fast as the source was
+# dumped. The smallest tables come first; all others are copied.
+#
+# These are always copied:
+# - Tables with foreign keys: RENAME would move the key along to the old table.
+# - Tables that have triggers, or whose name is in the text of a trigger, or of a routine that a trigger may call. The switch
+#   drops triggers, and locks what the triggers of the tables write to. It would wait for our own lock.
+# - All tables in MySQL, where none of this is tested.
+
+declare -A is_equal=()
+
+# Definitions of a dump by table. The lines that restore the session's variables belong to no table.
+# definitions_in FILE RESULT
+definitions_in() {
+    local -n texts=$2
+    local line name=
+    while IFS= read -r line; do
+        if [[ $line =~ ^DROP\ (TABLE|SEQUENCE)\ IF\ EXISTS\ \`(.*)\`\;$ ]]; then
+            name=${BASH_REMATCH[2]//\`\`/\`}
+        elif [[ -n $name && -n $line && $line != '/*!'*' SET '*=@OLD_* && $line != '/*M!'*' SET '*=@OLD_* ]]; then
+            texts["$name"]+=$line$'\n'
+        fi
+    done <"$1"
+}
+
+# digests_in FILE RESULT: the digests by table
+digests_in() {
+    local -n digests=$2
+    local line
+    while IFS= read -r line; do
+        [[ $line =~ ^INSERT\ INTO\ \`(([^\`]|\`\`)*)\` ]] || fail "cannot read the digests"
+        # shellcheck disable=SC2034  # the array is the caller's
+        digests["${BASH_REMATCH[1]//\`\`/\`}"]=$line
+    done <"$1"
+}
+
+# find_equal TABLE...: puts those of the tables that are equal at the target into is_equal.
+find_equal() {
+    local name number rows triggers spelled bytes=0 candidates=() counts=()
+    local -A theirs=() ours=() source_digests=() target_digests=() possible=()
+    is_equal=()
+    [[ $kind == MariaDB ]] || return 0
+    ask target "SELECT TABLE_NAME FROM $(tables_of "$SYNC_TARGET_DB") AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB'
+        AND TABLE_NAME NOT IN (
+            SELECT EVENT_OBJECT_TABLE FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA IN ('$SYNC_TARGET_DB', '$new')
+            UNION SELECT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+            WHERE CONSTRAINT_SCHEMA IN ('$SYNC_TARGET_DB', '$new')
+            UNION SELECT REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+            WHERE UNIQUE_CONSTRAINT_SCHEMA IN ('$SYNC_TARGET_DB', '$new'));"
+    while IFS= read -r name; do
+        # SYNC_KEEP_TABLES cannot hold other names.
+        [[ -z $name || $name == *[,\'\\]* ]] || possible[$name]=yes
+    done <<<"$answer"
+    triggers=$(<triggers.sql)
+    ask target "SELECT ACTION_STATEMENT FROM $(triggers_of "$SYNC_TARGET_DB");"
+    if [[ -n $answer ]]; then
+        triggers+=$answer
+        ask target "SELECT ROUTINE_DEFINITION FROM $(routines_of "$SYNC_TARGET_DB");"
+        # NULL is a body that the account may not see. It may name any table.
+        [[ $'\n'$answer$'\n' != *$'\nNULL\n'* ]] || return 0
+        triggers+=$answer
+    fi
+    triggers=${triggers,,}
+    for name in "$@"; do
+        spelled=${name//\`/\`\`}
+        if [[ -n ${possible[$name]-} && -n ${rows_size[$name]-} && $triggers != *"${spelled,,}"* ]]; then
+            candidates+=("$name")
+        fi
+    done
+    (( ${#candidates[@]} > 0 )) || return 0
+
+    dump target target.definitions --no-data "${ROW_OPTIONS[@]}" "$SYNC_TARGET_DB" -- "${candidates[@]}"
+    definitions_in definitions.sql theirs
+    definitions_in target.definitions ours
+    digests_in source.rows source_digests
+    # The number of rows is known faster than their digest.
+    ask target "$(for name in "${candidates[@]}"; do echo "SELECT COUNT(*) FROM $(quoted "$SYNC_TARGET_DB").$(quoted "$name");"; done)"
+    mapfile -t counts <<<"$answer"
+    for number in "${!candidates[@]}"; do
+        name=${candidates[number]}
+        rows=0
+        if [[ ${source_digests[$name]-} =~ \ ([0-9]+)\ [0-9a-f]+\ *-$ ]]; then
+            rows=${BASH_REMATCH[1]}
+        fi
+        if [[ ${theirs[$name]-} == "${ours[$name]-none}" && $rows == "${counts[number]}" ]]; then
+            printf '%s %s\n' "${rows_size[$name]}" "$name"
+        fi
+    done | sort -n >by_size
+    candidates=()
+    while IFS= read -r name; do
+        bytes=$((bytes + ${name%% *}))
+        (( bytes > comparable_bytes )) || candidates+=("${name#* }")
+    done <by_size
+    (( ${#candidates[@]} > 0 )) || return 0
+
+    digest_copy "$SYNC_TARGET_DB" target.rows "${candidates[@]}"
+    digests_in target.rows target_digests
+    for name in "${candidates[@]}"; do
+        [[ ${source_digests[$name]-} != "${target_digests[$name]-}" ]] || is_equal[$name]=yes
+    done
+}
+
+# Holds the equal tables and compares them again. Copies them if they are not held or not equal any more.
+keep_equal() {
+    local name before=("${!is_equal[@]}")
+    (( ${#before[@]} > 0 )) || return 0
+    log "Comparing tables that the target has already, under a lock..."
+    if hold "${before[@]}"; then
+        find_equal "${before[@]}"
+    else
+        is_equal=()
+    fi
+    if (( ${#is_equal[@]} == ${#before[@]} )); then
+        rm -- rows.sql
+        log "Not copied, because they are equal: ${#before[@]} tables"
+        # From here on, they are tables that stay.
+        for name in "${before[@]}"; do
+            SYNC_KEEP_TABLES+=${SYNC_KEEP_TABLES:+,}$name
+        done
+    else
+        let_go
+        log "Somebody uses or has changed them. Copying them..."
+        is_equal=()
+        copy_rows "${before[@]}"
+        rm -- rows.sql
+        # All tables: a trigger that is there for trial may have written to one that was verified before.
+        verify
+    fi
+}
+
+# hold TABLE...: keeps writers away from the tables until let_go. Another connection does this, because RENAME does not work with
+# locks held. Its standard input goes on until let_go closes the pipe, or this script ends.
+hold() {
+    local name list='' deadline=$((SECONDS + SYNC_LOCK_WAIT_SECONDS + 30))
+    for name in "$@"; do
+        list+="${list:+, }$(quoted "$name") READ"
+    done
+    # If the client connected again after LOCK TABLES, @name would be NULL there, and it would get no user lock.
+    printf '%s\n' "SET @name = '${work##*/}';" "LOCK TABLES $list;" "SELECT GET_LOCK(@name, 0);" >hold.sql
+    [[ -p hold.end ]] || mkfifo hold.end
+    exec 8<>hold.end
+    beside guard client target "$SYNC_TARGET_DB" < <(exec cat hold.sql hold.end 8>&-) 8>&-
+    guard=${children[-1]}
+    forget_last
+    while kill -0 "$guard" 2>/dev/null && (( SECONDS < deadline )); do
+        ask_for_guard
+        guarding=$answer
+        [[ $guarding == NULL ]] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+# The answer is the connection that has our user lock. It took the tables' locks before, and all end with the connection.
+ask_for_guard() {
+    ask target "SELECT IS_USED_LOCK('${work##*/}');"
+}
+
+let_go() {
+    exec 8>&-
+    kill -TERM "$guard" 2>/dev/null || true
+    wait "$guard" 2>/dev/null || true
+    guard=
 }
 
 # --- The switch -------------------------------------------------------------------------------------------------------
@@ -725,6 +1050,7 @@ plan_switch() {
 }
 
 switch_target() {
+    local lost=
     log "Switching to the new tables..."
     {
         echo "CREATE TABLE $SWITCH (id INT PRIMARY KEY, to_undo LONGBLOB NOT NULL, to_finish LONGBLOB NOT NULL) ENGINE=InnoDB;"
@@ -737,9 +1063,16 @@ switch_target() {
     switching=yes
     lock_wait=$((SYNC_LOCK_WAIT_SECONDS < 3 ? 1 : SYNC_LOCK_WAIT_SECONDS - 2))
     client target <switch.sql || fail "cannot switch: $(printed)"
+    if [[ -n $guard ]]; then
+        ask_for_guard
+        [[ $answer == "$guarding" ]] || lost=yes
+        let_go
+    fi
     settle
     switching=
     must_go_on=
+    [[ -z $lost ]] || fail "the target has its new tables, but the connection ended that kept writers away from tables that were" \
+        "equal; sync again"
 }
 
 # A dump of triggers without the existing ones: awk -f THERE DUMP
@@ -853,6 +1186,7 @@ check_target
 dump_source
 import
 try_definitions
+keep_equal
 plan_switch
 switch_target
 log "=== Sync completed successfully, $SECONDS s ==="

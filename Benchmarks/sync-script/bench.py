@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Times config/sync_fkk_db.sh beside `mariadb-dump | mariadb`, in turns, between two MariaDB servers on this machine.
 
-usage: bench.py [TURNS [SCRIPT]]
-
-Both copy 480,000 rows in 8 tables over one copy of them that is already there. The median of the script divided by the median
-of the pipe is the result. The script's time is also shown by phase: a phase lasts from one line of its log to the next.
-Where the user may mount, both servers keep their data in memory, so the figures leave out the disk.
+Both copy 480,000 rows in 8 tables, in three situations: the target is empty (first), it has the same rows already (repeat), or one row
+of each table differs (changed). The median of the script divided by the median of the pipe is the result. The script's time is
+also shown by phase: a phase lasts from one line of its log to the next. Where the user may mount, both servers keep their
+data in memory, so the figures leave out the disk.
 """
 
+import argparse
+import json
 import signal
 import statistics
 import subprocess
@@ -76,16 +77,47 @@ def run_pipe(servers):
     return time.monotonic() - start
 
 
-def report(script, pipe, phases):
-    ratio = statistics.median(script) / statistics.median(pipe)
-    for name, seconds in ("script", script), ("pipe", pipe):
-        print(f"{name}: median {statistics.median(seconds):.2f} s, from {min(seconds):.2f} to {max(seconds):.2f} s")
-    print(f"ratio of the medians: {ratio:.2f}")
+CHANGES = "".join(f"UPDATE t{n} SET note = 'changed' WHERE id = {ROWS // 2};" for n in range(TABLES))
+# What happens at the target before each measurement. The pipe has the same rows there as the script.
+SITUATIONS = {
+    "first": "DROP DATABASE fkk; CREATE DATABASE fkk",
+    "repeat": "SELECT 1",
+    "changed": f"USE fkk; {CHANGES}",
+}
+
+
+def report(situation, samples, phases):
+    script, pipe = (statistics.median(seconds) for seconds in samples.values())
+    print(f"{situation}: {script / pipe:.2f}")
+    for name, seconds in samples.items():
+        print(f"  {name}: median {statistics.median(seconds):.2f} s, from {min(seconds):.2f} to {max(seconds):.2f} s")
     for name, seconds in phases.items():
-        print(f"  {statistics.median(seconds):6.2f} s  {name}")
+        print(f"  {statistics.median(seconds):8.2f} s  {name}")
+    return {"ratio": script / pipe, "seconds": samples, "phases": phases}
 
 
-def main(turns=5, script=ROOT / "config/sync_fkk_db.sh"):
+def measure(servers, folder, script, turns):
+    samples = {situation: {"script": [], "pipe": []} for situation in SITUATIONS}
+    phases = {situation: {} for situation in SITUATIONS}
+    run_pipe(servers)
+    for _ in range(turns):
+        for situation, before in SITUATIONS.items():
+            servers["target"].sql(before)
+            samples[situation]["script"].append(run_script(script, folder, phases[situation]))
+            servers["target"].sql(before)
+            samples[situation]["pipe"].append(run_pipe(servers))
+    return {situation: report(situation, samples[situation], phases[situation]) for situation in SITUATIONS}
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--turns", type=int, default=5, metavar="N", help="how often each of the two copies (5)")
+    parser.add_argument("--script", default=ROOT / "config/sync_fkk_db.sh", metavar="FILE", help="another version of the script")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep every sample")
+    return parser.parse_args()
+
+
+def main(chosen):
     servers = {}
     # SystemExit passes through finally, so TERM leaves no server behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -101,16 +133,13 @@ def main(turns=5, script=ROOT / "config/sync_fkk_db.sh"):
             make_source(servers["source"])
             servers["target"].sql("CREATE DATABASE fkk")
             write_settings(folder, servers)
-            run_pipe(servers)
-            times, phases = ([], []), {}
-            for _ in range(int(turns)):
-                times[0].append(run_script(script, folder, phases))
-                times[1].append(run_pipe(servers))
-            report(*times, phases)
+            results = measure(servers, folder, chosen.script, chosen.turns)
         finally:
             for server in servers.values():
                 server.remove()
+    if chosen.json:
+        chosen.json.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(options())

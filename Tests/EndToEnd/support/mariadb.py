@@ -225,6 +225,7 @@ try:
             os.rename(folder + "/stop", folder + "/stopped")
             client.stdin.write(open(folder + "/barrier", "rb").read())
         client.stdin.write(line)
+        client.stdin.flush()
     client.stdin.close()
 except BrokenPipeError:
     pass
