@@ -15,7 +15,6 @@ let package = Package(
         .executable(name: "sync-runner", targets: ["SyncRunner"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
@@ -53,13 +52,12 @@ let package = Package(
             name: "HTTPServer",
             dependencies: [
                 "Diagnostics", "Encoding", "HTTPFraming", "JSON", "JWT", "Linux", "OpenSSL", "TLS",
-                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
-                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOExtras", package: "swift-nio-extras"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -98,7 +96,6 @@ let package = Package(
             dependencies: [
                 "AuditLog", "Diagnostics", "Encoding", "HTTPFraming", "HTTPServer", "History", "JSON", "JWT", "Linux", "OpenSSL", "RunProtocol",
                 "Runs", "TLS", "Threads",
-                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
@@ -144,7 +141,6 @@ let package = Package(
             name: "HTTPServerTests",
             dependencies: [
                 "HTTPFraming", "HTTPServer", "JSON", "JWT", "Linux", "TLS", "TestSupport",
-                .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),

@@ -17,7 +17,12 @@ struct LineScanner {
         defer { searched = index }
         while index < bytes.count {
             guard index - position <= limit else { throw tooLong }
-            switch bytes[index] {
+            let byte = bytes[index]
+            if byte > UInt8(ascii: "\r") {
+                index += 1
+                continue
+            }
+            switch byte {
             case UInt8(ascii: "\r"):
                 guard index + 1 < bytes.count else { return nil }
                 guard bytes[index + 1] == UInt8(ascii: "\n") else { throw .malformed("a bare CR") }

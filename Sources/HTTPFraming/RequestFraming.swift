@@ -1,11 +1,10 @@
 /// Finds where a request ends and whether it may pass. Pure: bytes in, a verdict out. Grammar: RFC 9112.
 ///
-/// It is stricter than the HTTP decoder behind it. Only complete requests pass, so an incomplete one has no effect, and
-/// nothing passes that two parsers could read differently.
+/// It is stricter than other parsers. Only complete requests pass, so an incomplete one has no effect, and nothing passes
+/// that a proxy in front of us could read differently.
 package struct RequestFraming {
     package static let maximumTarget = 4096
     package static let maximumFields = 16384
-    /// The decoder has this limit too, but closes without an answer.
     static let maximumFieldCount = 256
     package static let maximumBody = 65536
     /// The target, and room for method, blanks and version.
@@ -18,7 +17,7 @@ package struct RequestFraming {
         /// More bytes are needed. `continueExpected`: the client waits for 100 Continue; true once.
         case incomplete(continueExpected: Bool)
         /// The first `length` bytes are one complete request.
-        case complete(length: Int, closeAfterwards: Bool)
+        case complete(length: Int)
     }
 
     private enum Stage {
@@ -50,8 +49,8 @@ package struct RequestFraming {
 
     package var origin: String? { head.origin }
     package var method: String { head.method }
-    /// With the query.
-    package var path: String { head.path }
+    /// Without the query.
+    package var path: String { Request.path(ofTarget: head.target) }
     package var authorization: String? { head.authorization }
     package var isHTTP10: Bool { head.isHTTP10 }
 
@@ -74,7 +73,7 @@ package struct RequestFraming {
                 if line.isEmpty { try beginBody() } else { try head.readField(bytes[line]) }
             case .fixedBody(let end):
                 guard bytes.count >= end else { return waiting() }
-                return .complete(length: end, closeAfterwards: head.closes)
+                return .complete(length: end)
             case .chunkSize(let decoded):
                 guard let line = try lines.next(in: bytes, limit: Self.maximumChunkLine, tooLong: .malformed("a chunk size without end")) else {
                     return waiting()
@@ -92,7 +91,7 @@ package struct RequestFraming {
             case .chunkedEnd:
                 guard let line = try lines.next(in: bytes, limit: 2, tooLong: .malformed("trailer fields")) else { return waiting() }
                 guard line.isEmpty else { throw .malformed("trailer fields") }
-                return .complete(length: lines.position, closeAfterwards: head.closes)
+                return .complete(length: lines.position)
             }
         }
     }
@@ -117,11 +116,26 @@ package struct RequestFraming {
         }
     }
 
-    /// The head of a complete request without the fields that announce a body.
-    package func headWithoutBody(of bytes: [UInt8]) -> [UInt8] {
-        var head = Array(bytes[..<bodyStart])
-        for field in self.head.bodyFields.reversed() { head.removeSubrange(field) }
-        return head
+    /// The request of which all bytes have arrived.
+    /// - Parameters:
+    ///   - bytes: as in the call of ``inspect(_:)`` that found it complete.
+    ///   - length: as found there.
+    ///   - withBody: whether the body is in `bytes`, and not discarded.
+    func request(from bytes: [UInt8], length: Int, withBody: Bool) -> Request {
+        let body = !withBody ? [] : head.chunked ? Self.decodedChunks(bytes[bodyStart..<length]) : Array(bytes[bodyStart..<length])
+        return Request(head, fields: RequestFields(head.lines, in: Array(bytes[..<bodyStart])), body: body)
+    }
+
+    /// The content of chunks that ``inspect(_:)`` has found to be correct.
+    private static func decodedChunks(_ chunks: ArraySlice<UInt8>) -> [UInt8] {
+        var content: [UInt8] = []
+        var rest = chunks
+        while let lineEnd = rest.firstIndex(of: UInt8(ascii: "\r")), let size = try? chunkSize(rest[..<lineEnd]), size > 0 {
+            let chunk = rest[lineEnd...].dropFirst(2)
+            content += chunk.prefix(size)
+            rest = chunk.dropFirst(size + 2)
+        }
+        return content
     }
 
     private mutating func waiting() -> Verdict {

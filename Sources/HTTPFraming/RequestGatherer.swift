@@ -6,14 +6,6 @@ package struct RequestGatherer {
         case complete(Request)
     }
 
-    /// A complete request, ready for the decoder.
-    package struct Request: Equatable {
-        /// Without the body and the fields that announce it, if nothing reads the body.
-        package let bytes: [UInt8]
-        package let closeAfterwards: Bool
-        package let isHTTP10: Bool
-    }
-
     private let keepsBody: @Sendable (RequestFraming) -> Bool
     /// What is known of the present request.
     package private(set) var framing = RequestFraming()
@@ -43,11 +35,8 @@ package struct RequestGatherer {
         case .incomplete(let continueExpected):
             if framing.isInBody, !isBodyKept() { framing.discardBody(from: &received) }
             return .incomplete(continueExpected: continueExpected)
-        case .complete(let length, let closeAfterwards):
-            let withoutBody = framing.hasBody && !isBodyKept()
-            let request = Request(
-                bytes: withoutBody ? framing.headWithoutBody(of: received) : Array(received[..<length]),
-                closeAfterwards: closeAfterwards, isHTTP10: framing.isHTTP10)
+        case .complete(let length):
+            let request = framing.request(from: received, length: length, withBody: framing.hasBody && isBodyKept())
             // A new array, because the old one would keep its capacity.
             received = Array(received[length...])
             framing = RequestFraming()

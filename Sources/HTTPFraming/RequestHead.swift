@@ -1,6 +1,6 @@
 /// What ``RequestFraming`` needs of a request's head, read line by line. Grammar: RFC 9112.
 struct RequestHead {
-    /// The methods that the decoder knows. It would close on others without an answer.
+    /// The registered methods that a browser or a proxy may send (RFC 9110 section 16.1). Others are refused.
     private static let methods: Set = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
         "PROPPATCH", "SEARCH", "UNLOCK", "REPORT", "PURGE", "LINK", "UNLINK",
@@ -14,11 +14,11 @@ struct RequestHead {
     private(set) var expectsContinue = false
     private(set) var origin: String?
     private(set) var method = ""
-    private(set) var path = ""
+    /// With the query.
+    private(set) var target = ""
     private(set) var authorization: String?
     private(set) var isHTTP10 = false
-    /// Where the lines of Content-Length and Transfer-Encoding stand, with their line ends.
-    private(set) var bodyFields: [Range<Int>] = []
+    private(set) var lines: [RequestFields.Line] = []
     private var hosts = 0
     private var authorizations = 0
     private var hasLength = false
@@ -36,7 +36,7 @@ struct RequestHead {
         case "HTTP/1.0": isHTTP10 = true
         default: throw .malformed("a version other than HTTP/1.1 and HTTP/1.0")
         }
-        path = String(decoding: parts[1], as: UTF8.self)
+        target = String(decoding: parts[1], as: UTF8.self)
         guard parts[1].first == UInt8(ascii: "/") || parts[1].elementsEqual("*".utf8) else { throw .malformed("a target that is not a path") }
     }
 
@@ -47,40 +47,36 @@ struct RequestHead {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), Self.isToken(line[..<colon]) else { throw .malformed("a malformed header field") }
         let raw = line[(colon + 1)...]
         guard raw.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else { throw .malformed("a control character") }
+        let name = line[..<colon]
         let value = Self.trimmed(raw)
-        switch Self.lowercased(line[..<colon]) {
-        case "host": hosts += 1
-        case "origin": origin = String(decoding: value, as: UTF8.self)
-        case "authorization":
+        lines.append(RequestFields.Line(name: name.indices, value: value.indices))
+        switch KnownField(name) {
+        case .host: hosts += 1
+        case .origin: origin = String(decoding: value, as: UTF8.self)
+        case .authorization:
             authorizations += 1
             authorization = String(decoding: value, as: UTF8.self)
-        case "content-length":
+        case .contentLength:
             guard !hasLength, !value.isEmpty, value.count <= 18, value.allSatisfy({ (0x30...0x39).contains($0) }),
                 let length = Int(String(decoding: value, as: UTF8.self))
             else { throw .malformed("Content-Length") }
             hasLength = true
             contentLength = length
-            bodyFields.append(line.startIndex..<line.endIndex + 2)
-        case "transfer-encoding":
-            // Exactly this value: unlike other parsers, the decoder does not trim a tab.
-            let exact = Self.lowercased(raw)
-            guard !chunked, exact == "chunked" || exact == " chunked" else { throw .malformed("Transfer-Encoding") }
+        case .transferEncoding:
+            // Exactly this value, because some parsers do not trim a tab.
+            guard !chunked, raw.isFieldName("chunked") || raw.isFieldName(" chunked") else { throw .malformed("Transfer-Encoding") }
             chunked = true
-            bodyFields.append(line.startIndex..<line.endIndex + 2)
-        case "upgrade": throw .notOffered("Upgrade")
-        case "expect":
-            guard Self.lowercased(value) == "100-continue" else { throw .malformed("Expect") }
+        case .upgrade: throw .notOffered("Upgrade")
+        case .expect:
+            guard value.isFieldName("100-continue") else { throw .malformed("Expect") }
             expectsContinue = true
-        case "connection":
-            for option in value.split(separator: UInt8(ascii: ",")) {
-                switch Self.lowercased(Self.trimmed(option)) {
-                case "close": closes = true
-                case "keep-alive": keepsAlive = true
-                case "upgrade": throw .notOffered("Upgrade")
-                default: break
-                }
+        case .connection:
+            for option in value.split(separator: UInt8(ascii: ",")).map(Self.trimmed) {
+                if option.isFieldName("close") { closes = true }
+                if option.isFieldName("keep-alive") { keepsAlive = true }
+                if option.isFieldName("upgrade") { throw .notOffered("Upgrade") }
             }
-        default: break
+        case nil: break
         }
     }
 
@@ -95,24 +91,44 @@ struct RequestHead {
         }
     }
 
-    /// ASCII letters only. In Unicode, the lower case of the Kelvin sign is k, and the decoder knows no Unicode.
-    private static func lowercased(_ bytes: ArraySlice<UInt8>) -> String {
-        String(decoding: bytes.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }, as: UTF8.self)
-    }
-
     private static func trimmed(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
         guard let last = bytes.lastIndex(where: { !isBlank($0) }) else { return [] }
         return bytes[...last].drop(while: isBlank)
     }
 
-    private static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool {
-        !bytes.isEmpty
-            && bytes.allSatisfy {
-                switch $0 {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-                default: "!#$%&'*+-.^_`|~".utf8.contains($0)
-                }
-            }
+    private static func isToken(_ bytes: ArraySlice<UInt8>) -> Bool { !bytes.isEmpty && bytes.allSatisfy(isTokenByte) }
+
+    /// RFC 9110 section 5.6.2.
+    private static func isTokenByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+            UInt8(ascii: "-"), UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"), UInt8(ascii: "'"),
+            UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"),
+            UInt8(ascii: "~"):
+            true
+        default: false
+        }
+    }
+}
+
+/// The fields that decide whether and how a request is read.
+private enum KnownField {
+    case host, origin, authorization, contentLength, transferEncoding, upgrade, expect, connection
+
+    init?(_ name: ArraySlice<UInt8>) {
+        let (field, lowercased): (KnownField, String)
+        switch name.count {
+        case 4: (field, lowercased) = (.host, "host")
+        case 6: (field, lowercased) = name[name.startIndex] | 0x20 == UInt8(ascii: "o") ? (.origin, "origin") : (.expect, "expect")
+        case 7: (field, lowercased) = (.upgrade, "upgrade")
+        case 10: (field, lowercased) = (.connection, "connection")
+        case 13: (field, lowercased) = (.authorization, "authorization")
+        case 14: (field, lowercased) = (.contentLength, "content-length")
+        case 17: (field, lowercased) = (.transferEncoding, "transfer-encoding")
+        default: return nil
+        }
+        guard name.isFieldName(lowercased) else { return nil }
+        self = field
     }
 }

@@ -1,4 +1,3 @@
-import HTTPTypes
 import JWT
 import Linux
 
@@ -13,10 +12,11 @@ package struct Authenticator: Sendable {
         self.access = access
     }
 
-    /// The claims of the token in these headers.
+    /// The claims of the token in a request.
+    /// - Parameter authorization: the value of the field Authorization; nil without it.
     /// - Throws: ``RequestError/unauthorized(refused:)``.
-    package func claims(_ headers: HTTPFields) throws(RequestError) -> Claims {
-        guard let header = headers[.authorization] else { throw .unauthorized(refused: nil) }
+    package func claims(_ authorization: String?) throws(RequestError) -> Claims {
+        guard let header = authorization else { throw .unauthorized(refused: nil) }
         let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized(refused: nil) }
         let claims: Claims

@@ -13,5 +13,5 @@ package struct RefusedRequest: Sendable {
     package let user: String?
     package let tokenFingerprint: String?
     package let sourceIP: String?
-    package let requestID: String
+    package let requestID: RequestID
 }

@@ -1,6 +1,7 @@
-import HummingbirdCore
+import HTTPFraming
 import JWT
 import Logging
+import NIOCore
 
 /// What a handler knows of its request. ``Responder`` makes it after the route was found and the token was checked
 /// against the route's role, so a handler checks neither.
@@ -15,10 +16,23 @@ package struct RequestContext: Sendable {
     /// The client's address (``SourceAddress``); nil if it is unknown.
     package let sourceIP: String?
     /// Names the request in log and history.
-    package let requestID: String
+    package let requestID: RequestID
+    /// That of the connection.
+    package let eventLoop: any EventLoop
+    let baseLogger: Logger
+
     /// Adds request ID and address to each line.
-    package let logger: Logger
+    package var logger: Logger { baseLogger.about(requestID, from: sourceIP) }
 
     /// The user's name for the log; empty without claims.
     package var user: String { claims?.user ?? "" }
+}
+
+extension Logger {
+    func about(_ requestID: RequestID, from sourceIP: String?) -> Logger {
+        var logger = self
+        logger[metadataKey: "request"] = "\(requestID)"
+        logger[metadataKey: "from"] = "\(sourceIP ?? "?")"
+        return logger
+    }
 }

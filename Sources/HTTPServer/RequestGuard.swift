@@ -2,15 +2,12 @@ import HTTPFraming
 import NIOCore
 import TLS
 
-/// Protects the HTTP decoder: gathers one request at a time, passes on only complete ones, and refuses malformed, large and
-/// slow ones.
+/// Gathers one request at a time, passes on only complete ones, and refuses malformed, large and slow ones.
 ///
-/// Without it the decoder would buffer without limit after an Upgrade, close without an answer on oversized heads, and pass
-/// on a request before its body has arrived. While one request is answered, the next one waits here. So answers keep
-/// their order, and a client cannot pile up work.
+/// While one request is answered, the next one waits here. So answers keep their order, and a client cannot pile up work.
 final class RequestGuard: ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
+    typealias InboundOut = Request
     typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -40,6 +37,9 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Of the request that is being answered.
     private var isHTTP10 = false
     private var discarded = 0
+    /// Whether the socket waits to be read until an answer is written.
+    private var isReadHeld = false
+    private var isGathering = false
     private var context: ChannelHandlerContext?
 
     /// - Parameters:
@@ -58,7 +58,7 @@ final class RequestGuard: ChannelDuplexHandler {
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
-        deadline.cancel()
+        deadline.end()
         releaseMemory()
         self.context = nil
     }
@@ -81,7 +81,10 @@ final class RequestGuard: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if case .answering = state, requests.count > Self.maximumAhead { return }
+        if case .answering = state, requests.count > Self.maximumAhead {
+            isReadHeld = true
+            return
+        }
         context.read()
     }
 
@@ -91,7 +94,10 @@ final class RequestGuard: ChannelDuplexHandler {
             // The handshake has a limit of its own, and a distant client may need most of it.
             deadline.cancel()
             wait(.head, context)
-        case is ChannelShouldQuiesceEvent: close(context, in: Self.shutdownGrace)
+        case is ChannelShouldQuiesceEvent:
+            guard case .answering = state else { return context.close(promise: nil) }
+            state = .answering(closeAfterwards: true)
+            close(context, in: Self.shutdownGrace)
         case ChannelEvent.inputClosed:
             switch state {
             // A request that is cut short is never executed.
@@ -111,6 +117,8 @@ final class RequestGuard: ChannelDuplexHandler {
         wait(.nextRequest, context)
         gather(context)
         _ = chargeMemory()
+        guard isReadHeld else { return }
+        isReadHeld = false
         // Our own `read`, because it stops a client that sends faster than it is answered.
         read(context: context)
     }
@@ -121,32 +129,48 @@ final class RequestGuard: ChannelDuplexHandler {
         return closeAfterwards ? "close" : isHTTP10 ? "keep-alive" : nil
     }
 
+    /// Passes on what is complete. A request that is answered at once is followed by the next one here, not from
+    /// ``answerWritten()``: a client that sends many ahead would fill the stack.
     private func gather(_ context: ChannelHandlerContext) {
+        guard !isGathering else { return }
+        isGathering = true
+        defer { isGathering = false }
+        while case .gathering = state, passNext(context) {}
+    }
+
+    /// - Returns: whether a request was passed on.
+    private func passNext(_ context: ChannelHandlerContext) -> Bool {
         do {
             switch try requests.next() {
-            case nil: break
+            case nil: return false
             case .incomplete(let continueExpected):
                 if continueExpected { write("HTTP/1.1 100 Continue\r\n\r\n", context) }
                 wait(requests.framing.isInBody ? .body : .head, context)
+                return false
             case .complete(let request):
                 deadline.cancel()
                 isHTTP10 = request.isHTTP10
-                state = .answering(closeAfterwards: request.closeAfterwards)
-                context.fireChannelRead(wrapInboundOut(context.channel.allocator.buffer(bytes: request.bytes)))
-                context.fireChannelReadComplete()
+                state = .answering(closeAfterwards: request.closesConnection)
+                context.fireChannelRead(wrapInboundOut(request))
+                return true
             }
         } catch {
             refuse(error, context)
+            return false
         }
     }
 
     private func wait(_ wait: RequestDeadline.Wait, _ context: ChannelHandlerContext) {
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
-        deadline.start(wait, on: context.eventLoop) { bound.value.deadlineExpired() }
+        deadline.start(wait, on: context.eventLoop, look: lookAtDeadline(context))
     }
 
-    private func deadlineExpired() {
-        guard let context else { return }
+    private func lookAtDeadline(_ context: ChannelHandlerContext) -> @Sendable () -> Void {
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        return { bound.value.lookAtDeadline() }
+    }
+
+    private func lookAtDeadline() {
+        guard let context, deadline.hasPassed(on: context.eventLoop, look: lookAtDeadline(context)) else { return }
         // A client that has sent nothing expects no answer.
         guard requests.hasBegun else { return context.close(promise: nil) }
         refuse(.tooSlow, context)
@@ -154,8 +178,10 @@ final class RequestGuard: ChannelDuplexHandler {
 
     private func refuse(_ error: FramingError, _ context: ChannelHandlerContext) {
         let framing = requests.framing
-        let fields = cors.headers(origin: framing.origin, path: framing.path)
-        write(ResponseBuilder.text(.framing(error), toHead: framing.method == "HEAD", fields), context)
+        var response = ResponseBuilder.error(.framing(error))
+        response.add(cors.headers(origin: framing.origin, path: framing.path))
+        if framing.method == "HEAD" { response.dropBody() }
+        context.writeAndFlush(wrapOutboundOut(response.encoded(connection: "close", context.channel.allocator)), promise: nil)
         linger(context)
     }
 
@@ -166,7 +192,7 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Ends the connection after the last answer, and gives the client time to read it.
     private func linger(_ context: ChannelHandlerContext) {
         state = .lingering
-        deadline.cancel()
+        deadline.end()
         releaseMemory()
         context.close(mode: .output, promise: nil)
         close(context, in: Self.lingering)
@@ -180,6 +206,7 @@ final class RequestGuard: ChannelDuplexHandler {
 
     /// - Returns: false if there is no room for what has arrived.
     private func chargeMemory() -> Bool {
+        guard requests.count != charged else { return true }
         guard memory.change(from: charged, to: requests.count) else { return false }
         charged = requests.count
         return true

@@ -1,7 +1,5 @@
 import HTTPTypes
-import HummingbirdCore
 import JSON
-import NIOCore
 
 /// Responses that are sent piece by piece, so that a client that does not read holds a slot but little memory.
 extension ResponseBuilder {
@@ -26,21 +24,20 @@ extension ResponseBuilder {
             try await text.forEachPiece { whole += $0 }
             return bytes(status, "application/json", whole + end, more)
         }
-        let body = ResponseBody(contentLength: counted) { writer in
+        let body = ResponseStream(count: counted) { send in
             var sent = begin.count
-            try await writer.write(ByteBuffer(bytes: begin))
+            try await send(begin)
             try await text.forEachPiece { piece in
                 sent += piece.count
                 // The text has changed, because the output was redacted. The client sees a response that is cut short.
                 guard sent + end.count <= counted else { throw RequestError.internalError }
-                try await writer.write(ByteBuffer(bytes: piece))
+                try await send(piece)
             }
             guard sent + end.count == counted else { throw RequestError.internalError }
-            try await writer.write(ByteBuffer(bytes: end))
-            try await writer.finish(nil)
+            try await send(end)
             withExtendedLifetime(slot) {}
         }
-        return Response(status: status, headers: headers("application/json", more), body: body)
+        return stream(status, "application/json", body, more)
     }
 
     /// A JSON value that may be large.
@@ -48,15 +45,12 @@ extension ResponseBuilder {
     package static func json(_ status: HTTPResponse.Status, _ body: JSONValue, keeping slot: ReadSlots.Slot) -> Response {
         let encoded = body.encoded()
         guard encoded.count > smallBytes else { return bytes(status, "application/json", encoded) }
-        let whole = ByteBuffer(bytes: encoded)
-        let body = ResponseBody(contentLength: whole.readableBytes) { writer in
-            var rest = whole
-            while let piece = rest.readSlice(length: min(smallBytes, rest.readableBytes)), piece.readableBytes > 0 {
-                try await writer.write(piece)
+        let body = ResponseStream(count: encoded.count) { send in
+            for begin in stride(from: 0, to: encoded.count, by: smallBytes) {
+                try await send(Array(encoded[begin..<min(begin + smallBytes, encoded.count)]))
             }
-            try await writer.finish(nil)
             withExtendedLifetime(slot) {}
         }
-        return Response(status: status, headers: headers("application/json"), body: body)
+        return stream(status, "application/json", body)
     }
 }

@@ -1,11 +1,31 @@
+import HTTPFraming
 import HTTPTypes
-import HummingbirdCore
+import NIOCore
 
 /// All routes with their handlers. Each route's path is parsed once; a request's path is only compared, byte by byte.
 package struct RouteTable: Sendable {
-    /// Answers a request whose token has the route's role. It returns the response, or throws a ``RequestError``; any other
-    /// error is answered 500, unless ``Responder`` is told otherwise.
-    package typealias Handler = @Sendable (RequestContext) async throws -> Response
+    /// What a handler does on the connection's event loop.
+    package enum Answer {
+        case now(Response)
+        /// The future must be of the request's event loop (``RequestContext/eventLoop``).
+        case later(EventLoopFuture<Response>)
+    }
+
+    /// Answers a request whose token has the route's role. It throws a ``RequestError``; any other error is answered 500,
+    /// unless ``Responder`` is told otherwise.
+    package enum Handler: Sendable {
+        /// Is called on the connection's event loop, which serves many connections: it must not block.
+        case onEventLoop(@Sendable (RequestContext) throws -> Answer)
+        /// May wait. Its task goes on when the client leaves.
+        case inTask(@Sendable (RequestContext) async throws -> Response)
+
+        func callAsFunction(_ context: RequestContext) throws -> Answer {
+            switch self {
+            case .onEventLoop(let answer): try answer(context)
+            case .inTask(let answer): .later(context.eventLoop.makeFutureWithTask { try await answer(context) })
+            }
+        }
+    }
 
     /// A route whose path matches a request's.
     struct Match {
@@ -33,6 +53,16 @@ package struct RouteTable: Sendable {
         entries.compactMap { entry in
             entry.pattern.match(path).map { Match(route: entry.route, handler: entry.handler, id: $0) }
         }
+    }
+
+    /// The row for a request; nil if its path or its method is not offered. A route for GET serves HEAD as well.
+    /// - Parameter path: without the query.
+    func match(_ method: String, _ path: String) -> Match? {
+        let wanted = method == HTTPRequest.Method.head.rawValue ? HTTPRequest.Method.get.rawValue : method
+        for entry in entries where entry.route.method.rawValue == wanted {
+            if let id = entry.pattern.match(path) { return Match(route: entry.route, handler: entry.handler, id: id) }
+        }
+        return nil
     }
 
     /// The methods of a path, with HEAD and OPTIONS.

@@ -1,4 +1,4 @@
-import HTTPTypes
+import HTTPFraming
 import Linux
 
 /// Finds the address of a request's client, also behind trusted proxies.
@@ -12,24 +12,31 @@ package struct SourceAddress: Sendable {
 
     func isTrusted(_ peer: IPAddress) -> Bool { trusted.contains(peer) }
 
+    /// The other end of a connection.
+    package struct Peer: Sendable {
+        /// nil without an IP address.
+        fileprivate let text: String?
+        fileprivate let isTrusted: Bool
+    }
+
+    /// - Parameter address: the address at the other end of a connection, as text.
+    package func peer(_ address: String?) -> Peer {
+        let address = address.flatMap { IPAddress($0) }
+        return Peer(text: address?.description, isTrusted: address.map(isTrusted) ?? false)
+    }
+
     /// The rightmost hop that is not a trusted proxy. Everything left of it may be forged.
-    /// - Parameter peer: the address at the other end of the connection.
-    /// - Returns: nil if `peer` is not an IP address.
-    package func of(peer: String?, _ headers: HTTPFields) -> String? {
-        guard let peer = peer.flatMap({ IPAddress($0) }) else { return nil }
-        guard isTrusted(peer) else { return peer.description }
+    /// - Returns: nil if `peer` has no IP address.
+    package func of(_ peer: Peer, _ fields: RequestFields) -> String? {
+        guard peer.isTrusted else { return peer.text }
         var hops: [Substring] = []
-        for value in headers[values: .xForwardedFor] { hops += value.split(separator: ",") }
-        var source = peer
+        for value in fields.values(of: "x-forwarded-for") { hops += value.split(separator: ",") }
+        var source = peer.text
         for hop in hops.reversed() {
             guard let address = IPAddress(String(hop).trimmed()) else { break }
-            source = address
+            source = address.description
             if !isTrusted(address) { break }
         }
-        return source.description
+        return source
     }
-}
-
-extension HTTPField.Name {
-    static let xForwardedFor = HTTPField.Name("X-Forwarded-For") ?? .via
 }

@@ -1,16 +1,24 @@
 import Linux
+import Synchronization
 import Threads
 
 /// Lets all requests that wait at the same time share one read. A read answers only requests that came before it began; a
 /// later request waits for the next read. So no answer is older than its question, unlike with a call that is joined while it
 /// is in flight.
-package actor CoalescedRead<Value: Sendable> {
+package final class CoalescedRead<Value: Sendable>: Sendable {
+    /// Called on the thread that read, and so must not block.
+    package typealias Completion = @Sendable (Result<Value, any Error>) -> Void
+
+    private struct State {
+        var waiting: [Completion] = []
+        var isReading = false
+        var last: (began: Int64, value: Value)?
+    }
+
     private let keepMilliseconds: Int64
     private let read: @Sendable () throws -> Value
     private let pool: BlockingPool
-    private(set) var waiting: [CheckedContinuation<Value, any Error>] = []
-    private var isReading = false
-    private var last: (began: Int64, value: Value)?
+    private let state = Mutex(State())
 
     /// - Parameters:
     ///   - pool: where the read is made.
@@ -22,32 +30,48 @@ package actor CoalescedRead<Value: Sendable> {
         self.read = read
     }
 
-    /// - Throws: what the read threw.
+    /// How many wait for a read that has not begun.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
+    /// Returns at once; `completion` gets what the read returned or threw, or `CancellationError` where the pool was shut down.
+    package func value(_ completion: @escaping Completion) {
+        let (kept, begins) = state.withLock { state -> (Value?, Bool) in
+            if let last = state.last, Clock.monotonicMilliseconds() - last.began < keepMilliseconds { return (last.value, false) }
+            state.waiting.append(completion)
+            defer { state.isReading = true }
+            return (nil, !state.isReading)
+        }
+        if let kept { return completion(.success(kept)) }
+        if begins { pool.submit { self.readForAll(isActive: $0) } }
+    }
+
+    /// - Throws: as ``value(_:)``.
     package func value() async throws -> Value {
-        if let last, Clock.monotonicMilliseconds() - last.began < keepMilliseconds { return last.value }
-        return try await withCheckedThrowingContinuation { continuation in
-            waiting.append(continuation)
-            guard !isReading else { return }
-            isReading = true
-            Task { await readForAll() }
+        try await withCheckedThrowingContinuation { continuation in value { continuation.resume(with: $0) } }
+    }
+
+    private func readForAll(isActive: Bool) {
+        while true {
+            let served = state.withLock { state -> [Completion] in
+                defer { state.waiting = [] }
+                if state.waiting.isEmpty { state.isReading = false }
+                return state.waiting
+            }
+            guard !served.isEmpty else { return }
+            let began = Clock.monotonicMilliseconds()
+            let result = isActive ? Result(catching: read) : .failure(CancellationError())
+            for completion in served { completion(result) }
+            if keepMilliseconds > 0, case .success(let value) = result { keep(value, from: began) }
         }
     }
 
-    private func readForAll() async {
-        while !waiting.isEmpty {
-            var served = waiting
-            waiting = []
-            let began = Clock.monotonicMilliseconds()
-            let result: Result<Value, any Error>
-            do { result = .success(try await pool.run(read)) } catch { result = .failure(error) }
-            if keepMilliseconds > 0 {
-                // They have come since the read began, and would be answered with it from now on.
-                if case .success(let value) = result { last = (began, value) }
-                served += waiting
-                waiting = []
-            }
-            for continuation in served { continuation.resume(with: result) }
+    /// Answers those who have come since the read began: they would be answered with it from now on.
+    private func keep(_ value: Value, from began: Int64) {
+        let served = state.withLock { state -> [Completion] in
+            state.last = (began, value)
+            defer { state.waiting = [] }
+            return state.waiting
         }
-        isReading = false
+        for completion in served { completion(.success(value)) }
     }
 }

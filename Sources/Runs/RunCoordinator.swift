@@ -2,6 +2,7 @@ import History
 import Linux
 import Logging
 import ServiceLifecycle
+import Synchronization
 import Threads
 
 /// Knows whether this service has a run and lets at most one begin. The run lock decides between processes; this decides
@@ -27,7 +28,8 @@ package actor RunCoordinator: Service {
     private let logger: Logger
     private let jobs: AsyncStream<Job>
     private let newJob: AsyncStream<Job>.Continuation
-    private var state = CoordinatorState()
+    /// Behind a lock of its own, because event loops ask too, and must not wait for the actor.
+    private let state = Mutex(CoordinatorState())
     private var followed: Int64?
     /// The request that waits for the present run; nil once it is answered.
     private var client: CheckedContinuation<RunAnswer, Never>?
@@ -46,21 +48,28 @@ package actor RunCoordinator: Service {
     }
 
     /// Whether this service has a run, its own or one that an earlier service left.
-    package var hasRun: Bool { state.hasRun }
+    package nonisolated var hasRun: Bool { state.withLock { $0.hasRun } }
 
     /// nil where a run could begin or one goes on.
-    package var obstacle: Obstacle? { state.obstacle }
+    package nonisolated var obstacle: Obstacle? { state.withLock { $0.obstacle } }
 
-    /// Runs the script and returns when it is over, refused, or the service leaves.
+    /// Asks for a new run. Does not wait.
+    /// - Returns: nil where it begins now: the caller must call ``run(_:for:respondAfter:)``, once. Otherwise the answer that
+    ///   refuses it.
+    package nonisolated func request() -> RunAnswer? { state.withLock { $0.request() } }
+
+    /// Runs the script after ``request()`` has allowed it. Returns when the run is over, or the service leaves.
     /// - Parameter respondAfter: return that long after the start with ``RunAnswer/accepted(run:)``; nil waits for the end.
     package func run(_ script: String, for requester: Requester, respondAfter: Duration?) async -> RunAnswer {
-        if let refusal = state.request() { return refusal }
-        return await withCheckedContinuation { continuation in
+        await withCheckedContinuation { continuation in
             client = continuation
             let job = Job(script: script, requester: requester, respondAfter: respondAfter)
             if case .terminated = newJob.yield(job) { answer(.leaving) }
         }
     }
+
+    /// Returns when the coordinator has had a turn: it is alive.
+    package func act() {}
 
     /// Ends a run of this run directory, also one that another process started.
     /// - Throws: `CancellationError` where the service has left or the request is gone.
@@ -75,7 +84,7 @@ package actor RunCoordinator: Service {
         let follower = performer.follower
         followed = try await pool.run { try follower.settleUnfinished() }
         if let followed {
-            state.follow()
+            state.withLock { $0.follow() }
             logger.notice("run \(followed) is still running; following it")
         }
     }
@@ -102,7 +111,7 @@ package actor RunCoordinator: Service {
         }
     }
 
-    private func beginToLeave() { state.leave() }
+    private func beginToLeave() { state.withLock { $0.leave() } }
 
     private func answer(_ answer: RunAnswer) {
         client?.resume(returning: answer)
@@ -133,18 +142,18 @@ package actor RunCoordinator: Service {
         _ = await early.result
         answer(result)
         if case .notRecorded(let run, _) = result { await recordLater(run) }
-        state.end()
+        state.withLock { $0.end() }
     }
 
     private func follow(_ run: Int64) async {
         let (follower, leave) = (performer.follower, leave)
         do { _ = try await pool.run { try follower.follow(run, leave: leave) } } catch { await recordLater(run) }
-        state.end()
+        state.withLock { $0.end() }
     }
 
     /// Records runs of the command line whose process was killed before it could.
     private func settleForgotten() async {
-        guard state.isIdle else { return }
+        guard state.withLock({ $0.isIdle }) else { return }
         let follower = performer.follower
         do { try await pool.run { try follower.settleForgotten() } } catch {
             logger.debug("unfinished runs cannot be settled now: \(error)")
@@ -153,7 +162,7 @@ package actor RunCoordinator: Service {
 
     /// Tries again and again to record the end of a run, whose result waits in the spool.
     private func recordLater(_ run: Int64) async {
-        state.endWithoutRecord()
+        state.withLock { $0.endWithoutRecord() }
         let (settler, leave, logger) = (performer.settler, leave, logger)
         do {
             try await pool.run {

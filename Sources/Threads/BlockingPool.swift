@@ -40,6 +40,12 @@ package struct BlockingPool: Sendable {
         }
     }
 
+    /// Makes a call on one of the threads; returns at once.
+    /// - Parameter body: gets false where the pool was shut down before the call's turn came.
+    package func submit(_ body: @escaping @Sendable (_ isActive: Bool) -> Void) {
+        pool.submit { body($0 == .active) }
+    }
+
     /// Ends the threads once their present calls have returned. Calls that wait for their turn, and all later ones, are
     /// cancelled.
     /// - Parameter completion: called when the last thread has ended.

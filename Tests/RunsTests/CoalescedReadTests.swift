@@ -38,7 +38,7 @@ private final class Looks: Sendable {
         async let first = shared.value()
         await until { looks.count == 1 }
         async let second = shared.value()
-        await until { await shared.waiting.count == 1 }
+        await until { shared.waiting == 1 }
         looks.letEnd(2)
         #expect(try await first == 1)
         #expect(try await second == 2, "the first read began before the question")
@@ -51,7 +51,7 @@ private final class Looks: Sendable {
         await until { looks.count == 1 }
         let answers = try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<100 { group.addTask { try await shared.value() } }
-            await until { await shared.waiting.count == 100 }
+            await until { shared.waiting == 100 }
             looks.letEnd(2)
             return try await group.reduce(into: []) { $0.append($1) }
         }

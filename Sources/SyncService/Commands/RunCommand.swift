@@ -33,7 +33,7 @@ struct RunCommand: ParsableCommand {
         let performer = RunPerformer(
             settings: settings.runs, runner: runner, runnerClient: RunnerClient(settings.runs, runner: runner), history: history, logger: logger)
         let requester = Requester(
-            user: Caller.invoker.user, userName: Caller.invoker.login, trigger: .cli, reason: reason, requestID: RequestID.make())
+            user: Caller.invoker.user, userName: Caller.invoker.login, trigger: .cli, reason: reason, requestID: RequestID().description)
         // Never sent: this command waits for the end of its run.
         let never = try LeaveSignal.open()
         let answer = performer.perform(script, for: requester, leave: never) { printToStandardError("sync-service: run \($0) started") }

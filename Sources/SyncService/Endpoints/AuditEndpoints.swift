@@ -1,8 +1,8 @@
 import AuditLog
+import HTTPFraming
 import HTTPServer
 import HTTPTypes
 import History
-import HummingbirdCore
 import JSON
 import Threads
 
@@ -26,7 +26,7 @@ struct AuditEndpoints: Sendable {
 
     /// A page of events, newest first. Each is as it was signed, with its number.
     @Sendable func list(_ context: RequestContext) async throws -> Response {
-        let query = try Query(context.request.uri.query ?? "")
+        let query = try Query(context.request.query ?? "")
         try query.allow(only: ["limit", "cursor", "event"])
         let limits = RunFilter.limits
         let limit =
@@ -36,7 +36,7 @@ struct AuditEndpoints: Sendable {
         let before = try query.value("cursor", "the next of an earlier answer") { Int64($0).flatMap { $0 > 0 ? $0 : nil } } ?? Int64.max
         let event = try query.value("event", "one of \(Event.allCases.map(\.rawValue).joined(separator: ", "))") { Event(rawValue: $0) }
         let slot = try listing.take()
-        await events.record(.historyRead(.audit), by: context.principal)
+        events.record(.historyRead(.audit), by: context.principal)
         let reader = history.reader
         let found = try await pools.searches.run { try reader.entries(of: event, before: before, limit: Int(limit) + 1) }
         let page = found.entries.prefix(Int(limit))
@@ -50,7 +50,7 @@ struct AuditEndpoints: Sendable {
 
     /// The newest signed checkpoint.
     @Sendable func checkpoint(_ context: RequestContext) async throws -> Response {
-        await events.record(.historyRead(.checkpoint), by: context.principal)
+        events.record(.historyRead(.checkpoint), by: context.principal)
         let reader = history.reader
         guard let head = try await pools.reads.run({ try reader.newestCheckpoint() }) else { throw RequestError.notFound }
         return ResponseBuilder.bytes(.ok, "text/plain; charset=utf-8", head.note.encoded)
@@ -58,7 +58,7 @@ struct AuditEndpoints: Sendable {
 
     /// The proof that the last entry about a run is in the log. It can be kept and checked elsewhere.
     @Sendable func receipt(_ context: RequestContext) async throws -> Response {
-        await events.record(.historyRead(.receipt, run: context.id), by: context.principal)
+        events.record(.historyRead(.receipt, run: context.id), by: context.principal)
         let reader = history.reader
         let receipt = try await pools.reads.run { try reader.receipt(of: context.id) }
         guard let receipt else { throw RequestError.notFound }
@@ -68,7 +68,7 @@ struct AuditEndpoints: Sendable {
     /// Verifies the whole history. Only one verification goes on at a time.
     @Sendable func verify(_ context: RequestContext) async throws -> Response {
         let slot = try verifying.take()
-        await events.record(.historyRead(.verify), by: context.principal)
+        events.record(.historyRead(.verify), by: context.principal)
         let (reader, key, settings) = (history.reader, history.log.signer.verifierKey, settings)
         let report = try await pools.verification.run { () throws -> HistoryVerification.Report in
             var verification = HistoryVerification(reader: reader, expectedKey: settings.pinned, ownKey: key)

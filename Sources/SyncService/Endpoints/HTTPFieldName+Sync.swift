@@ -8,7 +8,6 @@ extension HTTPField.Name {
     /// The outcome of that run, as the history names it.
     static let syncRunOutcome = HTTPField.Name("Sync-Run-Outcome") ?? .via
     /// RFC 7240.
-    static let prefer = HTTPField.Name("Prefer") ?? .via
     static let preferenceApplied = HTTPField.Name("Preference-Applied") ?? .via
 
     /// What web pages of other origins may read, beside the headers that they may always read.

@@ -1,6 +1,5 @@
 import HTTPServer
 import HTTPTypes
-import HummingbirdCore
 import JSON
 import Linux
 import RunProtocol
@@ -9,6 +8,8 @@ import Threads
 
 /// Answers supervisors and load balancers. They need no token, so they learn nothing about the inside.
 struct HealthEndpoints: Sendable {
+    private static let isAlive = ResponseBuilder.json(.ok, .object([.init("status", .string("ok"))]))
+
     private let coordinator: RunCoordinator
     /// Anybody may ask, so one look answers all questions of a second.
     private let reasons: CoalescedRead<[Readiness.Reason]>
@@ -19,14 +20,12 @@ struct HealthEndpoints: Sendable {
     }
 
     /// 200 while the process serves requests.
-    @Sendable func alive(_ context: RequestContext) async throws -> Response {
-        ResponseBuilder.json(.ok, .object([.init("status", .string("ok"))]))
-    }
+    @Sendable func alive(_ context: RequestContext) -> RouteTable.Answer { .now(Self.isAlive) }
 
     /// 200 if a run would start now, otherwise 503. Only a request with a valid token learns the reasons.
     @Sendable func ready(_ context: RequestContext) async throws -> Response {
         var reasons = try await reasons.value()
-        switch await coordinator.obstacle {
+        switch coordinator.obstacle {
         case .leaving: reasons.append(.shuttingDown)
         case .unrecorded: reasons.append(.lastRunUnrecorded)
         case nil: break

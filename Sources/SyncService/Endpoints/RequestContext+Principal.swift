@@ -5,6 +5,6 @@ import JWT
 extension RequestContext {
     /// The client, as the history names it.
     var principal: Principal {
-        Principal(user: claims?.user, tokenFingerprint: claims?.fingerprint, sourceIP: sourceIP, requestID: requestID)
+        Principal(user: claims?.user, tokenFingerprint: claims?.fingerprint, sourceIP: sourceIP, requestID: requestID.description)
     }
 }

@@ -3,11 +3,9 @@ import HTTPFraming
 import HTTPServer
 import HTTPTypes
 import History
-import HummingbirdCore
 import JSON
 import Linux
 import Logging
-import NIOCore
 import RunProtocol
 import Runs
 import Threads
@@ -76,8 +74,7 @@ struct RunControlEndpoints: Sendable {
 
     /// Removes a lock file that a killed script left behind. The runner decides while it holds the run lock.
     @Sendable func clear(_ context: RequestContext) async throws -> Response {
-        let body = try await context.request.body.collect(upTo: RequestFraming.maximumBody)
-        guard let object = try? JSONValue(parsing: Array(body.readableBytesView), maxBytes: 8192, maxDepth: 4),
+        guard let object = try? JSONValue(parsing: context.request.body, maxBytes: 8192, maxDepth: 4),
             case .string(let reason)? = object["reason"], !reason.trimmed().isEmpty, reason.utf8.count <= 1024
         else { throw RequestError.badRequest(#"Send a reason for the record: {"reason":"…"}"#) }
         let (runnerClient, history) = (runnerClient, history)

@@ -1,10 +1,9 @@
 import AuditLog
+import HTTPFraming
 import HTTPServer
 import HTTPTypes
 import History
-import HummingbirdCore
 import JSON
-import NIOCore
 import Threads
 
 /// Runs and their outputs over HTTP, for administrators.
@@ -28,9 +27,9 @@ struct RunHistoryEndpoints: Sendable {
 
     /// A page of runs, newest first, filtered by the query.
     @Sendable func list(_ context: RequestContext) async throws -> Response {
-        let filter = try RunFilter(Query(context.request.uri.query ?? ""))
+        let filter = try RunFilter(Query(context.request.query ?? ""))
         let slot = try listing.take()
-        await events.record(.historyRead(.runs), by: context.principal)
+        events.record(.historyRead(.runs), by: context.principal)
         let history = history
         let page = try await pools.searches.run { try history.runs(filter) }
         return ResponseBuilder.json(
@@ -51,7 +50,7 @@ struct RunHistoryEndpoints: Sendable {
             return (run, try history.storedOutputBytes(of: context.id) ?? 0)
         }
         guard let (run, size) = found else { throw RequestError.notFound }
-        await events.record(.historyRead(.run, run: context.id), by: context.principal)
+        events.record(.historyRead(.run, run: context.id), by: context.principal)
         let output = LongText(count: size) { offset, count in
             try await pool.run { try history.output(of: context.id, offset: offset, count: count) }
         }
@@ -64,11 +63,11 @@ struct RunHistoryEndpoints: Sendable {
         let history = history
         let pool = pools.reads
         guard let size = try await pool.run({ try history.storedOutputBytes(of: context.id) }) else { throw RequestError.notFound }
-        await events.record(.historyRead(.output, run: context.id), by: context.principal)
-        let range = try ByteRange(context.request.headers[.range], size: size)
+        events.record(.historyRead(.output, run: context.id), by: context.principal)
+        let range = try ByteRange(context.request.fields["range"], size: size)
         var headers: HTTPFields = [.acceptRanges: "bytes"]
         if range.partial { headers[.contentRange] = "bytes \(range.first)-\(range.first + range.count - 1)/\(size)" }
-        let body = ResponseBody(contentLength: Int(range.count)) { writer in
+        let body = ResponseStream(count: Int(range.count)) { send in
             var offset = range.first
             let end = range.first + range.count
             while offset < end {
@@ -76,13 +75,11 @@ struct RunHistoryEndpoints: Sendable {
                 let from = offset
                 let piece = try await pool.run { try history.output(of: context.id, offset: from, count: count) }
                 guard !piece.isEmpty else { throw RequestError.internalError }
-                try await writer.write(ByteBuffer(bytes: piece))
+                try await send(piece)
                 offset += Int64(piece.count)
             }
-            try await writer.finish(nil)
             withExtendedLifetime(slot) {}
         }
-        return Response(
-            status: range.partial ? .partialContent : .ok, headers: ResponseBuilder.headers("text/plain; charset=utf-8", headers), body: body)
+        return ResponseBuilder.stream(range.partial ? .partialContent : .ok, "text/plain; charset=utf-8", body, headers)
     }
 }

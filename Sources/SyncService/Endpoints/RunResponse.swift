@@ -1,7 +1,6 @@
 import HTTPServer
 import HTTPTypes
 import History
-import HummingbirdCore
 import JSON
 import RunProtocol
 
@@ -16,9 +15,12 @@ enum RunResponse {
         return ResponseBuilder.json(.accepted, .status("running", "Sync is currently running"), headers)
     }
 
+    /// 409: nothing was started.
+    static let busy = alreadyRunning(nil)
+
     /// 409.
     /// - Parameter run: nil if nothing was started.
-    static func alreadyRunning(_ run: Int64? = nil) -> Response {
+    private static func alreadyRunning(_ run: Int64?) -> Response {
         ResponseBuilder.json(.conflict, .status("running", "Sync is already running. Please wait for it to complete."), header(run))
     }
 
@@ -31,7 +33,7 @@ enum RunResponse {
     }
 
     /// 500: no script is set.
-    static var scriptNotSet: Response { failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set") }
+    static let scriptNotSet = failure(.internalServerError, "SYNC_SCRIPT_PATH environment variable is not set")
 
     /// The response to a run that has ended.
     /// - Parameter output: the run's whole output.

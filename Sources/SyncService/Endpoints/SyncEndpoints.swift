@@ -1,14 +1,15 @@
 import AuditLog
 import Diagnostics
 import Encoding
+import HTTPFraming
 import HTTPServer
 import HTTPTypes
 import History
-import HummingbirdCore
 import JSON
 import JWT
 import Linux
 import Logging
+import NIOCore
 import RunProtocol
 import Runs
 import Threads
@@ -16,6 +17,9 @@ import Threads
 /// The three documented endpoints. Their texts, codes and order of keys are the contract; those of `POST /sync/run` are in
 /// ``RunResponse``.
 struct SyncEndpoints: Sendable {
+    private static let isRunning = ResponseBuilder.json(.ok, .status("running", "Sync is currently running"))
+    private static let isIdle = ResponseBuilder.json(.ok, .status("idle", "No sync is currently running"))
+
     let script: ScriptSettings
     let coordinator: RunCoordinator
     let runnerClient: RunnerClient
@@ -47,56 +51,79 @@ struct SyncEndpoints: Sendable {
 
     /// Starts a run and waits for its end. A body, which front ends send out of habit, was discarded by the guard: no byte of
     /// a request reaches the script.
-    @Sendable func run(_ context: RequestContext) async throws -> Response {
-        var response = try await runAnswer(context)
-        // It covers the run of this answer. A client that keeps it can prove later that the history before it was rewritten.
-        if let head = history.log.newestKnown {
-            response.headers[.syncCheckpoint] = Base64.standard.encode(head.note.encoded)
-        }
-        return response
-    }
-
-    private func runAnswer(_ context: RequestContext) async throws -> Response {
+    @Sendable func run(_ context: RequestContext) throws -> RouteTable.Answer {
         guard let claims = context.claims else { throw RequestError.internalError }
         guard let path = script.path else {
             noScriptLines.log { context.logger.error("SYNC_SCRIPT_PATH is not set; set it to the absolute path of the script\($0)") }
-            await events.record(.runRefused(.scriptNotSet), by: context.principal)
-            return RunResponse.scriptNotSet
+            events.record(.runRefused(.scriptNotSet), by: context.principal)
+            return .now(withCheckpoint(RunResponse.scriptNotSet))
+        }
+        if let refusal = coordinator.request() {
+            if case .busy = refusal { return .now(withCheckpoint(busy(context))) }
+            return inTask(context) { refusal }
         }
         let requester = Requester(
             user: claims.user, userName: claims.name, tokenFingerprint: claims.fingerprint, trigger: .api,
-            sourceIP: context.sourceIP, requestID: context.requestID)
-        let asked = Self.prefersAsync(context.request.headers)
-        switch await coordinator.run(path, for: requester, respondAfter: asked ? .zero : script.respondAfter) {
-        case .accepted(let run): return RunResponse.accepted(run, preferenceApplied: asked)
-        case .leaving: return RunResponse.unavailable("The service is shutting down; nothing was started")
-        case .busy:
-            // The audit log counts these; a line for each would let any token fill the log.
-            context.logger.debug("refused: a sync is running already")
-            await events.record(.runRefused(.busy), by: context.principal)
-            return RunResponse.alreadyRunning()
-        case .notStarted(let reason): return RunResponse.unavailable("Nothing was started: \(reason)")
-        case .notRecorded(let run, let reason): return RunResponse.unavailable("The end is not recorded yet: \(reason)", run)
-        case .left(let run): return RunResponse.unavailable("The service is shutting down; the run continues", run)
-        case .finished(let run, let finish): return try await RunResponse.finished(run, finish, output(run, finish))
+            sourceIP: context.sourceIP, requestID: context.requestID.description)
+        let respondAfter = Self.prefersAsync(context.request.fields) ? .zero : script.respondAfter
+        return inTask(context) { [coordinator] in await coordinator.run(path, for: requester, respondAfter: respondAfter) }
+    }
+
+    private func inTask(_ context: RequestContext, _ run: @escaping @Sendable () async -> RunAnswer) -> RouteTable.Answer {
+        .later(context.eventLoop.makeFutureWithTask { try await withCheckpoint(response(to: run(), context)) })
+    }
+
+    /// Adds the newest checkpoint. It covers the run of this answer. A client that keeps it can prove later that the history
+    /// before it was rewritten.
+    private func withCheckpoint(_ response: Response) -> Response {
+        guard let head = history.log.newestKnown else { return response }
+        var response = response
+        response.add([.syncCheckpoint: Base64.standard.encode(head.note.encoded)])
+        return response
+    }
+
+    private func response(to answer: RunAnswer, _ context: RequestContext) async throws -> Response {
+        switch answer {
+        case .accepted(let run): RunResponse.accepted(run, preferenceApplied: Self.prefersAsync(context.request.fields))
+        case .leaving: RunResponse.unavailable("The service is shutting down; nothing was started")
+        case .busy: busy(context)
+        case .notStarted(let reason): RunResponse.unavailable("Nothing was started: \(reason)")
+        case .notRecorded(let run, let reason): RunResponse.unavailable("The end is not recorded yet: \(reason)", run)
+        case .left(let run): RunResponse.unavailable("The service is shutting down; the run continues", run)
+        case .finished(let run, let finish): try await RunResponse.finished(run, finish, output(run, finish))
         }
+    }
+
+    private func busy(_ context: RequestContext) -> Response {
+        // The audit log counts these; a line for each would let any token fill the log.
+        context.logger.debug("refused: a sync is running already")
+        events.record(.runRefused(.busy), by: context.principal)
+        return RunResponse.busy
     }
 
     /// Tells whether a sync is running, by a look at the locks that begins after the request arrives. If the run lock is free
     /// and the script's lock file does not answer, the status is unknown: 503, because `idle` would invite a second sync, and
     /// `running` could stay for ever.
-    @Sendable func status(_ context: RequestContext) async throws -> Response {
-        do {
-            let running = if await coordinator.hasRun { true } else { try await syncIsRunning.value() }
-            _ = lastStatusProblem.isNew(nil)
-            // The headers come last. Otherwise a run that ends now could be idle and running in one answer.
-            return ResponseBuilder.json(
-                .ok, running ? .status("running", "Sync is currently running") : .status("idle", "No sync is currently running"),
-                lastRunHeaders(context))
-        } catch let error as PathHangs {
+    @Sendable func status(_ context: RequestContext) -> RouteTable.Answer {
+        if coordinator.hasRun { return .now(status(isRunning: true, context)) }
+        let look = context.eventLoop.makePromise(of: Bool.self)
+        syncIsRunning.value { look.completeWith($0) }
+        let answer = look.futureResult.flatMapThrowing { isRunning in
+            status(isRunning: isRunning, context)
+        }.flatMapErrorThrowing { error in
+            guard let error = error as? PathHangs else { throw error }
             if lastStatusProblem.isNew(error.subject) { context.logger.error("the status is unknown: \(error)") }
             throw RequestError.unavailable("It is unknown whether a sync is running: \(error)")
         }
+        return .later(answer)
+    }
+
+    private func status(isRunning: Bool, _ context: RequestContext) -> Response {
+        _ = lastStatusProblem.isNew(nil)
+        var response = isRunning ? Self.isRunning : Self.isIdle
+        // The headers come last. Otherwise a run that ends now could be idle and running in one answer.
+        response.add(lastRunHeaders(context))
+        return response
     }
 
     /// Number and outcome of the newest run, for administrators and for the user who started it. A client that got 202 learns
@@ -133,8 +160,8 @@ struct SyncEndpoints: Sendable {
     }
 
     /// `Prefer: respond-async` (RFC 7240 section 4.1).
-    private static func prefersAsync(_ headers: HTTPFields) -> Bool {
-        headers[values: .prefer].contains { value in
+    private static func prefersAsync(_ fields: RequestFields) -> Bool {
+        fields.values(of: "prefer").contains { value in
             value.split(separator: ",").contains { $0.split(separator: ";").first.map { String($0).trimmed().lowercased() } == "respond-async" }
         }
     }

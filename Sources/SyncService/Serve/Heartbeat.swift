@@ -11,8 +11,8 @@ struct Heartbeat: Service {
             // Twice in each interval. Without a watchdog this only waits for the end.
             let pause = ServiceManager.watchdogMicroseconds.map { Duration.microseconds($0 / 2) } ?? .seconds(3600)
             while (try? await Task.sleep(for: pause)) != nil {
-                // The answer does not matter. Where the actor hangs, none comes, and the manager notices that the heartbeat stops.
-                _ = await coordinator.hasRun
+                // Where the actor hangs, this does not return, and the manager notices that the heartbeat stops.
+                await coordinator.act()
                 ServiceManager.notify("WATCHDOG=1")
             }
         }

@@ -69,7 +69,7 @@ struct Reloader: Service {
             let history = history
             try await pools.writing.run { try history.record(event) }
         } catch {
-            await events.add(event)
+            events.add(event)
             logger.error("settings_changed is not in the history yet, which is tried again: \(error)")
         }
     }

@@ -1,10 +1,8 @@
 import HTTPServer
 import HTTPTypes
 import History
-import HummingbirdCore
 import Linux
 import Logging
-import NIOCore
 import NIOPosix
 import OpenSSL
 import ServiceLifecycle
@@ -21,24 +19,17 @@ extension ServiceComposition {
         let responder = Responder(
             routes: Routes.bound(to: endpoints), authenticator: reloadable.authenticator, hosts: reloadable.hosts, sources: sources,
             cors: CORSPolicy(origins: listener.corsOrigins, exposedHeaders: HTTPField.Name.exposedToPages), hstsSeconds: listener.hstsSeconds,
-            onRefusal: { [events] in await events.record($0) }, translate: { RequestError(known: $0) }, logger: logger)
-        let channel = ServiceChannel(
-            tls: tls, limiter: ConnectionLimiter(maximum: Self.connections(), sources: sources), cors: responder.cors,
-            requestMemory: RequestMemory(maximum: Self.requestMemoryBytes), keepsBody: responder.keepsBody,
-            tlsFailures: TLSFailureLog(logger: logger)
-        ) { request, writer, channel in
-            let response = await responder.respond(to: request, peer: channel.remoteAddress?.ipAddress)
-            try await writer.write(response: response.head, body: ServiceChannel.paced(response.body, on: channel))
-        }
+            onRefusal: { [events] in events.record($0) }, translate: { RequestError(known: $0) }, logger: logger)
+        let pipeline = ConnectionPipeline(
+            tls: tls, limiter: ConnectionLimiter(maximum: Self.connections(), sources: sources),
+            requestMemory: RequestMemory(maximum: Self.requestMemoryBytes), tlsFailures: TLSFailureLog(logger: logger), responder: responder)
         let certificate = tls?.value.certificate
-        return channel.server(
-            configuration: ServerConfiguration(address: .hostname(listener.host, port: listener.port), serverName: nil),
-            onServerRunning: { [logger] _ in
-                ServiceManager.notify("READY=1")
-                logger.notice("listening on \(tls == nil ? "http" : "https")://\(listener.host):\(listener.port)")
-                if let certificate { logger.info("the certificate is valid until \(Timestamp.text(certificate.notAfter * 1000))") }
-            },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: Log.make(max(settings.logLevel, .notice)))
+        return Listener(host: listener.host, port: listener.port, pipeline: pipeline, eventLoops: MultiThreadedEventLoopGroup.singleton) {
+            [logger] in
+            ServiceManager.notify("READY=1")
+            logger.notice("listening on \(tls == nil ? "http" : "https")://\(listener.host):\(listener.port)")
+            if let certificate { logger.info("the certificate is valid until \(Timestamp.text(certificate.notAfter * 1000))") }
+        }
     }
 
     /// How many connections the process has descriptors for; some are needed for everything else.
