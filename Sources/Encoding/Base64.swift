@@ -45,7 +45,10 @@ package struct Base64: Sendable {
 
     /// The bytes of this text; nil unless it is exactly what ``encode(_:)`` gives for them: full padding or none, no white
     /// space, no foreign character, no bit set after the last byte.
-    package func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    package func decode(_ text: some Collection<UInt8>) -> [UInt8]? { decode(Array(text)[...]) }
+
+    /// The same without a generic type, because every token is decoded.
+    package func decode(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         if isPadded, !text.count.isMultiple(of: 4) { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count / 4 * 3 + 2)

@@ -49,6 +49,7 @@ struct RequestHead {
         guard raw.allSatisfy({ $0 >= 0x20 && $0 != 0x7f || $0 == 0x09 }) else { throw .malformed("a control character") }
         let name = line[..<colon]
         let value = Self.trimmed(raw)
+        if lines.isEmpty { lines.reserveCapacity(16) }
         lines.append(RequestFields.Line(name: name.indices, value: value.indices))
         switch KnownField(name) {
         case .host: hosts += 1

@@ -35,7 +35,7 @@ package struct AllowedHosts: Sendable {
         guard let host else { return true }
         // ASCII only, because the lower case of some other letters is ASCII: that of the Kelvin sign is k.
         guard host.utf8.allSatisfy({ $0 < 0x80 }), let name = Self.name(host) else { return false }
-        return names.contains(name.lowercased())
+        return names.contains(name) || names.contains(name.lowercased())
     }
 
     /// The name without port and brackets; nil if it is malformed.
@@ -44,9 +44,9 @@ package struct AllowedHosts: Sendable {
             guard let end = host.firstIndex(of: "]"), isPort(host[host.index(after: end)...]) else { return nil }
             return String(host[host.index(after: host.startIndex)..<end])
         }
-        let parts = host.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 1 || isPort(host[parts[0].endIndex...]) else { return nil }
-        return String(parts[0])
+        guard let colon = host.utf8.firstIndex(of: UInt8(ascii: ":")) else { return host }
+        guard isPort(host[colon...]) else { return nil }
+        return String(host[..<colon])
     }
 
     private static func isPort(_ text: Substring) -> Bool {

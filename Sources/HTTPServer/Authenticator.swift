@@ -3,7 +3,9 @@ import Linux
 
 /// Verifies a request's bearer token and decides whether it has a role. Tokens are accepted in the Authorization header
 /// only (RFC 6750 section 2.1), because a token in a query or a body would end up in logs.
-package struct Authenticator: Sendable {
+///
+/// A class, because every request takes the current one: one reference instead of a copy of all rules.
+package final class Authenticator: Sendable {
     private let verifier: Verifier
     private let access: AccessRules
 
@@ -17,11 +19,14 @@ package struct Authenticator: Sendable {
     /// - Throws: ``RequestError/unauthorized(refused:)``.
     package func claims(_ authorization: String?) throws(RequestError) -> Claims {
         guard let header = authorization else { throw .unauthorized(refused: nil) }
-        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { throw .unauthorized(refused: nil) }
+        let bytes = header.utf8
+        guard let blank = bytes.firstIndex(of: UInt8(ascii: " ")), header[..<blank].lowercased() == "bearer" else {
+            throw .unauthorized(refused: nil)
+        }
+        let token = String(header[bytes.index(after: blank)...])
         let claims: Claims
         do {
-            claims = try verifier.verify(String(parts[1]), now: Clock.wallMilliseconds() / 1000)
+            claims = try verifier.verify(token, now: Clock.wallMilliseconds() / 1000)
         } catch {
             throw .unauthorized(refused: TokenRefusal(error))
         }

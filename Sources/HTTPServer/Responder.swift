@@ -59,7 +59,16 @@ package struct Responder: Sendable {
             switch try answer(arrival, eventLoop) {
             case .now(let response): return .now(finish(response, request))
             case .later(let response):
-                return .later(response.flatMapErrorThrowing { failure($0, arrival) }.map { finish($0, request) })
+                let finished = eventLoop.makePromise(of: Response.self)
+                response.whenComplete { result in
+                    let response: Response
+                    switch result {
+                    case .success(let answer): response = answer
+                    case .failure(let error): response = failure(error, arrival)
+                    }
+                    finished.succeed(finish(response, request))
+                }
+                return .later(finished.futureResult)
             }
         } catch {
             return .now(finish(failure(error, arrival), request))
@@ -101,7 +110,7 @@ package struct Responder: Sendable {
         let sent = arrival.request.fields["authorization"].flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
         onRefusal(
             RefusedRequest(
-                reason: .token(refusal), user: nil, tokenFingerprint: sent.flatMap { try? Fingerprint.of($0) }, sourceIP: arrival.sourceIP,
+                reason: .token(refusal), user: nil, tokenFingerprint: sent.map(Fingerprint.of), sourceIP: arrival.sourceIP,
                 requestID: arrival.id))
         return wait.map { .tooManyFailures(retryAfterSeconds: $0) } ?? error
     }

@@ -62,6 +62,8 @@ private struct Parser {
         // Bytes, not strings: a set of strings follows canonical equivalence. Hashing is seeded per process,
         // so a hostile text cannot make this quadratic.
         var names: Set<[UInt8]> = []
+        // Few names are faster compared one by one.
+        let fewNames = 16
         position += 1
         if peekAfterWhiteSpace() == UInt8(ascii: "}") {
             position += 1
@@ -71,9 +73,11 @@ private struct Parser {
             guard peekAfterWhiteSpace() == UInt8(ascii: "\"") else { throw unexpected() }
             let start = position
             let name = try parseString()
-            guard names.insert(Array(name.utf8)).inserted else {
-                throw JSONError(reason: .duplicateName, offset: start)
-            }
+            if members.count == fewNames { names = Set(members.map { Array($0.name.utf8) }) }
+            let isNew =
+                members.count < fewNames
+                ? !members.contains { $0.name.utf8.elementsEqual(name.utf8) } : names.insert(Array(name.utf8)).inserted
+            guard isNew else { throw JSONError(reason: .duplicateName, offset: start) }
             guard peekAfterWhiteSpace() == UInt8(ascii: ":") else { throw unexpected() }
             position += 1
             members.append(JSONValue.Member(name, try parseValue(depth: depth)))
@@ -110,10 +114,10 @@ private struct Parser {
         while let byte = peek() {
             switch byte {
             case UInt8(ascii: "\""):
-                text += bytes[unescaped..<position]
+                let rest = bytes[unescaped..<position]
                 position += 1
                 // An escape always yields a whole sequence, so validating the result validates the raw bytes.
-                guard let string = String(validating: text, as: UTF8.self) else {
+                guard let string = text.isEmpty ? String(validating: rest, as: UTF8.self) : String(validating: text + rest, as: UTF8.self) else {
                     throw JSONError(reason: .invalidUTF8, offset: start)
                 }
                 return string

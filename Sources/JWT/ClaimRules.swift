@@ -58,6 +58,7 @@ extension Rules {
         switch payload[nameClaim] {
         case nil: return nil
         case .string(let name) where name.utf8.count <= maximumNameBytes:
+            if name.isPresentable { return name }
             // Only for display, so a strange character is no reason to refuse the token.
             return String(String.UnicodeScalarView(name.unicodeScalars.map { $0.isPresentable ? $0 : "\u{FFFD}" }))
         default: throw .malformedClaim(nameClaim)
@@ -120,7 +121,9 @@ extension Unicode.Scalar {
     /// Not a control, format or separator character (Cc, Cf, Zl, Zp). These reverse the direction of text, break lines or
     /// are invisible.
     fileprivate var isPresentable: Bool {
-        switch properties.generalCategory {
+        // Most characters are these, and the table of properties is slow.
+        if (0x20...0x7e).contains(value) { return true }
+        return switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: false
         default: true
         }

@@ -1,5 +1,6 @@
 import Encoding
 import JSON
+import OpenSSL
 
 /// Signs tokens, for the command `token`.
 package struct Signer: Sendable {
@@ -19,7 +20,9 @@ package struct Signer: Sendable {
     package func sign(_ claims: JSONValue) throws(TokenError) -> String {
         let header = JSONValue.object([.init("alg", .string(algorithm.rawValue)), .init("typ", .string("JWT"))])
         let signed = Base64.url.encode(header.encoded()) + "." + Base64.url.encode(claims.encoded())
-        let signature = try algorithm.authenticate(Array(signed.utf8), secret: secret)
+        let key = try algorithm.key(secret)
+        let signature: [UInt8]
+        do { signature = try key.authenticate(Array(signed.utf8)) } catch { throw .openSSL(error) }
         return signed + "." + Base64.url.encode(signature)
     }
 }

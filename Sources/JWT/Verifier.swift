@@ -4,9 +4,16 @@ import OpenSSL
 /// Verifies tokens (RFC 7519, section 7.2; RFC 8725).
 package struct Verifier: Sendable {
     private let rules: Rules
+    /// The secret, and the previous one. They are prepared here because that takes longer than verifying a token.
+    private let keys: Result<[HMAC.Key], TokenError>
 
     package init(rules: Rules) {
         self.rules = rules
+        keys = Result { () throws(TokenError) in
+            var keys = [try rules.algorithm.key(rules.secret)]
+            if let previous = rules.previousSecret { keys.append(try rules.algorithm.key(previous)) }
+            return keys
+        }
     }
 
     /// The claims of a token that satisfies every rule. No claim is decoded before the signature is verified.
@@ -25,8 +32,9 @@ package struct Verifier: Sendable {
 
     private func checkSignature(_ token: CompactToken) throws(TokenError) {
         var isOurs = false
-        for secret in [rules.secret, rules.previousSecret].compactMap({ $0 }) {
-            let code = try rules.algorithm.authenticate(token.signedBytes, secret: secret)
+        for key in try keys.get() {
+            let code: [UInt8]
+            do { code = try key.authenticate(token.signedBytes) } catch { throw .openSSL(error) }
             // Both secrets are always tried, so that the time does not reveal which one matched.
             let matches = ConstantTime.equal(code, token.signature)
             isOurs = isOurs || matches
@@ -36,16 +44,12 @@ package struct Verifier: Sendable {
 }
 
 extension Algorithm {
-    /// The signature of a message.
+    /// A secret as a key.
     /// - Throws: `TokenError.secretTooShort` or `.openSSL`.
-    func authenticate(_ message: [UInt8], secret: [UInt8]) throws(TokenError) -> [UInt8] {
+    func key(_ secret: [UInt8]) throws(TokenError) -> HMAC.Key {
         // The settings refuse short secrets at start. This check protects against a caller that forgot: with an empty
         // secret, anybody can sign.
         guard secret.count >= minimumSecretBytes else { throw .secretTooShort }
-        do {
-            return try HMAC.authenticate(message, key: secret, hash: hash)
-        } catch {
-            throw .openSSL(error)
-        }
+        do { return try HMAC.Key(secret, hash: hash) } catch { throw .openSSL(error) }
     }
 }

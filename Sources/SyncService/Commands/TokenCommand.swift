@@ -36,7 +36,7 @@ struct TokenCommand: ParsableCommand {
         }
         try Caller.becomeOwner(of: settings.stateDirectory)
         try settings.createHistory().record(
-            .tokenIssued(user: user, role: role, ttlSeconds: seconds, fingerprint: try Fingerprint.of(token)), by: Caller.principal())
+            .tokenIssued(user: user, role: role, ttlSeconds: seconds, fingerprint: Fingerprint.of(token)), by: Caller.principal())
         print(token)
     }
 

@@ -106,16 +106,19 @@ struct SyncEndpoints: Sendable {
     /// `running` could stay for ever.
     @Sendable func status(_ context: RequestContext) -> RouteTable.Answer {
         if coordinator.hasRun { return .now(status(isRunning: true, context)) }
-        let look = context.eventLoop.makePromise(of: Bool.self)
-        syncIsRunning.value { look.completeWith($0) }
-        let answer = look.futureResult.flatMapThrowing { isRunning in
-            status(isRunning: isRunning, context)
-        }.flatMapErrorThrowing { error in
-            guard let error = error as? PathHangs else { throw error }
+        let answer = context.eventLoop.makePromise(of: Response.self)
+        syncIsRunning.value { look in
+            // On the event loop, because the one thread that looks must be free for the next look.
+            context.eventLoop.execute { answer.completeWith(Result { try status(after: look, context) }) }
+        }
+        return .later(answer.futureResult)
+    }
+
+    private func status(after look: Result<Bool, any Error>, _ context: RequestContext) throws -> Response {
+        do { return status(isRunning: try look.get(), context) } catch let error as PathHangs {
             if lastStatusProblem.isNew(error.subject) { context.logger.error("the status is unknown: \(error)") }
             throw RequestError.unavailable("It is unknown whether a sync is running: \(error)")
         }
-        return .later(answer)
     }
 
     private func status(isRunning: Bool, _ context: RequestContext) -> Response {
