@@ -25,6 +25,7 @@ fi
 # Copies, so that a build meanwhile changes nothing of what is measured.
 readonly programs=.build/bench/programs
 if [[ -n $binary ]]; then
+    rm -rf -- "$programs"
     install -D -p -m 755 -- "$binary" "$programs/sync-service"
     install -D -p -m 755 -- "${runner:-$(dirname -- "$binary")/sync-runner}" "$programs/sync-runner"
     # Makes histories. The package does not contain it.
