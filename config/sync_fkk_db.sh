@@ -774,7 +774,7 @@ CREATE DATABASE \`$old\`;
 CREATE TABLE \`$old\`.$HELPER (id INT PRIMARY KEY) ENGINE=InnoDB;
 SQL
     client target "$new" <definitions.sql || fail "cannot import: $(printed)"
-    find_equal "${tables[@]}"
+    guess_equal
     for name in "${tables[@]}"; do
         [[ -n ${is_equal[$name]-} ]] || copied+=("$name")
     done
@@ -822,11 +822,13 @@ try_definitions() {
 # --- Tables that are equal already ------------------------------------------------------------------------------------
 
 # A table stays at the target instead of being copied, if its definition there and its rows (number and SHA-256) are those of
-# the source's dump. It is compared twice: before the import, to know what to copy, and again at the end, under a lock that
-# keeps writers away until the other tables are switched. So at the moment of the switch it has the rows of the dump. If
-# somebody wrote in between, it is copied after all.
+# the source's dump. This is compared before the switch, under a lock that keeps writers away until the other tables are
+# switched. So at the moment of the switch the table has the rows of the dump. If it differs, it is copied after all.
 #
-# Writers wait during the second comparison. So no more is compared than SYNC_LOCK_WAIT_SECONDS allow, as fast as the source was
+# Which tables are compared then is only a guess, so it may be a cheap one: those with equal checksums before the import. The
+# source's checksum is not of the dump's moment.
+#
+# Writers wait during the comparison. So no more is compared than SYNC_LOCK_WAIT_SECONDS allow, as fast as the source was
 # dumped. The smallest tables come first; all others are copied.
 #
 # These are always copied:
@@ -836,6 +838,7 @@ try_definitions() {
 # - All tables in MySQL, where none of this is tested.
 
 declare -A is_equal=()
+candidates=()
 
 # Definitions of a dump by table. The lines that restore the session's variables belong to no table.
 # definitions_in FILE RESULT
@@ -862,11 +865,11 @@ digests_in() {
     done <"$1"
 }
 
-# find_equal TABLE...: puts those of the tables that are equal at the target into is_equal.
-find_equal() {
-    local name number rows triggers spelled bytes=0 candidates=() counts=()
-    local -A theirs=() ours=() source_digests=() target_digests=() possible=()
-    is_equal=()
+# find_candidates TABLE...: puts those of the tables that may stay and have the same definition at the target into candidates.
+find_candidates() {
+    local name number triggers spelled
+    local -A theirs=() ours=() possible=()
+    candidates=()
     [[ $kind == MariaDB ]] || return 0
     ask target "SELECT TABLE_NAME FROM $(tables_of "$SYNC_TARGET_DB") AND TABLE_TYPE = 'BASE TABLE' AND ENGINE = 'InnoDB'
         AND TABLE_NAME NOT IN (
@@ -900,41 +903,64 @@ find_equal() {
     dump target target.definitions --no-data "${ROW_OPTIONS[@]}" "$SYNC_TARGET_DB" -- "${candidates[@]}"
     definitions_in definitions.sql theirs
     definitions_in target.definitions ours
-    digests_in source.rows source_digests
-    # The number of rows is known faster than their digest.
-    ask target "$(for name in "${candidates[@]}"; do echo "SELECT COUNT(*) FROM $(quoted "$SYNC_TARGET_DB").$(quoted "$name");"; done)"
-    mapfile -t counts <<<"$answer"
     for number in "${!candidates[@]}"; do
         name=${candidates[number]}
-        rows=0
-        if [[ ${source_digests[$name]-} =~ \ ([0-9]+)\ [0-9a-f]+\ *-$ ]]; then
-            rows=${BASH_REMATCH[1]}
-        fi
-        if [[ ${theirs[$name]-} == "${ours[$name]-none}" && $rows == "${counts[number]}" ]]; then
-            printf '%s %s\n' "${rows_size[$name]}" "$name"
-        fi
-    done | sort -n >by_size
-    candidates=()
-    while IFS= read -r name; do
-        bytes=$((bytes + ${name%% *}))
-        (( bytes > comparable_bytes )) || candidates+=("${name#* }")
-    done <by_size
-    (( ${#candidates[@]} > 0 )) || return 0
+        [[ ${theirs[$name]-} == "${ours[$name]-none}" ]] || unset 'candidates[number]'
+    done
+}
 
+# Puts the tables that seem to be equal into is_equal.
+guess_equal() {
+    local name list='' number size bytes=0 sum source_sums target_sums
+    is_equal=()
+    find_candidates "${tables[@]}"
+    (( ${#candidates[@]} > 0 )) || return 0
+    mapfile -t candidates < <(for name in "${candidates[@]}"; do printf '%s %s\n' "${rows_size[$name]}" "$name"; done | sort -n)
+    for number in "${!candidates[@]}"; do
+        size=${candidates[number]%% *}
+        candidates[number]=${candidates[number]#* }
+        bytes=$((bytes + size))
+        if (( bytes <= comparable_bytes )); then
+            list+="${list:+, }$(quoted "${candidates[number]}")"
+        fi
+    done
+    [[ -n $list ]] || return 0
+    beside sums.source client source "$SYNC_SOURCE_DB" <<<"CHECKSUM TABLE $list EXTENDED;"
+    beside sums.target client target "$SYNC_TARGET_DB" <<<"CHECKSUM TABLE $list EXTENDED;"
+    wait_for_all "cannot compare the tables"
+    mapfile -t source_sums <sums.source.answered
+    mapfile -t target_sums <sums.target.answered
+    for number in "${!target_sums[@]}"; do
+        # A line is a name and a number. It is NULL if the table has gone.
+        sum=${target_sums[number]##*$'\t'}
+        if [[ $sum != NULL && ${source_sums[number]-} == *$'\t'"$sum" ]]; then
+            is_equal[${candidates[number]}]=yes
+        fi
+    done
+}
+
+# compare_equal TABLE...: leaves only those of the tables in is_equal that are equal.
+compare_equal() {
+    local name
+    local -A source_digests=() target_digests=()
+    is_equal=()
+    find_candidates "$@"
+    (( ${#candidates[@]} > 0 )) || return 0
     digest_copy "$SYNC_TARGET_DB" target.rows "${candidates[@]}"
+    digests_in source.rows source_digests
     digests_in target.rows target_digests
     for name in "${candidates[@]}"; do
         [[ ${source_digests[$name]-} != "${target_digests[$name]-}" ]] || is_equal[$name]=yes
     done
 }
 
-# Holds the equal tables and compares them again. Copies them if they are not held or not equal any more.
+# Keeps writers away from the equal tables and compares them. Copies them if that is not possible or they are not equal.
 keep_equal() {
     local name before=("${!is_equal[@]}")
     (( ${#before[@]} > 0 )) || return 0
     log "Comparing tables that the target has already, under a lock..."
     if hold "${before[@]}"; then
-        find_equal "${before[@]}"
+        compare_equal "${before[@]}"
     else
         is_equal=()
     fi

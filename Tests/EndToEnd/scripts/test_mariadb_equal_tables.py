@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.slow]
 
 # The connection that keeps writers away. It is the only one of the sync that stays in the database.
 HOLDER = "SELECT id FROM information_schema.processlist WHERE user = 'writer' AND db = 'fkk'"
-BEFORE_THE_SECOND_COMPARISON = r"/\*!50003 CREATE\*/ .*packages_again", "fkk_sync_new"
+BEFORE_THE_COMPARISON = r"/\*!50003 CREATE\*/ .*packages_again", "fkk_sync_new"
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def is_held(sync):
     return sync.target.sql(HOLDER) != []
 
 
-def stop_between_the_comparisons(sync):
-    sync.client.stop_before(*BEFORE_THE_SECOND_COMPARISON)
+def stop_before_the_comparison(sync):
+    sync.client.stop_before(*BEFORE_THE_COMPARISON)
     run = sync.service.begin_run()
     sync.client.wait()
     return run
@@ -102,15 +102,31 @@ def test_a_table_that_a_trigger_of_the_target_writes_to(synced, change):
     assert table_ids(synced)["empty"] != before["empty"]
 
 
-def test_a_write_between_the_comparisons(synced):
-    """The second comparison notices it, and the table is copied."""
-    run = stop_between_the_comparisons(synced)
+def test_a_write_before_the_comparison(synced):
+    """The table had the same checksum as the source's. The comparison notices the write, and the table is copied."""
+    run = stop_before_the_comparison(synced)
     synced.target.sql("INSERT INTO empty VALUES (1)", "fkk")
     synced.client.go_on()
     answer = run.result()
     assert answer.code == 200 and "Somebody uses or has changed them. Copying them" in answer.json["output"]
     synced.target_is_new()
     synced.nothing_is_left()
+
+
+def test_a_write_between_the_dump_and_the_checksums(synced):
+    """Source and target have equal checksums, but the dump has other rows. The dump counts."""
+    synced.target.sql("INSERT INTO empty VALUES (1)", "fkk")
+    synced.client.stop_before("CHECKSUM TABLE", "few")
+    run = synced.service.begin_run()
+    synced.client.wait()
+    synced.source.sql("INSERT INTO empty VALUES (1)", "few")
+    try:
+        synced.client.go_on()
+        answer = run.result()
+        assert answer.code == 200 and "Somebody uses or has changed them. Copying them" in answer.json["output"]
+        synced.target_is_new()
+    finally:
+        synced.source.sql("DELETE FROM empty", "few")
 
 
 def test_a_writer_waits_from_the_comparison_to_the_switch(synced):

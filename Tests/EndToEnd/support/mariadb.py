@@ -201,8 +201,11 @@ exec /usr/bin/python3 -I "$folder/stopping.py" "$@"
 import array, fcntl, json, os, re, subprocess, sys, termios, time
 CLIENT = "CLIENT"
 folder = os.path.dirname(sys.argv[0])
-stop = json.load(open(folder + "/stop"))
-if stop["database"] not in (None, sys.argv[-1]):
+try:
+    stop = json.load(open(folder + "/stop"))
+except FileNotFoundError:
+    stop = None  # another client has stopped meanwhile
+if stop is None or stop["database"] not in (None, sys.argv[-1]):
     os.execv(CLIENT, [CLIENT, *sys.argv[1:]])
 # With the descriptors of the script, as the client itself would have them.
 client = subprocess.Popen([CLIENT, *sys.argv[1:]], stdin=subprocess.PIPE, close_fds=False)
