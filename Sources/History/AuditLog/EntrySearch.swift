@@ -9,35 +9,37 @@ struct EntryPage: Sendable {
     /// The next step searches before this entry; nil at the end.
     let next: Int64?
 
-    /// One step of a search: the entries of a kind among the next ``HistoryReader/rowsPerRead`` ones. Where an index has the
-    /// kind, these are all of the kind.
+    /// One step of a search. Where an index has the kind, these are all of the kind, else those among the next
+    /// ``HistoryReader/rowsPerRead`` entries.
     ///
     /// - Parameters:
     ///   - event: nil for entries of every kind.
     ///   - before: only entries with a smaller number.
     ///   - limit: the largest number of entries to find.
     init(of event: Event?, before: Int64, limit: Int, _ connection: Connection) throws(SQLiteError) {
-        let search = Self.search(event)
-        let rows = search.isExact ? min(Int64(limit), HistoryReader.rowsPerRead) : HistoryReader.rowsPerRead
+        let isExact = event.map(HistoryIndexes.has) ?? true
+        let end = isExact ? before : min(before, try StoredLog.entryCount(connection))
+        let first = isExact ? 0 : max(0, end - HistoryReader.rowsPerRead)
+        let rows = min(Int64(limit), HistoryReader.rowsPerRead)
+        let (sql, values) = Self.search(event)
         var found: [(entry: Int64, bytes: [UInt8])] = []
-        var (examined, last) = (Int64(0), Int64?.none)
-        try connection.forEach(search.sql, search.values + [.integer(before), .integer(rows)]) { row throws(SQLiteError) in
-            guard let entry = row.integer(0), found.count < limit else { return }
-            (examined, last) = (examined + 1, entry)
-            if let bytes = row.blob(1) { found.append((entry, bytes)) }
+        try connection.forEach(sql, values + [.integer(first), .integer(end), .integer(rows)]) { row throws(SQLiteError) in
+            found.append((row.integer(0) ?? 0, row.blob(1) ?? []))
         }
-        (entries, self.examined) = (found, examined)
-        next = examined == rows || found.count == limit ? last : nil
+        entries = found
+        let last = Int64(found.count) == rows ? found.last?.entry : nil
+        examined = isExact ? Int64(found.count) : end - (last ?? first)
+        next = last ?? (first > 0 ? first : nil)
     }
 
-    /// - Returns: the SQL, the values before those of ``init(of:before:limit:_:)``, and whether each row is an entry of the kind.
-    static func search(_ event: Event?) -> (sql: String, values: [Value], isExact: Bool) {
-        let end = "entry >= 0 AND entry < ? ORDER BY entry DESC LIMIT ?"
-        guard let event else { return ("SELECT entry, bytes FROM leaf WHERE \(end)", [], true) }
-        let (isOfKind, value) = HistoryIndexes.isOf(event)
-        if HistoryIndexes.has(event) { return ("SELECT entry, bytes FROM leaf WHERE \(isOfKind) AND \(end)", [value], true) }
-        // NULL stands for an entry of another kind, which only has to be counted.
-        return ("SELECT entry, CASE WHEN \(isOfKind) THEN bytes END FROM leaf WHERE \(end)", [value], false)
+    /// - Returns: the SQL, and the values before those of the range and the limit.
+    static func search(_ event: Event?) -> (sql: String, values: [Value]) {
+        let condition = event.map(HistoryIndexes.isOf)
+        let sql = """
+            SELECT entry, bytes FROM leaf WHERE \(condition.map { "\($0.sql) AND " } ?? "")entry >= ? AND entry < ? \
+            ORDER BY entry DESC LIMIT ?
+            """
+        return (sql, condition.map { [$0.value] } ?? [])
     }
 }
 

@@ -32,7 +32,7 @@ extension StoredLog {
     static func signedSize(_ connection: Connection) throws -> Int64 { try head(connection)?.checkpoint.size ?? 0 }
 
     /// How many entries are stored.
-    static func entryCount(_ connection: Connection) throws -> Int64 {
+    static func entryCount(_ connection: Connection) throws(SQLiteError) -> Int64 {
         try connection.first("SELECT coalesce(max(entry) + 1, 0) FROM leaf") { $0.integer(0) ?? 0 } ?? 0
     }
 }
