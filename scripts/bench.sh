@@ -11,7 +11,7 @@ while (( $# > 0 )); do
     case $1 in
     --binary) binary=$(realpath -e -- "${2:?needs a path}"); shift 2 ;;
     --runner) runner=$(realpath -e -- "${2:?needs a path}"); shift 2 ;;
-    --json) options+=("$1" "$(realpath -m -- "${2:?needs a path}")"); shift 2 ;;
+    --json | --document) options+=("$1" "$(realpath -m -- "${2:?needs a path}")"); shift 2 ;;
     *) options+=("$1"); shift ;;
     esac
 done

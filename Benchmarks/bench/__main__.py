@@ -19,7 +19,7 @@ from client import WrongAnswer  # noqa: E402
 from conditions import conditions, heading  # noqa: E402
 from goals import verdicts  # noqa: E402
 from peers import build_go  # noqa: E402
-from report import comparison_table, goal_table, write_json  # noqa: E402
+from report import comparison_table, fill_document, goal_table, write_json  # noqa: E402
 from sections import DEFAULT, SECTIONS  # noqa: E402
 
 FAILURES = (AssertionError, OSError, RuntimeError, subprocess.SubprocessError, TimeoutError, WrongAnswer)
@@ -33,6 +33,7 @@ def options():
     parser.add_argument("--seconds", type=positive, default=2, metavar="N", help="how long one measurement lasts (2)")
     parser.add_argument("--runs", type=int, default=1_000_000, metavar="N", help="how many the large history has (1000000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to keep every sample (.build/bench/TIME.json)")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="a page to write the tables into, between its two marks")
     parsed = parser.parse_args()
     parsed.sections = parsed.sections.split(",")
     unknown = set(parsed.sections) - set(SECTIONS)
@@ -90,11 +91,13 @@ def main(chosen):
         bench.end_leftovers()
         shutil.rmtree(folder, ignore_errors=True)
     reached = verdicts(comparisons)
-    if reached:
-        print(goal_table(reached))
+    goals = goal_table(reached) if reached else ""
+    print(goals)
     path = chosen.json or RESULTS / f"{known['time'].replace(':', '')}.json"
     write_json(path, known, comparisons, reached)
     print(f"Every sample: {path}")
+    if chosen.document:
+        fill_document(chosen.document, "\n".join([heading(known), *map(comparison_table, comparisons), goals]))
     if failed:
         sys.exit(f"ERROR: these sections failed: {', '.join(failed)}")
 

@@ -7,6 +7,7 @@ from ours import Ours, OursTwoUsers
 FURTHER = {"p50": "p50 ms", "p99": "p99 ms", "processor": "server µs each", "switches": "switches each",
            "private": "private MB", "largest": "largest process MB",
            "entries": "entries", "rows": "rows", "small": "small ms", "small_rows": "small rows", "growth": "÷ small"}
+MARKS = ("<!-- make bench wrote this -->", "<!-- to here -->")
 MODES = (Ours.name, OursTwoUsers.name)
 
 
@@ -56,3 +57,12 @@ def write_json(path, conditions, comparisons, verdicts):
     content = {"conditions": conditions, "goals": [verdict.as_json() for verdict in verdicts],
                "comparisons": [comparison.as_json() for comparison in comparisons]}
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def fill_document(path, text):
+    """Replaces what stands between the two marks of the document."""
+    before, begin, rest = path.read_text().partition(MARKS[0])
+    _, end, after = rest.partition(MARKS[1])
+    if not begin or not end:
+        raise RuntimeError(f"{path} lacks the marks {MARKS}")
+    path.write_text(f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}")
