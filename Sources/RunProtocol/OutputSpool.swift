@@ -60,8 +60,10 @@ package struct OutputSpool: Sendable {
         try writeHead()
     }
 
-    /// Returns once the kept bytes are on the disk.
-    package func sync() throws(SystemError) { try file.sync() }
+    /// Returns once the kept bytes are on the disk. A script that printed nothing costs no sync: the result says so itself.
+    package func sync() throws(SystemError) {
+        if total > 0 { try file.sync() }
+    }
 
     /// The content of a spool file.
     package struct Content: Sendable, Equatable {

@@ -42,7 +42,7 @@ struct RunSettler: Sendable {
     }
 
     private func finish(of run: Int64, _ result: RunResult?, spool: Descriptor?) -> RunFinish {
-        let output = output(of: run, spool)
+        let output = output(of: run, spool, printed: result?.outputBytes)
         // From a file that the script could have written: quoted, or it could add lines of its own to the log.
         if let startError = result?.startError { logger.error("the script of run \(run) could not be executed: \(startError.debugDescription)") }
         if let spoolError = result?.spoolError { logger.error("the output of run \(run) could not all be kept: \(spoolError.debugDescription)") }
@@ -52,13 +52,14 @@ struct RunSettler: Sendable {
         ).finish(now: Clock.wallMilliseconds())
     }
 
-    private func output(of run: Int64, _ spool: Descriptor?) -> OutputSpool.Content? {
+    private func output(of run: Int64, _ spool: Descriptor?, printed: Int64?) -> OutputSpool.Content? {
         do throws(SystemError) {
             let file: Descriptor
             if let spool { file = spool } else { file = try OutputSpool.open(directory.output(of: run)) }
             return try OutputSpool.read(file, maximum: script.largestOutput)
         } catch {
-            if !error.isNoSuchFile { logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)") }
+            // The spool of a script that printed nothing is not synced. After a power loss it may lack its head.
+            if !error.isNoSuchFile && printed != 0 { logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)") }
             return nil
         }
     }

@@ -13,7 +13,7 @@ enum ScriptEnvironment {
     ///   - login: the user that the script runs as. HOME and USER of the runner may be those of the person who called sudo.
     ///   - own: looks up a variable of the runner.
     static func entries(
-        run: Int64, graceSeconds: Int64, added: [String], login: Account.Login = .own,
+        run: Int64, graceSeconds: Int64, added: [String], login: Account.Login,
         own: (String) -> String? = { getenv($0).map { String(cString: $0) } }
     ) -> [String] {
         var values = [

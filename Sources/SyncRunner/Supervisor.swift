@@ -48,8 +48,11 @@ struct Supervisor {
         }
         let reservation = try Reservation.make(in: directory, outputLimit: request.outputLimit)
         let run: Int64
+        let login: Account.Login
         do {
             try service.send(RunReply.ready(scriptSHA256: script.digest, scriptUID: Int64(geteuid())).message)
+            // Looked up while the service records the start. A directory server that is slow then delays no script after `go`.
+            login = .own
             // Without `go` nothing is executed. If the connection ends here, nothing was recorded.
             run = try waitForGo().run
         } catch {
@@ -58,7 +61,7 @@ struct Supervisor {
         }
         runLock.describe(run: run, since: Clock.wallMilliseconds())
 
-        var result = execute(script, runLock: runLock, run: run, reservation)
+        var result = execute(script, as: login, runLock: runLock, run: run, reservation)
         result.scriptChanged = script.hasChanged()
         result.lockFileSeen = result.lockFileSeen || lockFileIsThere()
         // The result is stored before the run lock is freed, so a free run lock implies a stored result.
@@ -86,7 +89,9 @@ struct Supervisor {
         }
     }
 
-    private func execute(_ script: Script, runLock: RunLock, run: Int64, _ reservation: Reservation) -> RunResult {
+    private func execute(
+        _ script: Script, as login: Account.Login, runLock: RunLock, run: Int64, _ reservation: Reservation
+    ) -> RunResult {
         let started = Clock.monotonicMilliseconds()
         let lockFileSeen = lockFileIsThere()
         var output = Output(reservation.spool)
@@ -98,7 +103,8 @@ struct Supervisor {
             let cancels = try LocalSocket.listen(directory.socket(of: run), mode: 0o660)
             var execution = try Execution.start(
                 script: script.path, directory: request.workingDirectory ?? Files.folder(of: script.path),
-                environment: ScriptEnvironment.entries(run: run, graceSeconds: request.graceSeconds, added: request.environment),
+                environment: ScriptEnvironment.entries(
+                    run: run, graceSeconds: request.graceSeconds, added: request.environment, login: login),
                 runLock: runLock.descriptor,
                 timeLimit: request.timeoutSeconds * 1000, grace: request.graceSeconds * 1000, otherUser: otherUser)
             end = execution.follow(signals: signals, service: service, cancels: cancels, output: &output)

@@ -252,6 +252,20 @@ def test_order_of_syncs_and_exec(installed):
     assert renamed < unlocked
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("body, most", [("exit 0", 12), ("echo done", 13)], ids=["without output", "with output"])
+def test_syncs_of_a_run(installed, body, most):
+    """Five for each of the two transactions, two for the result and its name, one for output."""
+    trace = installed.folder / "trace"
+    installed.start("strace", "-D", "-f", "-y", "-qq", "-o", str(trace), "-e", "trace=fsync,fdatasync,syncfs,sync,msync,sync_file_range")
+    installed.script(body)
+    installed.run()
+    before = len(trace.read_text().splitlines())
+    installed.run()
+    calls = [call for call in trace.read_text().splitlines()[before:] if re.search(r"sync\w*\(", call)]
+    assert 0 < len(calls) <= most, "\n".join(calls)
+
+
 def test_numbers_have_no_gaps(service):
     barrier = service.waiting_script()
     pending = service.begin_run()
