@@ -1,6 +1,6 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo build deb release unit test lint format audit-format fuzz soak bench bench-memory bench-audit security-scan hardening-check clean
+.PHONY: help demo build deb release unit test lint format audit-format fuzz soak counts accept-counts bench bench-memory bench-audit security-scan hardening-check clean
 
 BUILD_PACKAGES := libsqlite3-dev libssl-dev
 DEMO_PACKAGES  := $(BUILD_PACKAGES) sqlite3 curl
@@ -8,8 +8,9 @@ DEB_PACKAGES   := $(BUILD_PACKAGES) binutils dpkg-dev git python3 xz-utils
 # These also make the clean Debian on which the package tests install the package.
 MACHINE_PACKAGES := $(DEB_PACKAGES) debootstrap systemd-container util-linux iproute2 python3-pytest
 UNIT_PACKAGES  := $(BUILD_PACKAGES) openssl
+COUNT_PACKAGES := $(BUILD_PACKAGES) binutils valgrind
 LINT_PACKAGES  := shellcheck flake8
-TEST_PACKAGES  := $(MACHINE_PACKAGES) $(LINT_PACKAGES) file lintian nginx-light systemd sqlite3 curl openssl strace nodejs \
+TEST_PACKAGES  := $(MACHINE_PACKAGES) $(LINT_PACKAGES) file lintian valgrind nginx-light systemd sqlite3 curl openssl strace nodejs \
                   mariadb-server-core mariadb-client slowhttptest golang-go golang-golang-x-mod-dev python3-venv xxd python3-jwt
 BENCH_PACKAGES := $(DEB_PACKAGES) openssl strace wrk golang-go golang-github-gin-gonic-gin-dev golang-github-golang-jwt-jwt-dev \
                   nginx-light python3-fastapi python3-uvicorn python3-uvloop python3-httptools python3-jwt webhook \
@@ -28,6 +29,7 @@ help:
 	@echo 'make hardening-check   run every command of security/HARDENING.md, here or on a clean Debian 12'
 	@echo 'make fuzz    fuzz each parser of untrusted input for ten minutes'
 	@echo 'make soak    run the crash tests a thousand times'
+	@echo 'make counts  count the instructions of what every request needs; make accept-counts accepts them'
 	@echo 'make bench   measure the service beside gin, nginx, FastAPI and webhook; docs/PERFORMANCE.md has the result'
 	@echo 'make bench-memory   measure the memory for 5,000 idle connections, 300 MB of invalid input and 50 stalled readers'
 	@echo 'make bench-audit   measure the audit log: an append, and the verification of a million entries'
@@ -85,8 +87,17 @@ test:
 	Tests/Verifiers/prepare.sh
 	scripts/fuzz.sh 60
 	scripts/release.sh
+	scripts/count-instructions.sh
 	scripts/end-to-end.sh Tests/Verifiers Tests/EndToEnd
 	/usr/bin/python3 -m pytest -q Tests/Package
+
+counts:
+	@scripts/install-packages.sh $(COUNT_PACKAGES)
+	scripts/count-instructions.sh
+
+accept-counts:
+	@scripts/install-packages.sh $(COUNT_PACKAGES)
+	scripts/count-instructions.sh --accept
 
 fuzz:
 	@scripts/install-packages.sh $(BUILD_PACKAGES)

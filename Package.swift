@@ -11,7 +11,7 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "sync-service",
     products: [
-        .executable(name: "sync-service", targets: ["SyncService"]),
+        .executable(name: "sync-service", targets: ["SyncServiceMain"]),
         .executable(name: "sync-runner", targets: ["SyncRunner"]),
     ],
     dependencies: [
@@ -91,7 +91,7 @@ let package = Package(
         ),
 
         // The product: settings, commands, endpoints, the table of routes.
-        .executableTarget(
+        .target(
             name: "SyncService",
             dependencies: [
                 "AuditLog", "Diagnostics", "Encoding", "HTTPFraming", "HTTPServer", "History", "JSON", "JWT", "Linux", "OpenSSL", "RunProtocol",
@@ -107,10 +107,21 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        .executableTarget(name: "SyncServiceMain", dependencies: ["SyncService"], swiftSettings: strict),
+
         // Built with everything else, so that it keeps compiling; run by scripts/bench-audit.sh.
         .executableTarget(
             name: "AuditBenchmark", dependencies: ["AuditLog", "History", "JSON", "RunProtocol", "SQLite"],
             path: "Benchmarks/AuditBenchmark", swiftSettings: strict),
+
+        // Counts the instructions of the paths that every request takes; run by scripts/count-instructions.sh.
+        .executableTarget(
+            name: "InstructionCounts",
+            dependencies: [
+                "HTTPServer", "History", "JSON", "JWT", "Runs", "SyncService", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            path: "Benchmarks/InstructionCounts", swiftSettings: strict),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),

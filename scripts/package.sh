@@ -18,10 +18,7 @@ version=$(<VERSION)
 architecture=$(dpkg --print-architecture)
 readonly version architecture
 
-# No run path, because the loader must use Debian's libraries. No path of this machine in the binaries. No build ID, because it
-# is a digest that also covers what strip removes, such as the folder's name.
-scripts/build.sh -c release --static-swift-stdlib --disable-local-rpath \
-    -Xcc "-ffile-prefix-map=$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xlinker -z -Xlinker now -Xlinker --build-id=none
+scripts/build-release.sh
 
 rm -rf -- "$out"
 place() { install -D -m "$1" -- "$2" "$root/$3"; }

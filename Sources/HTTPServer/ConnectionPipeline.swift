@@ -23,7 +23,7 @@ package struct ConnectionPipeline: Sendable {
     }
 
     /// Prepares an accepted connection, or closes it where there are too many. To be called on its event loop.
-    func add(to channel: any Channel) throws {
+    package func add(to channel: any Channel) throws {
         guard limiter.admit(channel) else { return channel.close(promise: nil) }
         let pipeline = channel.pipeline.syncOperations
         if let tls { try pipeline.addHandlers([TLSHandler(context: tls.value), TLSFailureWatch(tlsFailures)]) }

@@ -14,7 +14,7 @@ import Testing
     }
 
     /// Writes that the kernel takes are progress. A client is disconnected after a minute without any.
-    @Test func aReaderHasAMinuteForEachWrite() throws {
+    @Test func aReaderHasAMinuteWithoutProgress() throws {
         let channel = try opened()
         for _ in 0..<10 {
             timeout.writeWaits(on: channel)

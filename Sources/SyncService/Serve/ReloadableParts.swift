@@ -3,8 +3,8 @@ import HTTPServer
 import TLS
 
 /// What ``Reloader`` replaces while requests are answered: rules for tokens, certificate, and the host names that come from it.
-struct ReloadableParts: Sendable {
-    let authenticator: Reloadable<Authenticator>
+package struct ReloadableParts: Sendable {
+    package let authenticator: Reloadable<Authenticator>
     let hosts: Reloadable<AllowedHosts>
     /// nil: plain HTTP.
     let tls: CurrentTLSContext?
@@ -20,7 +20,7 @@ struct ReloadableParts: Sendable {
 
     /// Reads certificate and key. Blocks.
     /// - Throws: ``SettingsError`` where no secret is set, or where certificate and key cannot be used.
-    static func load(_ settings: Settings) throws(SettingsError) -> ReloadableParts {
+    package static func load(_ settings: Settings) throws(SettingsError) -> ReloadableParts {
         let authenticator = Authenticator(rules: try settings.requireTokens(), access: settings.access)
         return ReloadableParts(authenticator: authenticator, listener: settings.listener, loadedTLS: try settings.listener.loadTLS())
     }

@@ -11,18 +11,23 @@ import TLS
 extension ServiceComposition {
     private static let requestMemoryBytes = 16 << 20
 
-    /// The listener, with everything between a connection and a handler.
-    var server: any Service {
+    /// Everything between a connection and a handler.
+    package var pipeline: ConnectionPipeline {
         let listener = settings.listener
-        let tls = reloadable.tls
         let sources = SourceAddress(trustedProxies: listener.trustedProxies)
         let responder = Responder(
             routes: Routes.bound(to: endpoints), authenticator: reloadable.authenticator, hosts: reloadable.hosts, sources: sources,
             cors: CORSPolicy(origins: listener.corsOrigins, exposedHeaders: HTTPField.Name.exposedToPages), hstsSeconds: listener.hstsSeconds,
             onRefusal: { [events] in events.record($0) }, translate: { RequestError(known: $0) }, logger: logger)
-        let pipeline = ConnectionPipeline(
-            tls: tls, limiter: ConnectionLimiter(maximum: Self.connections(), sources: sources),
+        return ConnectionPipeline(
+            tls: reloadable.tls, limiter: ConnectionLimiter(maximum: Self.connections(), sources: sources),
             requestMemory: RequestMemory(maximum: Self.requestMemoryBytes), tlsFailures: TLSFailureLog(logger: logger), responder: responder)
+    }
+
+    /// The listener.
+    var server: any Service {
+        let listener = settings.listener
+        let tls = reloadable.tls
         let certificate = tls?.value.certificate
         return Listener(host: listener.host, port: listener.port, pipeline: pipeline, eventLoops: MultiThreadedEventLoopGroup.singleton) {
             [logger] in

@@ -15,17 +15,17 @@ import ServiceLifecycle
 ///                                    └─▶ history
 ///     reloader ─▶ reloadable, runnerClient, events, history
 ///     externalRuns, lastRun, verification ─▶ history
-struct ServiceComposition: Sendable {
+package struct ServiceComposition: Sendable {
     let settings: Settings
     let reloadable: ReloadableParts
     let pools: ServicePools
     let logger: Logger
 
-    let history: HistoryStore
+    package let history: HistoryStore
     let events: EventBuffer
     let verification: StartupVerification
     let runnerClient: RunnerClient
-    let coordinator: RunCoordinator
+    package let coordinator: RunCoordinator
     let reloader: Reloader
 
     private init(
@@ -51,7 +51,7 @@ struct ServiceComposition: Sendable {
 
     /// Finds the runner, asks it who it is, opens the history, and connects the parts. Blocks.
     /// - Throws: ``SettingsError``, ``Unavailable`` or ``HistoryError``, each with what to do.
-    static func open(
+    package static func open(
         _ settings: Settings, environmentFile: String?, reloadable: ReloadableParts, pools: ServicePools, logger: Logger
     ) throws -> ServiceComposition {
         let runner = try RunnerConnector.find(settings.runs)

@@ -4,7 +4,7 @@ import Threads
 /// All threads of the service for calls that block. The service makes them at its start and ends them when it leaves.
 ///
 /// What shares a pool may wait for each other. Each pool says what must not wait for its calls.
-struct ServicePools: Sendable {
+package struct ServicePools: Sendable {
     /// A run keeps a thread until it has ended: the present one, one that an earlier service left, its record that is tried
     /// again, and the settling of forgotten ones.
     let runs = BlockingPool.start("runs", threads: 4)
@@ -35,7 +35,7 @@ struct ServicePools: Sendable {
     private init() {}
 
     /// Starts all threads.
-    static func start() -> ServicePools { ServicePools() }
+    package static func start() -> ServicePools { ServicePools() }
 
     private var all: [BlockingPool] {
         [runs, cancelling, status, readiness, log, questions, writing, reads, searches, verification, settings]

@@ -9,7 +9,7 @@ import OpenSSL
 import Runs
 
 /// All settings, checked and typed; see config/env.example for what each means.
-struct Settings: Sendable {
+package struct Settings: Sendable {
     let listener: ListenerSettings
     /// nil where no secret is set; many commands need none.
     let tokens: Rules?
@@ -61,7 +61,7 @@ struct Settings: Sendable {
     /// - Parameter environmentFile: the file to read; nil reads `.env` in the working directory, or those of
     ///   ``installedFiles`` that exist.
     /// - Throws: ``SettingsError``, which names the setting, where it is set and how to fix it.
-    static func load(
+    package static func load(
         environment: [String: String] = processEnvironment(), environmentFile: String?
     ) throws(SettingsError) -> Settings {
         var files: [EnvironmentFile] = []
@@ -112,7 +112,7 @@ struct Settings: Sendable {
     }
 
     /// The environment of this process.
-    static func processEnvironment() -> [String: String] {
+    package static func processEnvironment() -> [String: String] {
         var values: [String: String] = [:]
         var entry = environ
         while let text = entry.pointee {
