@@ -8,7 +8,8 @@ import RunProtocol
 /// must not lead to a key. The file that was really opened has to lie beside the log or in SYNC_LOG_DIR, outside the state
 /// directory, and must not be one of the forbidden files under any name.
 enum ScriptLog {
-    private static let pieceBytes: Int64 = 1 << 16
+    /// The size of the first piece that is read. Each further piece is twice as large.
+    private static let firstPieceBytes: Int64 = 8192
 
     /// Why a log is not shown.
     private struct Refusal: Error, CustomStringConvertible {
@@ -58,8 +59,10 @@ enum ScriptLog {
         var text: [UInt8] = []
         var position = end
         var newlines = 0
+        var pieceBytes = firstPieceBytes
         while position > start {
             let from = max(start, position - pieceBytes)
+            pieceBytes *= 2
             var piece = try file.read(at: from, count: Int(position - from))
             // The final newline ends the last line and begins none.
             if position == end, piece.last == newline { piece.removeLast() }
