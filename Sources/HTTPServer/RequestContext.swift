@@ -24,6 +24,11 @@ package struct RequestContext: Sendable {
     /// Adds request ID and address to each line.
     package var logger: Logger { baseLogger.about(requestID, from: sourceIP) }
 
+    /// Logs what is rarely wanted. Nothing is built for it at other levels.
+    package func debug(_ text: @autoclosure () -> String) {
+        if baseLogger.logLevel <= .debug { logger.debug("\(text())") }
+    }
+
     /// The user's name for the log; empty without claims.
     package var user: String { claims?.user ?? "" }
 }

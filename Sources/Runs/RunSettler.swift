@@ -59,7 +59,9 @@ struct RunSettler: Sendable {
             return try OutputSpool.read(file, maximum: script.largestOutput)
         } catch {
             // The spool of a script that printed nothing is not synced. After a power loss it may lack its head.
-            if !error.isNoSuchFile && printed != 0 { logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)") }
+            if !error.isNoSuchFile && printed != 0 {
+                logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)")
+            }
             return nil
         }
     }

@@ -96,7 +96,7 @@ struct SyncEndpoints: Sendable {
 
     private func busy(_ context: RequestContext) -> Response {
         // The audit log counts these; a line for each would let any token fill the log.
-        context.logger.debug("refused: a sync is running already")
+        context.debug("refused: a sync is running already")
         events.record(.runRefused(.busy), by: context.principal)
         return RunResponse.busy
     }
