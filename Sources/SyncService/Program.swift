@@ -4,8 +4,9 @@ import Linux
 
 /// sync-service: starts a database sync on request and proves afterwards who started which run and how it ended.
 package enum Program {
-    /// Does what the command line says, and ends the process. To be called once, at the start of it.
-    package static func main() async {
+    /// Does what the command line says, and ends the process. To be called once, at the start of it. Commands block, so they run
+    /// on the main thread and not on one of Swift's.
+    @MainActor package static func main() async {
         // The program does not wait for the runners that it starts. With SIGCHLD ignored the kernel reaps them.
         signal(SIGCHLD, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
