@@ -76,7 +76,7 @@ package struct OutputSpool: Sendable {
 
     /// Reads a spool file. Nothing in it is trusted.
     /// - Parameter maximum: the largest limit that is believed. A file that claims more is refused with `EFBIG`.
-    /// - Throws: `ENOENT` if there is none.
+    /// - Throws: `ENOENT` if there is none; `EBADMSG` if a part is missing, as after a power loss.
     package static func read(_ path: String, maximum: Int64) throws(SystemError) -> Content {
         try read(try open(path), maximum: maximum)
     }
@@ -93,6 +93,8 @@ package struct OutputSpool: Sendable {
         guard head.count == headBytes else { throw SystemError("read", "output", code: EBADMSG) }
         let limit = number(head[0..<8])
         let total = number(head[8..<16])
+        // The room for the file was taken, but nothing of it had reached the disk.
+        guard limit != 0 || total != 0 else { throw SystemError("read", "output", code: EBADMSG) }
         guard (2...maximum).contains(limit), total >= 0 else { throw SystemError("read", "output", code: EFBIG) }
         let firstHalf = limit - limit / 2
         let ring = limit / 2

@@ -1,3 +1,4 @@
+import Glibc
 import History
 import JSON
 import Linux
@@ -58,8 +59,9 @@ struct RunSettler: Sendable {
             if let spool { file = spool } else { file = try OutputSpool.open(directory.output(of: run)) }
             return try OutputSpool.read(file, maximum: script.largestOutput)
         } catch {
-            // The spool of a script that printed nothing is not synced. After a power loss it may lack its head.
-            if !error.isNoSuchFile && printed != 0 {
+            // The spool of a script that printed nothing is not synced. After a power loss it may lack its head. Anything else
+            // was written by the script.
+            if !error.isNoSuchFile && !(printed == 0 && error.code == EBADMSG) {
                 logger.warning("the output of run \(run) in \(directory.output(of: run)) is unreadable: \(error)")
             }
             return nil

@@ -25,6 +25,15 @@ import Testing
         #expect(content.truncated)
     }
 
+    /// As after a power loss: the room was taken, but no byte had reached the disk, or not even the room.
+    @Test(arguments: [0, 15, 16, 4096])
+    func aFileWithoutItsHeadIsTold(length: Int) throws {
+        try withFile([UInt8](repeating: 0, count: length)) { path in
+            let error = #expect(throws: SystemError.self) { try OutputSpool.read(path, maximum: 4096) }
+            #expect(error?.code == EBADMSG)
+        }
+    }
+
     @Test func hostileFilesAreRefused() throws {
         let valid: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 2, 65, 66]
         try withFile(valid) { path in
