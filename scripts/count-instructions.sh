@@ -21,12 +21,11 @@ cp .build/release/sync-runner "$work/"
 # callgrind cannot read Swift's debug information.
 strip -o "$work/InstructionCounts" .build/release/InstructionCounts
 
-# count OPERATION TIMES: prints the instructions of a whole process. OpenSSL and glibc must not choose code by the machine's
-# processor.
+# count OPERATION TIMES: prints the instructions of a whole process. OpenSSL must not choose code by the machine's processor.
 count() {
     local folder
     folder=$(mktemp -d -p "$work")
-    if ! SWIFT_DETERMINISTIC_HASHING=1 OPENSSL_ia32cap=0 GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2_Usable,-AVX_Fast_Unaligned_Load,-ERMS \
+    if ! SWIFT_DETERMINISTIC_HASHING=1 OPENSSL_ia32cap=0 \
         valgrind --tool=callgrind --callgrind-out-file=/dev/null "$work/InstructionCounts" "$folder" "$1" "$2" >"$work/log" 2>&1; then
         printf 'ERROR: callgrind failed:\n' >&2
         cat "$work/log" >&2

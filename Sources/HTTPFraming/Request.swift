@@ -6,6 +6,8 @@ package struct Request: Sendable, Equatable {
     /// The part of the target between `?` and `#`; nil without a `?`.
     package let query: String?
     package let fields: RequestFields
+    /// The value of the field Authorization, of which there is at most one; nil without it.
+    package let authorization: String?
     /// Without the form of chunks; empty if nothing reads it.
     package let body: [UInt8]
     /// Whether the client wants the connection closed after the response.
@@ -17,6 +19,7 @@ package struct Request: Sendable, Equatable {
         path = Self.path(ofTarget: head.target)
         query = Self.query(ofTarget: head.target)
         self.fields = fields
+        authorization = head.authorization
         self.body = body
         closesConnection = head.closes
         isHTTP10 = head.isHTTP10

@@ -5,6 +5,7 @@
 package struct RequestFraming {
     package static let maximumTarget = 4096
     package static let maximumFields = 16384
+    /// Each field is remembered, however short it is.
     static let maximumFieldCount = 256
     package static let maximumBody = 65536
     /// The target, and room for method, blanks and version.

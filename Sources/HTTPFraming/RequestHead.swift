@@ -1,6 +1,6 @@
 /// What ``RequestFraming`` needs of a request's head, read line by line. Grammar: RFC 9112.
 struct RequestHead {
-    /// The registered methods that a browser or a proxy may send (RFC 9110 section 16.1). Others are refused.
+    /// Registered methods. They are answered 405 where they are not offered; others are refused.
     private static let methods: Set = [
         "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND",
         "PROPPATCH", "SEARCH", "UNLOCK", "REPORT", "PURGE", "LINK", "UNLINK",

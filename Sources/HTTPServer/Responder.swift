@@ -107,7 +107,7 @@ package struct Responder: Sendable {
         let wait = limiter.recordFailure(from: arrival.sourceIP)
         // The audit log counts those that the log leaves out.
         if wait == nil { refusalLines.log { logger.about(arrival.id, from: arrival.sourceIP).notice("token refused: \(refusal.description)\($0)") } }
-        let sent = arrival.request.fields["authorization"].flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
+        let sent = arrival.request.authorization.flatMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
         onRefusal(
             RefusedRequest(
                 reason: .token(refusal), user: nil, tokenFingerprint: sent.map(Fingerprint.of), sourceIP: arrival.sourceIP,
@@ -132,16 +132,15 @@ package struct Responder: Sendable {
         let route = match.route
         var claims: Claims?
         var isAdmin = false
-        let authorization = request.fields["authorization"]
-        if route.readsToken, authorization != nil {
-            do { claims = try authenticator.current.claims(authorization) } catch {
+        if route.readsToken, request.authorization != nil {
+            do { claims = try authenticator.current.claims(request.authorization) } catch {
                 let error = refused(error, arrival)
                 if case .tooManyFailures = error { throw error }
             }
         }
         if let role = route.role {
             let authenticator = authenticator.current
-            let checked = try authenticator.claims(authorization)
+            let checked = try authenticator.claims(request.authorization)
             do { try authenticator.authorize(checked, for: role) } catch {
                 onRefusal(
                     RefusedRequest(

@@ -34,9 +34,7 @@ def is_held(sync):
 
 
 def stop_before_the_comparison(sync):
-    sync.client.stop_before(*BEFORE_THE_COMPARISON)
-    run = sync.service.begin_run()
-    sync.client.wait()
+    run = sync.stopped_before(*BEFORE_THE_COMPARISON)
     return run
 
 
@@ -116,9 +114,7 @@ def test_a_write_before_the_comparison(synced):
 def test_a_write_between_the_dump_and_the_checksums(synced):
     """Source and target have equal checksums, but the dump has other rows. The dump counts."""
     synced.target.sql("INSERT INTO empty VALUES (1)", "fkk")
-    synced.client.stop_before("CHECKSUM TABLE", "few")
-    run = synced.service.begin_run()
-    synced.client.wait()
+    run = synced.stopped_before("CHECKSUM TABLE", "few")
     synced.source.sql("INSERT INTO empty VALUES (1)", "few")
     try:
         synced.client.go_on()
@@ -130,9 +126,7 @@ def test_a_write_between_the_dump_and_the_checksums(synced):
 
 
 def test_a_writer_waits_from_the_comparison_to_the_switch(synced):
-    synced.client.stop_before("RENAME TABLE")
-    run = synced.service.begin_run()
-    synced.client.wait()
+    run = synced.stopped_before("RENAME TABLE")
     assert is_held(synced)
     write = synced.target.client("SET lock_wait_timeout = 1; INSERT INTO empty VALUES (1)", "fkk")
     assert "Lock wait timeout" in write.stderr
@@ -146,9 +140,7 @@ def test_a_writer_waits_from_the_comparison_to_the_switch(synced):
 
 def test_the_connection_that_keeps_writers_away_ends(synced):
     """The sync says so, because it cannot know what was written. The next one compares again."""
-    synced.client.stop_before("RENAME TABLE")
-    run = synced.service.begin_run()
-    synced.client.wait()
+    run = synced.stopped_before("RENAME TABLE")
     ((connection,),) = synced.target.sql(HOLDER)
     synced.target.sql(f"KILL {connection}")
     eventually(lambda: not is_held(synced), "the lock is free")
@@ -161,9 +153,7 @@ def test_the_connection_that_keeps_writers_away_ends(synced):
 
 @pytest.mark.parametrize("number, why", [(signal.SIGTERM, "exited with code 143"), (signal.SIGKILL, "killed by signal 9")])
 def test_stopped_while_the_tables_are_held(synced, number, why):
-    synced.client.stop_before("LOCK TABLES", "fkk")
-    run = synced.service.begin_run()
-    synced.client.wait()
+    run = synced.stopped_before("LOCK TABLES", "fkk")
     os.kill(synced.script_pid(), number)
     synced.failed(run.result(), "Comparing tables that the target has already", why)
     eventually(lambda: not is_held(synced), "the lock is free")
@@ -176,9 +166,7 @@ def test_stopped_while_the_tables_are_held(synced, number, why):
 
 
 def test_killed_before_the_switch(synced):
-    synced.client.stop_before("RENAME TABLE")
-    run = synced.service.begin_run()
-    synced.client.wait()
+    run = synced.stopped_before("RENAME TABLE")
     synced.kill_script()
     synced.failed(run.result(), "Not copied, because they are equal", "killed by signal 9")
     eventually(lambda: not is_held(synced), "the lock is free")

@@ -43,9 +43,7 @@ def test_trigger_routine_and_view_work_at_the_target(sync):
 
 
 def test_nothing_secret_in_arguments_or_environment(sync):
-    sync.client.stop_before("INSERT INTO `packages`")
-    run = sync.service.begin_run()
-    sync.client.wait()
+    run = sync.stopped_before("INSERT INTO `packages`")
     seen = b""
     for process in Path("/proc").glob("[0-9]*"):
         for name in ("cmdline", "environ"):
@@ -147,9 +145,7 @@ def test_disk_of_the_target_is_full(sync, left):
 ], ids=["row", "object"])
 def test_something_gets_lost_on_the_way(small_sync, before, statement, difference):
     """The comparison with the source notices one row or one object too few."""
-    small_sync.client.stop_before(before, database="fkk_sync_new")
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before(before, database="fkk_sync_new")
     small_sync.client.go_on(f"{statement}\n")
     small_sync.failed(run.result(), f"ERROR: source and copy differ: {difference}")
     small_sync.target_is_old()
@@ -200,9 +196,7 @@ def test_without_any_client(sync):
 def test_text_of_the_source_runs_no_program_here(sync):
     """Where the client reads a command of its own in what it is given, it must not follow it."""
     trace = sync.service.folder / "ran"
-    sync.client.stop_before("LOCK TABLES `sections`")
-    run = sync.service.begin_run()
-    sync.client.wait()
+    run = sync.stopped_before("LOCK TABLES `sections`")
     sync.client.go_on(f"\\! touch {trace}\nsystem touch {trace}\n")
     sync.failed(run.result(), "ERROR: cannot import: ")
     assert not trace.exists()

@@ -19,9 +19,7 @@ pytestmark = [pytest.mark.mariadb, pytest.mark.slow]
 
 @pytest.mark.parametrize("number, code", [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
 def test_stopped_in_the_middle_of_the_import(sync, number, code):
-    sync.client.stop_before("LOCK TABLES `sections`")
-    run = sync.service.begin_run()
-    sync.client.wait()
+    run = sync.stopped_before("LOCK TABLES `sections`")
     os.kill(sync.script_pid(), number)
     sync.failed(run.result(), f"ERROR: stopped by {number.name}; the target is as it was", f"exited with code {code}")
     sync.target_is_old()
@@ -29,9 +27,7 @@ def test_stopped_in_the_middle_of_the_import(sync, number, code):
 
 
 def test_killed_in_the_middle_of_the_import(sync):
-    sync.client.stop_before("LOCK TABLES `sections`")
-    run = sync.service.begin_run()
-    sync.client.wait()
+    run = sync.stopped_before("LOCK TABLES `sections`")
     importing = sync.target.sql("SELECT COUNT(*) FROM packages", "fkk_sync_new")
     assert int(importing[0][0]) > 50_000
     sync.kill_script()
@@ -68,9 +64,7 @@ STEPS = {
 @pytest.mark.parametrize("step", STEPS)
 def test_killed_in_the_middle_of_the_switch(small_sync, step):
     database, statement, tables = STEPS[step]
-    small_sync.client.stop_before(statement, database)
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before(statement, database)
     small_sync.kill_script()
     small_sync.failed(run.result(), "Importing into fkk_sync_new", "killed by signal 9")
     assert small_sync.tables_are() == tables
@@ -83,9 +77,7 @@ def test_killed_in_the_middle_of_the_switch(small_sync, step):
 
 @pytest.mark.parametrize("statement, database", [("RENAME TABLE", None), (r"/\*!50106 CREATE\*/", "fkk")])
 def test_target_server_dies_in_the_middle_of_the_switch(small_sync, statement, database):
-    small_sync.client.stop_before(statement, database)
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before(statement, database)
     small_sync.target.kill()
     small_sync.client.go_on()
     small_sync.failed(run.result(), "The next run settles what is left on the target server")
@@ -95,9 +87,7 @@ def test_target_server_dies_in_the_middle_of_the_switch(small_sync, statement, d
 
 
 def test_term_during_the_switch_waits_for_its_end(small_sync):
-    small_sync.client.stop_before("RENAME TABLE")
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before("RENAME TABLE")
     os.kill(small_sync.script_pid(), signal.SIGTERM)
     small_sync.client.go_on()
     assert run.result().code == 200
@@ -118,9 +108,7 @@ def test_a_reader_in_the_way_of_the_switch(small_sync):
 def reader_between_triggers_and_tables(small_sync, table):
     """A reader starts after the triggers are dropped and before the tables are moved."""
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
-    small_sync.client.stop_before("RENAME TABLE")
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before("RENAME TABLE")
     assert [name for name in small_sync.target.contents("fkk") if name.startswith("TRIGGER")] == ["TRIGGER operators_kept"]
     reader = small_sync.target.session(f"START TRANSACTION; SELECT * FROM {table}", "fkk")
     small_sync.client.go_on()
@@ -151,9 +139,7 @@ def test_the_triggers_are_put_back_once_nobody_is_in_the_way(small_sync):
 
 
 def test_already_running(small_sync):
-    small_sync.client.stop_before("LOCK TABLES `sections`")
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before("LOCK TABLES `sections`")
     done = subprocess.run([small_sync.service.script_path], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and "Sync is already running" in done.stdout
     assert alive(small_sync.script_pid())
@@ -223,9 +209,7 @@ def test_the_reader_of_the_output_goes_away(small_sync):
 
 def test_the_log_becomes_unwritable_during_the_switch(small_sync):
     small_sync.settings(SYNC_SOURCE_DB="few", SYNC_LOCK_WAIT_SECONDS=1)
-    small_sync.client.stop_before("RENAME TABLE")
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before("RENAME TABLE")
     small_sync.service.log_path.unlink()
     small_sync.service.log_path.mkdir()
     reader = small_sync.target.session("START TRANSACTION; SELECT * FROM changes", "fkk")
@@ -240,9 +224,7 @@ def test_the_log_becomes_unwritable_during_the_switch(small_sync):
 
 def test_a_client_that_outlives_the_script_keeps_the_lock(small_sync):
     """The kernel frees the lock with the last process that has it, not with the file."""
-    small_sync.client.stop_before("LOCK TABLES `sections`")
-    run = small_sync.service.begin_run()
-    small_sync.client.wait()
+    run = small_sync.stopped_before("LOCK TABLES `sections`")
     small_sync.client.go_on("SELECT SLEEP(1000);\n")
     asleep = "SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(1000)'"
     ((connection,),) = eventually(lambda: small_sync.target.sql(asleep), "the client waits for the server")

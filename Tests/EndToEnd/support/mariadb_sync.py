@@ -103,6 +103,13 @@ class Sync:
         assert record["outcome"] == "failed" and record["output"] == answer.json["output"]
         return answer.json["output"]
 
+    def stopped_before(self, statement, database=None):
+        """A run that waits before this statement (``StoppingClient.stop_before``) until ``client.go_on()``."""
+        self.client.stop_before(statement, database)
+        run = self.service.begin_run()
+        self.client.wait()
+        return run
+
     def script_pid(self):
         return int(self.service.lock_path.read_text().splitlines()[0])
 
